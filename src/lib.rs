@@ -1,0 +1,5 @@
+//! A Prometheus exporter and observability sidecar for Yandex `DataSphere`.
+//!
+//! `ARCHITECTURE.md` draws the house; the modules below are its rooms, from the ground floor up.
+
+pub mod clock;
