@@ -1,0 +1,71 @@
+//! The ends of the river: where inputs enter, where views leave, and when we are ready.
+//!
+//! In: [`Input`]s from sources. Out: the newest [`View`] for readers. Never: a decision; and never an
+//! unbounded queue: a full inbox makes its sources wait.
+
+mod readiness;
+
+pub use readiness::{Latch, Readiness};
+
+use crate::limits::INBOX_MAX;
+use crate::model::{Input, View};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+
+/// Where sources put what they saw. Clones feed the same engine, which ends once all are dropped.
+#[derive(Clone, Debug)]
+pub struct Inbox(mpsc::Sender<Input>);
+
+/// The engine has ended; only during shutdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the engine has ended, nothing is watched any more")]
+pub struct InboxClosed;
+
+impl Inbox {
+    /// An inbox and the end that the engine reads.
+    pub fn new() -> (Self, mpsc::Receiver<Input>) {
+        let (sender, receiver) = mpsc::channel(INBOX_MAX);
+        (Self(sender), receiver)
+    }
+
+    /// Hands an input over, waiting while the inbox is full.
+    ///
+    /// # Errors
+    /// [`InboxClosed`] during shutdown.
+    pub async fn send(&self, input: Input) -> Result<(), InboxClosed> {
+        self.0.send(input).await.map_err(|_| InboxClosed)
+    }
+}
+
+/// Publishes views; the engine holds the only one.
+#[derive(Debug)]
+pub struct ViewWriter(watch::Sender<Arc<View>>);
+
+/// Reads the newest view, without waiting for anyone.
+#[derive(Clone, Debug)]
+pub struct ViewReader(watch::Receiver<Arc<View>>);
+
+impl ViewWriter {
+    /// A writer and its reader, which starts with an empty view.
+    pub fn new() -> (Self, ViewReader) {
+        let (sender, receiver) = watch::channel(Arc::new(View::default()));
+        (Self(sender), ViewReader(receiver))
+    }
+
+    /// Replaces the view for all readers.
+    pub fn publish(&self, view: View) {
+        self.0.send_replace(Arc::new(view));
+    }
+}
+
+impl ViewReader {
+    /// The newest view.
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// Waits for a view that this reader has not seen; `false` once the engine has ended.
+    pub async fn changed(&mut self) -> bool {
+        self.0.changed().await.is_ok()
+    }
+}

@@ -1,0 +1,59 @@
+//! Readiness as latches: each part that must have happened once holds one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Whether the process may receive traffic: every latch was released, and shutdown has not begun.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    held: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+/// Holds readiness back until it is dropped.
+#[derive(Debug)]
+pub struct Latch(Arc<Shared>);
+
+impl Readiness {
+    /// One more thing to wait for.
+    pub fn latch(&self) -> Latch {
+        self.0.held.fetch_add(1, Ordering::AcqRel);
+        Latch(Arc::clone(&self.0))
+    }
+
+    /// Shutdown begins: not ready from here on.
+    pub fn stop(&self) {
+        self.0.stopping.store(true, Ordering::Release);
+    }
+
+    /// Whether we are ready now.
+    pub fn is_ready(&self) -> bool {
+        self.0.held.load(Ordering::Acquire) == 0 && !self.0.stopping.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Latch {
+    fn drop(&mut self) {
+        self.0.held.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ready_needs_every_latch_released_and_ends_with_shutdown() {
+        let readiness = Readiness::default();
+        let (first, second) = (readiness.latch(), readiness.latch());
+        drop(first);
+        assert!(!readiness.is_ready());
+        drop(second);
+        assert!(readiness.is_ready());
+        readiness.stop();
+        assert!(!readiness.is_ready());
+    }
+}

@@ -1,0 +1,31 @@
+//! The vocabulary of the house: what an operation is, what one look at it tells, and what readers see.
+//!
+//! In: values that `decode` or a source made. Out: plain data that every room above shares. Never: prost,
+//! tokio tasks, I/O or a decision that takes more than one value to make.
+
+mod event;
+mod fleet;
+mod histogram;
+mod id;
+mod operation;
+mod sighting;
+mod snapshot;
+mod status;
+mod text;
+mod view;
+
+pub use event::{Change, Departure, Event};
+pub use fleet::{Completions, JobName, LastResult, Project, ProjectScope, ResultKey};
+pub use histogram::{Buckets, Exemplar, Histogram};
+pub use id::{CommunityId, IdError, JobId, OperationId, ProjectId};
+pub use operation::{About, OperationKey, OutputErrors, Reported, State, StatusTimes, TrackedOperation};
+pub use sighting::{
+    Input, JobListing, Labels, ListingScope, Look, LookAnswer, LookError, Sighting, Source, Target,
+};
+pub use snapshot::{
+    Decoded, ExecutionStatus, Gap, Gaps, JobSnapshot, NotebookSnapshot, OperationSnapshot, Progress,
+    ProjectSnapshot, RpcError,
+};
+pub use status::{JobStatus, Kind, NotebookStatus, Outcome, OutcomeKind, RpcCode};
+pub use text::Text;
+pub use view::{Dropped, Operations, TrackerFigures, Unreadable, View};

@@ -1,0 +1,54 @@
+//! What changed, with the operation after it.
+
+use crate::clock::Timestamp;
+use crate::model::{JobStatus, TrackedOperation};
+use std::sync::Arc;
+
+/// A change of one operation. Setting each event's `after` by its key, and taking out those that left,
+/// reproduces the view's operations, poll bookkeeping aside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When we saw it.
+    pub at: Timestamp,
+    /// What changed.
+    pub change: Change,
+    /// The operation after the change.
+    pub after: Arc<TrackedOperation>,
+}
+
+/// What changed about an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It came under watch.
+    Tracked,
+    /// Its first observation was decoded: it counts from here.
+    Observed,
+    /// Its job's status changed.
+    Status {
+        /// The status it left, if it had one.
+        from: Option<JobStatus>,
+    },
+    /// Its program reported other progress.
+    Progress,
+    /// Its error is set while it is not done.
+    Failing,
+    /// It ended; its outcome is final.
+    Ended,
+    /// Some other property changed.
+    Updated,
+    /// It is no longer under watch.
+    Left(Departure),
+}
+
+/// Why an operation left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// Its retention after the end is over.
+    Retention,
+    /// `watch.tracked_max` was reached, and it was the oldest that had ended.
+    TrackedMax,
+    /// It turned out to be the same execution as another row, which stays.
+    Merged,
+    /// A later execution of the same job took its place.
+    Replaced,
+}

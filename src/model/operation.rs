@@ -1,0 +1,243 @@
+//! One operation under watch, as the tracker believes it and as every reader sees it.
+
+use crate::clock::Timestamp;
+use crate::model::{
+    ExecutionStatus, JobId, JobStatus, Kind, Labels, NotebookStatus, OperationId, Outcome, Progress,
+    ProjectId, RpcError, Source, Text,
+};
+use smol_str::SmolStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One operation under watch: known by its operation id, its job id, or both.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrackedOperation {
+    /// Its place in the order of being tracked; never given twice.
+    pub key: OperationKey,
+    /// What it executes.
+    pub kind: Kind,
+    /// Who brought it first.
+    pub source: Source,
+    /// Which execution of its job this is, as far as we saw; from 1.
+    pub attempt: u32,
+    /// Whether a first observation was decoded: from then on it is counted and has run series.
+    pub observed: bool,
+    /// Whether its run series left early, because of `metrics.series_max`.
+    pub hidden: bool,
+    /// Its operation id.
+    pub operation_id: Option<OperationId>,
+    /// Its job id.
+    pub job_id: Option<JobId>,
+    /// Its project; absent while unknown and for operations that belong to none.
+    pub project_id: Option<ProjectId>,
+    /// How far it is.
+    pub state: State,
+    /// For a job: its status.
+    pub status: Option<JobStatus>,
+    /// When that status began: as reported where the API tells, otherwise as observed.
+    pub status_since: Option<Timestamp>,
+    /// For a job: completed visits to its statuses.
+    pub status_times: StatusTimes,
+    /// How it ended, once it did.
+    pub outcome: Option<Outcome>,
+    /// What the API said last.
+    pub reported: Reported,
+    /// When the progress last changed, as reported or else as observed.
+    pub progress_changed_at: Option<Timestamp>,
+    /// Names and other properties that rarely change.
+    pub about: Arc<About>,
+    /// When it came under watch.
+    pub tracked_at: Timestamp,
+    /// When the end was observed: retention runs from here.
+    pub ended_at: Option<Timestamp>,
+    /// When the last look that told something came back.
+    pub polled_at: Option<Timestamp>,
+}
+
+/// The identity of a row: rows are ordered by it, and it is never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationKey(pub u64);
+
+/// The label `state` of `datasphere_operations`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Not done.
+    Running,
+    /// Not done, but its error is set already: a rollback is under way.
+    Failing,
+    /// Ended.
+    Done,
+}
+
+impl State {
+    /// All states, in the order in which the exposition lists them.
+    pub const ALL: [Self; 3] = [Self::Running, Self::Failing, Self::Done];
+
+    /// The value of the label `state`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Failing => "failing",
+            Self::Done => "done",
+        }
+    }
+}
+
+/// What the API reported of an operation, newest value of each.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reported {
+    /// When Execute was accepted; absent for a job known by listing only.
+    pub operation_created_at: Option<Timestamp>,
+    /// When the operation last changed.
+    pub modified_at: Option<Timestamp>,
+    /// When the job was created, earlier than its execution.
+    pub job_created_at: Option<Timestamp>,
+    /// When the job was started.
+    pub started_at: Option<Timestamp>,
+    /// When the job finished.
+    pub finished_at: Option<Timestamp>,
+    /// When its stored data will be deleted.
+    pub data_expires_at: Option<Timestamp>,
+    /// What its program said last.
+    pub progress: Option<Progress>,
+    /// The return code of its program.
+    pub return_code: Option<i64>,
+    /// Size of its stored data, in bytes.
+    pub data_size_bytes: Option<u64>,
+    /// Files that could not be stored.
+    pub output_errors: Option<OutputErrors>,
+    /// How a notebook's cells ended.
+    pub execution_status: Option<ExecutionStatus>,
+    /// The operation's rpc status; set at `done`, or earlier.
+    pub error: Option<Arc<RpcError>>,
+}
+
+/// Files that a job could not store, by `FileUploadError.ErrorType`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OutputErrors {
+    /// `UPLOAD_FAILED`.
+    pub upload_failed: u32,
+    /// `NOT_FOUND`.
+    pub not_found: u32,
+    /// Any other number.
+    pub unknown: u32,
+}
+
+impl OutputErrors {
+    /// Values of the label `type` with their counts, zero included.
+    pub fn by_type(self) -> [(&'static str, u32); 3] {
+        [
+            ("UPLOAD_FAILED", self.upload_failed),
+            ("NOT_FOUND", self.not_found),
+            ("UNKNOWN", self.unknown),
+        ]
+    }
+}
+
+/// Properties of an operation that rarely change; shared between versions of its row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct About {
+    /// The job's name, as the user wrote it.
+    pub name: Option<Text>,
+    /// The name its fleet series carry: rewritten and capped.
+    pub job_name: Option<SmolStr>,
+    /// The job it was cloned from.
+    pub parent_job_id: Option<JobId>,
+    /// The VM configuration it was given.
+    pub instance_type: Option<Text>,
+    /// Who started it.
+    pub created_by: Option<Text>,
+    /// The notebook's path, or the id of a cell.
+    pub notebook_id: Option<Text>,
+    /// The cloud's own description of the operation.
+    pub description: Option<Text>,
+    /// The cloud's words on the status.
+    pub status_details: Option<Text>,
+    /// The type of metadata that this version does not know.
+    pub metadata_type: Option<Text>,
+    /// What users attached.
+    pub labels: Labels,
+    /// Further operation ids of the same execution.
+    pub aliases: Vec<OperationId>,
+}
+
+/// Time spent in statuses that were left, and which ones were visited at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StatusTimes {
+    millis: [u32; JobStatus::ALL.len()],
+    left: u16,
+}
+
+impl StatusTimes {
+    /// A visit to `status` ended after `time`.
+    pub fn add(&mut self, status: JobStatus, time: Duration) {
+        let time_ms = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        if let Some(total_ms) = self.millis.get_mut(status.index()) {
+            *total_ms = total_ms.saturating_add(time_ms);
+            self.left |= 1 << status.index();
+        }
+    }
+
+    /// The time of completed visits; `None` for a status that was never left.
+    pub fn get(&self, status: JobStatus) -> Option<Duration> {
+        let was_left = self.left & (1 << status.index()) != 0;
+        self.millis
+            .get(status.index())
+            .filter(|_| was_left)
+            .map(|ms| Duration::from_millis(u64::from(*ms)))
+    }
+
+    /// Statuses that were left, with their time, in life-cycle order.
+    pub fn iter(&self) -> impl Iterator<Item = (JobStatus, Duration)> {
+        JobStatus::ALL
+            .into_iter()
+            .filter_map(|status| self.get(status).map(|time| (status, time)))
+    }
+}
+
+impl TrackedOperation {
+    /// The first id it is known by, for messages.
+    pub fn id(&self) -> &str {
+        let operation_id = self.operation_id.as_ref().map(OperationId::as_str);
+        operation_id
+            .or(self.job_id.as_ref().map(JobId::as_str))
+            .unwrap_or("")
+    }
+
+    /// When this execution began for the cloud: Execute, or the job's creation where only that is known.
+    pub fn created_at(&self) -> Option<Timestamp> {
+        self.reported
+            .operation_created_at
+            .or(self.reported.job_created_at)
+    }
+
+    /// Created to done: from the API's own times where it tells both, otherwise to when the end was seen.
+    pub fn duration(&self) -> Option<Duration> {
+        let ended_at = self.reported.finished_at.or(match self.state {
+            State::Done => self.reported.modified_at.or(self.ended_at),
+            State::Running | State::Failing => None,
+        })?;
+        Some(ended_at.since(self.created_at()?))
+    }
+
+    /// Started to finished, from the API's own times; `None` unless it tells both.
+    pub fn run_duration(&self) -> Option<Duration> {
+        Some(self.reported.finished_at?.since(self.reported.started_at?))
+    }
+
+    /// How a notebook execution stands; `None` for other kinds.
+    pub fn notebook_status(&self) -> Option<NotebookStatus> {
+        (self.kind == Kind::Notebook).then_some(match self.outcome {
+            None => NotebookStatus::Running,
+            Some(Outcome::Success) => NotebookStatus::Ok,
+            Some(Outcome::Failure(_) | Outcome::Error(_)) => NotebookStatus::Error,
+            Some(Outcome::Cancelled) => NotebookStatus::Aborted,
+            Some(Outcome::Lost) => NotebookStatus::Unknown,
+        })
+    }
+
+    /// Whether it has series of its own now.
+    pub fn in_run_tier(&self) -> bool {
+        self.observed && !self.hidden
+    }
+}

@@ -1,0 +1,149 @@
+//! What reaches the engine: who should be watched, and what was seen.
+
+use crate::clock::Timestamp;
+use crate::model::{
+    Decoded, JobId, JobSnapshot, OperationId, OperationSnapshot, ProjectId, ProjectSnapshot, RpcCode, Text,
+};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// User labels of an operation: name to value, bounded by `limits::LABELS_MAX`.
+pub type Labels = Arc<BTreeMap<SmolStr, Text>>;
+
+/// Everything that may change what the tracker believes.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Somebody wants an operation watched.
+    Sighted(Sighting),
+    /// A look at one operation or job came back.
+    Looked(Look),
+    /// A listing of a project's jobs came back.
+    Listed(JobListing),
+    /// A listing of a project's jobs was refused or failed.
+    ListingFailed {
+        /// The project.
+        project_id: ProjectId,
+    },
+    /// A project's name and limits.
+    Project(ProjectSnapshot),
+    /// A project is followed from now on: its counters exist at zero.
+    ProjectFollowed(ProjectId),
+    /// A project's unit balance: `None` when the API says that there is none.
+    Balance {
+        /// The project.
+        project_id: ProjectId,
+        /// Units left; may be negative.
+        units: Option<i64>,
+    },
+}
+
+/// Somebody names an operation or a job that should be watched.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// What to watch.
+    pub target: Target,
+    /// Who says so.
+    pub source: Source,
+    /// Labels to attach.
+    pub labels: Labels,
+}
+
+/// What an operation is known by, and so what is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// By its operation id: `OperationService.Get`.
+    Operation(OperationId),
+    /// By its job id alone: `ProjectJobService.Get`.
+    Job(JobId),
+}
+
+/// Who brought an operation: the label `source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Source {
+    /// `watch.operations` of the configuration.
+    Config,
+    /// An execution file.
+    File,
+    /// The HTTP API.
+    Api,
+    /// The gateway.
+    Gateway,
+    /// The listing of a project.
+    Discovery,
+}
+
+impl Source {
+    /// All sources, in the order in which the exposition lists them.
+    pub const ALL: [Self; 5] = [
+        Self::Config,
+        Self::File,
+        Self::Api,
+        Self::Gateway,
+        Self::Discovery,
+    ];
+
+    /// The value of the label `source`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Config => "config",
+            Self::File => "file",
+            Self::Api => "api",
+            Self::Gateway => "gateway",
+            Self::Discovery => "discovery",
+        }
+    }
+}
+
+/// The answer to one look.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What was asked for.
+    pub target: Target,
+    /// When the question left: an answer tells nothing of what happened later.
+    pub asked_at: Timestamp,
+    /// What came back.
+    pub answer: Result<LookAnswer, LookError>,
+}
+
+/// What a look tells when it succeeds.
+#[derive(Clone, Debug)]
+pub enum LookAnswer {
+    /// Of an operation.
+    Operation(Box<Decoded<OperationSnapshot>>),
+    /// Of a job that is known by its job id alone.
+    Job(Box<Decoded<JobSnapshot>>),
+}
+
+/// Why a look told nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LookError {
+    /// The cloud refused: `NOT_FOUND`, `PERMISSION_DENIED`, `UNAUTHENTICATED`, `INVALID_ARGUMENT` …
+    Refused(RpcCode),
+    /// Nobody answered in time, or the answer says to come again: nothing is known of the operation.
+    Unanswered,
+}
+
+/// One pass over a project's jobs.
+#[derive(Clone, Debug)]
+pub struct JobListing {
+    /// The project.
+    pub project_id: ProjectId,
+    /// Which jobs were asked for.
+    pub scope: ListingScope,
+    /// When the first page was asked for.
+    pub asked_at: Timestamp,
+    /// Whether the pass reached its end: only then does absence mean something.
+    pub complete: bool,
+    /// The jobs.
+    pub jobs: Vec<Decoded<JobSnapshot>>,
+}
+
+/// Which jobs a listing asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListingScope {
+    /// Those whose status is live.
+    Live,
+    /// Those that ended.
+    Ended,
+}
