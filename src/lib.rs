@@ -3,3 +3,4 @@
 //! `ARCHITECTURE.md` draws the house; the modules below are its rooms, from the ground floor up.
 
 pub mod clock;
+pub mod proto;
