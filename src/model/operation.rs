@@ -149,7 +149,7 @@ impl OutputErrors {
 }
 
 /// Properties of an operation that rarely change; shared between versions of its row.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The job's name, as the user wrote it.
     pub name: Option<Text>,
@@ -248,6 +248,11 @@ impl TrackedOperation {
             Some(Outcome::Cancelled) => NotebookStatus::Aborted,
             Some(Outcome::Lost) => NotebookStatus::Unknown,
         })
+    }
+
+    /// Series of its own now.
+    pub fn run_series(&self) -> u32 {
+        0
     }
 
     /// Whether it has series of its own now.
