@@ -71,6 +71,7 @@ pub(crate) fn notebook(id: &str) -> OperationSnapshot {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "an answer carries an optional error")]
 pub(crate) fn rpc_error(code: RpcCode) -> Option<RpcError> {
     Some(RpcError {
         code,
