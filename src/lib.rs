@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` draws the house; the modules below are its rooms, from the ground floor up.
 
+pub mod catalogue;
 pub mod clock;
 pub mod decode;
 pub mod flow;

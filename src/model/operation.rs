@@ -201,6 +201,11 @@ impl StatusTimes {
             .map(|ms| Duration::from_millis(u64::from(*ms)))
     }
 
+    /// How many statuses were left.
+    pub fn count(&self) -> u32 {
+        self.left.count_ones()
+    }
+
     /// Statuses that were left, with their time, in life-cycle order.
     pub fn iter(&self) -> impl Iterator<Item = (JobStatus, Duration)> {
         JobStatus::ALL
@@ -259,4 +264,64 @@ impl TrackedOperation {
     pub fn in_run_tier(&self) -> bool {
         self.observed && !self.hidden
     }
+
+    /// The job whose series this row carries: of a job whose id is known.
+    pub fn job_series_id(&self) -> Option<&JobId> {
+        self.job_id.as_ref().filter(|_| self.kind == Kind::Job)
+    }
+
+    /// How many run series it has once it is observed, were it not hidden. The exposition writes exactly these
+    /// lines, which a property test holds; the tracker keeps `metrics.series_max` by them.
+    pub fn run_series(&self) -> u32 {
+        let of_job = self.job_series_id().map_or(0, |_| self.job_series());
+        let of_operation = self.operation_id.as_ref().map_or(0, |_| self.operation_series());
+        of_job + of_operation
+    }
+
+    fn job_series(&self) -> u32 {
+        let reported = &self.reported;
+        let present_anew = self
+            .status
+            .is_some_and(|status| self.status_times.get(status).is_none());
+        let present = [
+            true,
+            present_anew,
+            self.status_since.is_some(),
+            reported.progress.is_some(),
+            self.progress_changed_at.is_some(),
+            reported.job_created_at.is_some(),
+            reported.started_at.is_some(),
+            reported.finished_at.is_some(),
+            reported.data_expires_at.is_some(),
+            self.outcome.is_some(),
+            reported.return_code.is_some(),
+            reported.data_size_bytes.is_some(),
+            self.polled_at.is_some(),
+        ];
+        // Each status that was left has a 0 and a time.
+        count(&present) + 2 * self.status_times.count() + self.output_errors().map_or(0, |_| 3)
+    }
+
+    fn operation_series(&self) -> u32 {
+        let reported = &self.reported;
+        let alone = self.kind != Kind::Job;
+        let present = [
+            true,
+            true,
+            reported.error.is_some(),
+            alone && reported.operation_created_at.is_some(),
+            alone && reported.modified_at.is_some(),
+            alone && self.polled_at.is_some(),
+        ];
+        count(&present) + self.notebook_status().map_or(0, |_| 5)
+    }
+
+    /// Files that could not be stored; known once it ended.
+    pub fn output_errors(&self) -> Option<OutputErrors> {
+        self.reported.output_errors.filter(|_| self.outcome.is_some())
+    }
+}
+
+fn count(present: &[bool]) -> u32 {
+    present.iter().map(|there| u32::from(*there)).sum()
 }
