@@ -255,11 +255,6 @@ impl TrackedOperation {
         })
     }
 
-    /// Series of its own now.
-    pub fn run_series(&self) -> u32 {
-        0
-    }
-
     /// Whether it has series of its own now.
     pub fn in_run_tier(&self) -> bool {
         self.observed && !self.hidden
