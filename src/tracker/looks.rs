@@ -172,7 +172,6 @@ impl Tracker {
             .get(slot)
             .map(|this| Arc::clone(&this.about.labels))
             .unwrap_or_default();
-        let asked_by = self.rows.book(known).is_some_and(|book| book.in_flight);
         self.leave(slot, Departure::Merged, now);
         let mut next = TrackedOperation::clone(&row);
         if next.operation_id.is_none() {
@@ -185,10 +184,6 @@ impl Tracker {
             Arc::make_mut(&mut about.labels).extend(labels.iter().map(|(k, v)| (k.clone(), v.clone())));
         }
         self.commit(known, next, now);
-        self.rows.looked(known);
-        if let Some(book) = self.rows.book_mut(known) {
-            book.in_flight = asked_by;
-        }
         known
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct Book {
 impl Book {
     /// Whether a look is expected to find an end or a first observation: such looks come first.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.left_listing || self.terminal_since.is_some() || (self.looks == 0 && self.asked_at.is_none())
+        self.left_listing || self.terminal_since.is_some() || self.looks == 0
     }
 }
 
@@ -175,10 +175,18 @@ impl Rows {
 
     /// A look came back, whatever it told.
     pub(crate) fn looked(&mut self, slot: usize) {
+        self.seen(slot);
         if let Some(book) = self.books.get_mut(slot) {
-            self.unlooked -= usize::from(book.looks == 0);
             book.looks = book.looks.wrapping_add(1).max(1);
             book.in_flight = false;
+        }
+    }
+
+    /// A row is no longer one that nobody ever looked at, be it by a look or by a listing.
+    pub(crate) fn seen(&mut self, slot: usize) {
+        if let Some(book) = self.books.get_mut(slot).filter(|book| book.looks == 0) {
+            book.looks = 1;
+            self.unlooked -= 1;
         }
     }
 
