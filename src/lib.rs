@@ -9,4 +9,5 @@ pub mod flow;
 pub mod limits;
 pub mod model;
 pub mod proto;
+pub mod simulator;
 pub mod tracker;
