@@ -4,6 +4,8 @@
 
 pub mod catalogue;
 pub mod clock;
+pub mod cloud;
+pub mod decode;
 pub mod flow;
 pub mod limits;
 pub mod model;
