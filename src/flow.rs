@@ -16,7 +16,16 @@ use tokio::sync::{mpsc, watch};
 
 /// Where sources put what they saw. Clones feed the same engine, which ends once all are dropped.
 #[derive(Clone, Debug)]
-pub struct Inbox(mpsc::Sender<Input>);
+pub struct Inbox(mpsc::Sender<Delivery>);
+
+/// What arrives at the engine.
+#[derive(Debug)]
+pub enum Delivery {
+    /// Something was seen, or should be watched.
+    Input(Input),
+    /// To be released once everything delivered before it was looked at for the first time.
+    FirstLook(Latch),
+}
 
 /// The engine has ended; only during shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +34,7 @@ pub struct InboxClosed;
 
 impl Inbox {
     /// An inbox and the end that the engine reads.
-    pub fn new() -> (Self, mpsc::Receiver<Input>) {
+    pub fn new() -> (Self, mpsc::Receiver<Delivery>) {
         let (sender, receiver) = mpsc::channel(INBOX_MAX);
         (Self(sender), receiver)
     }
@@ -35,7 +44,18 @@ impl Inbox {
     /// # Errors
     /// [`InboxClosed`] during shutdown.
     pub async fn send(&self, input: Input) -> Result<(), InboxClosed> {
-        self.0.send(input).await.map_err(|_| InboxClosed)
+        self.0.send(Delivery::Input(input)).await.map_err(|_| InboxClosed)
+    }
+
+    /// Has the latch released once everything sent before was looked at.
+    ///
+    /// # Errors
+    /// [`InboxClosed`] during shutdown.
+    pub async fn after_first_look(&self, latch: Latch) -> Result<(), InboxClosed> {
+        self.0
+            .send(Delivery::FirstLook(latch))
+            .await
+            .map_err(|_| InboxClosed)
     }
 }
 

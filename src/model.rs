@@ -18,7 +18,9 @@ pub use event::{Change, Departure, Event};
 pub use fleet::{Completions, JobName, LastResult, Project, ProjectScope, ResultKey};
 pub use histogram::{Buckets, Exemplar, Histogram};
 pub use id::{CommunityId, IdError, JobId, OperationId, ProjectId};
-pub use operation::{About, OperationKey, OutputErrors, Reported, State, StatusTimes, TrackedOperation};
+pub use operation::{
+    About, Boundary, OperationKey, OutputErrors, Reported, State, StatusTimes, TrackedOperation,
+};
 pub use sighting::{
     Input, JobListing, Labels, ListingScope, Look, LookAnswer, LookError, Sighting, Source, Target,
 };

@@ -79,6 +79,8 @@ pub struct JobName {
     pub last: Option<LastResult>,
     /// The newest success.
     pub last_success_at: Option<Timestamp>,
+    /// When an execution of this name was seen last: names that rest too long leave.
+    pub seen_at: Option<Timestamp>,
 }
 
 /// The newest ended execution of a job name.

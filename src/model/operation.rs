@@ -34,8 +34,10 @@ pub struct TrackedOperation {
     pub state: State,
     /// For a job: its status.
     pub status: Option<JobStatus>,
-    /// When that status began: as reported where the API tells, otherwise as observed.
+    /// When that status began.
     pub status_since: Option<Timestamp>,
+    /// How well that moment is known.
+    pub status_boundary: Boundary,
     /// For a job: completed visits to its statuses.
     pub status_times: StatusTimes,
     /// How it ended, once it did.
@@ -57,6 +59,18 @@ pub struct TrackedOperation {
 /// The identity of a row: rows are ordered by it, and it is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OperationKey(pub u64);
+
+/// How well the beginning of a status is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Boundary {
+    /// The status was under way when we first saw it: it began earlier, so its visit is never measured.
+    #[default]
+    FirstSeen,
+    /// Between two looks; the later one, or the operation's own `modified_at` if it lies between them.
+    Observed,
+    /// The API told it.
+    Reported,
+}
 
 /// The label `state` of `datasphere_operations`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

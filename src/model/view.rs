@@ -78,6 +78,8 @@ pub struct TrackerFigures {
     pub job_name_overflows_total: u64,
     /// Result codes replaced by `(other)` since the start.
     pub code_overflows_total: u64,
+    /// Projects beyond `limits::PROJECTS_MAX`, which have no fleet series.
+    pub project_overflows_total: u64,
     /// Run series now.
     pub run_series: u64,
     /// When the most overdue look was or will be due.
