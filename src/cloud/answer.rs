@@ -111,7 +111,13 @@ impl fmt::Display for Answer {
             Origin::Server => "answered",
             Origin::Connection | Origin::Unsent => "could not be reached:",
         };
-        write!(f, "{} at {} {verb} {}", self.method, self.endpoint, self.code.name())?;
+        write!(
+            f,
+            "{} at {} {verb} {}",
+            self.method,
+            self.endpoint,
+            self.code.name()
+        )?;
         if !self.message.as_str().is_empty() {
             write!(f, " ({})", self.message)?;
         }
@@ -152,11 +158,13 @@ fn code(status: &Status, origin: Origin) -> RpcCode {
 }
 
 fn has_cause<E: Error + 'static>(status: &Status) -> bool {
-    causes(status).any(|cause| cause.is::<E>())
+    causes(status).any(<dyn Error>::is::<E>)
 }
 
 fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(status.source(), |error| error.source())
+    std::iter::successors(status.source(), |error: &&(dyn Error + 'static)| {
+        (*error).source()
+    })
 }
 
 /// The innermost cause: what is above it only says "transport error" in different words.
@@ -180,7 +188,10 @@ fn is_about_size(status: &Status) -> bool {
 }
 
 fn request_id(status: &Status, details: &rpc::Status) -> Option<Text> {
-    let header = status.metadata().get("x-request-id").and_then(|id| id.to_str().ok());
+    let header = status
+        .metadata()
+        .get("x-request-id")
+        .and_then(|id| id.to_str().ok());
     let id = match header {
         Some(id) => id.to_owned(),
         None => detail::<rpc::RequestInfo>(details)?.request_id,
@@ -249,7 +260,10 @@ mod tests {
             request_id: "77aa".to_owned(),
             serving_data: String::new(),
         });
-        assert_eq!(answer(&status).request_id.as_ref().map(Text::as_str), Some("77aa"));
+        assert_eq!(
+            answer(&status).request_id.as_ref().map(Text::as_str),
+            Some("77aa")
+        );
     }
 
     #[test]
@@ -257,7 +271,10 @@ mod tests {
         let status = with_details(&rpc::RetryInfo {
             retry_delay: Some(prost_types::Duration { seconds: 3, nanos: 0 }),
         });
-        assert_eq!(answer(&status).pushback, Some(Pushback::After(Duration::from_secs(3))));
+        assert_eq!(
+            answer(&status).pushback,
+            Some(Pushback::After(Duration::from_secs(3)))
+        );
         for (header, expected) in [
             ("250", Pushback::After(Duration::from_millis(250))),
             ("-1", Pushback::Never),
@@ -273,16 +290,36 @@ mod tests {
     #[test]
     fn messages_about_size_are_told_from_other_uses_of_their_codes() {
         let cases = [
-            (Code::OutOfRange, "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes", true),
-            (Code::ResourceExhausted, "grpc: received message larger than max (5 vs. 4)", true),
-            (Code::ResourceExhausted, "gRPC message exceeds maximum size 4: 5", true),
-            (Code::ResourceExhausted, "Error decompressing: size limit, of 4 bytes, exceeded while decompressing message", true),
+            (
+                Code::OutOfRange,
+                "Error, decoded message length too large: found 5 bytes, the limit is: 4 bytes",
+                true,
+            ),
+            (
+                Code::ResourceExhausted,
+                "grpc: received message larger than max (5 vs. 4)",
+                true,
+            ),
+            (
+                Code::ResourceExhausted,
+                "gRPC message exceeds maximum size 4: 5",
+                true,
+            ),
+            (
+                Code::ResourceExhausted,
+                "Error decompressing: size limit, of 4 bytes, exceeded while decompressing message",
+                true,
+            ),
             (Code::ResourceExhausted, "Job execution quota exhausted", false),
             (Code::OutOfRange, "page_size must be at most 1000", false),
             (Code::Internal, "message larger than max", false),
         ];
         for (code, message, expected) in cases {
-            assert_eq!(answer(&Status::new(code, message)).too_large, expected, "{message}");
+            assert_eq!(
+                answer(&Status::new(code, message)).too_large,
+                expected,
+                "{message}"
+            );
         }
     }
 
@@ -302,6 +339,9 @@ mod tests {
         let status = Status::from_error(Box::new(TimeoutExpired(())));
         assert_eq!(status.code(), Code::Cancelled);
         assert!(is_local_timeout(&status));
-        assert!(!is_local_timeout(&Status::cancelled("Timeout expired")), "said by a server");
+        assert!(
+            !is_local_timeout(&Status::cancelled("Timeout expired")),
+            "said by a server"
+        );
     }
 }

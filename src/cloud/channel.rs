@@ -209,7 +209,9 @@ fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
 }
 
 fn tls_error(error: &dyn Error) -> CloudError {
-    let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
+    let cause = error
+        .source()
+        .map_or_else(String::new, |cause| format!(": {cause}"));
     CloudError::Tls {
         problem: format!("{error}{cause}"),
     }
@@ -230,10 +232,21 @@ mod tests {
     #[tokio::test]
     async fn an_address_is_a_host_with_or_without_port() {
         let dialer = dialer(|settings| settings.tls.enabled = false).expect("no files");
-        for address in ["localhost:7000", "[::1]:443", "10.0.0.1", "operation.api.cloud.yandex.net:443"] {
+        for address in [
+            "localhost:7000",
+            "[::1]:443",
+            "10.0.0.1",
+            "operation.api.cloud.yandex.net:443",
+        ] {
             assert_eq!(&*dialer.dial(address).expect(address).address, address);
         }
-        for address in ["", "https://localhost:443", "local host", "localhost:port", "localhost:443/path"] {
+        for address in [
+            "",
+            "https://localhost:443",
+            "local host",
+            "localhost:port",
+            "localhost:443/path",
+        ] {
             let error = dialer.dial(address).expect_err(address);
             assert!(error.to_string().contains("write host:port"), "{error}");
         }
@@ -242,7 +255,12 @@ mod tests {
     #[test]
     fn a_ca_file_that_is_none_is_told_by_name() {
         let missing = dialer(|settings| settings.tls.ca_file = Some("/nowhere/ca.pem".into()));
-        assert!(missing.expect_err("missing").to_string().contains("/nowhere/ca.pem"));
+        assert!(
+            missing
+                .expect_err("missing")
+                .to_string()
+                .contains("/nowhere/ca.pem")
+        );
 
         let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
         file.write_all(b"-- nothing --").expect("written");

@@ -58,13 +58,17 @@ pub enum CloudError {
         service: &'static str,
     },
     /// A listing would never end.
-    #[error("{method} gave a page token for the second time, or too many pages: the listing was left unfinished")]
+    #[error(
+        "{method} gave a page token for the second time, or too many pages: the listing was left unfinished"
+    )]
     EndlessListing {
         /// The method that lists.
         method: &'static str,
     },
     /// An address is not one.
-    #[error("{address:?} is not an address ({problem}); write host:port, for instance api.cloud.yandex.net:443")]
+    #[error(
+        "{address:?} is not an address ({problem}); write host:port, for instance api.cloud.yandex.net:443"
+    )]
     Address {
         /// As it was given.
         address: String,
@@ -178,6 +182,11 @@ impl CloudError {
         }
     }
 
+    /// Whether an answer was too large to be taken.
+    pub(crate) fn is_about_size(&self) -> bool {
+        matches!(self, Self::Answer(answer) if answer.too_large)
+    }
+
     /// Whether a smaller page might pass where this one did not.
     pub(crate) fn asks_for_less(&self) -> bool {
         match self {
@@ -215,7 +224,11 @@ mod tests {
         ];
         for code in refused {
             let expected = RpcCode::from_number(i32::from(code)).expect("a code");
-            assert_eq!(answered(code, "no").look(), LookError::Refused(expected), "{code:?}");
+            assert_eq!(
+                answered(code, "no").look(),
+                LookError::Refused(expected),
+                "{code:?}"
+            );
         }
         let unanswered = [
             Code::Unavailable,
@@ -230,7 +243,10 @@ mod tests {
         for code in unanswered {
             assert_eq!(answered(code, "no").look(), LookError::Unanswered, "{code:?}");
         }
-        let too_large = answered(Code::OutOfRange, "Error, decoded message length too large: found 9 bytes");
+        let too_large = answered(
+            Code::OutOfRange,
+            "Error, decoded message length too large: found 9 bytes",
+        );
         assert_eq!(too_large.look(), LookError::Unanswered);
     }
 

@@ -44,15 +44,23 @@ impl Service {
 
 impl Method {
     /// Finds its handles, so that a call looks none of them up by its labels.
-    fn new(declaration: Declaration, instruments: &Instruments) -> Self {
-        let Declaration { label, path, service, mutates, role } = declaration;
+    fn new(declaration: &Declaration, instruments: &Instruments) -> Self {
+        let &Declaration {
+            label,
+            path,
+            service,
+            mutates,
+            role,
+        } = declaration;
         Self {
             label,
             path: PathAndQuery::from_static(path),
             service,
             mutates,
             role,
-            duration_seconds: instruments.api_request_duration_seconds.with_label_values(&[label]),
+            duration_seconds: instruments
+                .api_request_duration_seconds
+                .with_label_values(&[label]),
             succeeded_total: instruments.api_requests_total.with_label_values(&[label, OK]),
             requests_total: instruments.api_requests_total.clone(),
         }
@@ -77,7 +85,7 @@ impl Method {
             mutates: false,
             role: "test.viewer",
         };
-        Self::new(declaration, &Instruments::new("test", "test", "test"))
+        Self::new(&declaration, &Instruments::new("test", "test", "test"))
     }
 }
 
@@ -201,16 +209,16 @@ impl Methods {
     pub(crate) fn new(instruments: &Instruments) -> Self {
         let method = |declaration| Method::new(declaration, instruments);
         Self {
-            get_operation: method(GET_OPERATION),
-            cancel_operation: method(CANCEL_OPERATION),
-            get_job: method(GET_JOB),
-            list_jobs: method(LIST_JOBS),
-            cancel_job: method(CANCEL_JOB),
-            get_project: method(GET_PROJECT),
-            list_projects: method(LIST_PROJECTS),
-            unit_balance: method(UNIT_BALANCE),
-            create_token: method(CREATE_TOKEN),
-            list_endpoints: method(LIST_ENDPOINTS),
+            get_operation: method(&GET_OPERATION),
+            cancel_operation: method(&CANCEL_OPERATION),
+            get_job: method(&GET_JOB),
+            list_jobs: method(&LIST_JOBS),
+            cancel_job: method(&CANCEL_JOB),
+            get_project: method(&GET_PROJECT),
+            list_projects: method(&LIST_PROJECTS),
+            unit_balance: method(&UNIT_BALANCE),
+            create_token: method(&CREATE_TOKEN),
+            list_endpoints: method(&LIST_ENDPOINTS),
         }
     }
 }

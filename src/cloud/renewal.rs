@@ -1,6 +1,7 @@
 //! A value that is fetched when it is first needed and renewed behind the back of those who use it.
 
 use crate::cloud::CloudError;
+use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,10 +43,8 @@ pub(crate) struct Current<T> {
 
 /// A value that renews itself. At most one fetch is under way, whoever asked for it: it belongs to none of the
 /// callers, so that a caller that gives up does not end it for the others.
-#[derive(Debug)]
 pub(crate) struct Renewed<F: Fetch>(Arc<Shared<F>>);
 
-#[derive(Debug)]
 struct Shared<F: Fetch> {
     fetch: F,
     state: Mutex<State<F::Value>>,
@@ -53,7 +52,6 @@ struct Shared<F: Fetch> {
     flights: TaskTracker,
 }
 
-#[derive(Debug)]
 struct State<T> {
     lease: Option<Lease<T>>,
     generation: u64,
@@ -138,7 +136,9 @@ impl<F: Fetch> Renewed<F> {
         let now = Instant::now();
         let mut state = self.0.lock();
         state.rest_until = state.rest_until.max(now + FORCED_INTERVAL);
-        (state.generation != generation).then(|| state.current(now)).flatten()
+        (state.generation != generation)
+            .then(|| state.current(now))
+            .flatten()
     }
 
     /// Starts a renewal before its time, if there is a value in use; at most one in a while.
@@ -173,6 +173,13 @@ impl<F: Fetch> Renewed<F> {
             let result = flight.0.fetch.fetch(present).await;
             flight.land(result);
         });
+    }
+}
+
+impl<F: Fetch + fmt::Debug> fmt::Debug for Renewed<F> {
+    /// Without the value, which may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Renewed").field(&self.0.fetch).finish()
     }
 }
 
@@ -273,7 +280,7 @@ mod tests {
         }
 
         fn retry_interval_max(&self) -> Duration {
-            Duration::from_secs(60)
+            Duration::from_mins(1)
         }
     }
 
@@ -312,7 +319,10 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
         let attempts = fetches.load(Ordering::SeqCst) - 1;
-        assert!((3..=8).contains(&attempts), "{attempts} renewals in 50 s, each paused for longer");
+        assert!(
+            (3..=8).contains(&attempts),
+            "{attempts} renewals in 50 s, each paused for longer"
+        );
         tokio::time::sleep_until(start + Duration::from_secs(100)).await;
         assert!(renewed.current(Instant::now()).is_none(), "dead is dead");
     }

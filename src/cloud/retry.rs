@@ -25,8 +25,8 @@ pub(crate) enum Pace {
     Slow,
 }
 
-/// Judges an answer, as the official clients do: they repeat UNAVAILABLE and CANCELLED, their waiter INTERNAL and
-/// RESOURCE_EXHAUSTED as well.
+/// Judges an answer, as the official clients do: they repeat `UNAVAILABLE` and `CANCELLED`, and their waiter
+/// `INTERNAL` and `RESOURCE_EXHAUSTED` as well.
 ///
 /// A method that changes something is sent again only when the first sending cannot have had an effect: it never
 /// left, or it was turned away at the door.
@@ -169,6 +169,9 @@ mod tests {
             budget.succeeded();
         }
         assert!(budget.failed(1), "it recovered");
-        assert!(!RetryBudget::new().failed(ATTEMPTS_MAX), "attempts have a bound of their own");
+        assert!(
+            !RetryBudget::new().failed(ATTEMPTS_MAX),
+            "attempts have a bound of their own"
+        );
     }
 }

@@ -68,7 +68,9 @@ impl Routes {
         let dialer = &discovery.dialer;
         let explicit = |address: &Option<String>| {
             let address = address.as_deref();
-            address.map(|address| dialer.dial(address).map(Arc::new)).transpose()
+            address
+                .map(|address| dialer.dial(address).map(Arc::new))
+                .transpose()
         };
         Ok(Self {
             operation: explicit(&endpoints.operation)?,
@@ -173,9 +175,15 @@ impl Discovery {
         let method = &self.methods.list_endpoints;
         let deadline = Instant::now() + self.timeout;
         // The one service that needs no authentication.
-        unary(method, &route, HeaderMap::new(), ListApiEndpointsRequest::default(), deadline)
-            .await
-            .map_err(|failure| failure.into_error(method, &route, self.timeout))
+        unary(
+            method,
+            &route,
+            HeaderMap::new(),
+            ListApiEndpointsRequest::default(),
+            deadline,
+        )
+        .await
+        .map_err(|failure| failure.into_error(method, &route, self.timeout))
     }
 
     fn route(&self) -> Result<Arc<Route>, CloudError> {
@@ -190,7 +198,10 @@ impl Discovery {
     /// The way that the list tells; the present one when it leads to the same address or the list has none.
     fn way(&self, listed: &ListApiEndpointsResponse, service: Service, present: Option<&Found>) -> Way {
         let present = present.and_then(|found| found.way(service).ok());
-        let entry = listed.endpoints.iter().find(|endpoint| endpoint.id == service.id());
+        let entry = listed
+            .endpoints
+            .iter()
+            .find(|endpoint| endpoint.id == service.id());
         match (entry, present) {
             (Some(entry), Some(present)) if *present.address == *entry.address => Ok(present),
             (None, Some(present)) => Ok(present),
@@ -205,7 +216,11 @@ impl Discovery {
     fn tell(&self, error: &CloudError) {
         if let Some(held_back) = self.throttle.admit("discovery", self.clock.now()) {
             let error = error.chain();
-            tracing::warn!(error, held_back, "the addresses of the cloud's services could not be looked up");
+            tracing::warn!(
+                error,
+                held_back,
+                "the addresses of the cloud's services could not be looked up"
+            );
         }
     }
 }

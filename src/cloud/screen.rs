@@ -115,7 +115,10 @@ mod tests {
         for bad in ["%%%", "a", "YQ=YQ", "YR"] {
             let headers = screened(bad);
             assert_eq!(headers.get(DETAILS), None, "{bad}");
-            assert!(Status::from_header_map(&headers).is_some(), "and tonic reads the rest");
+            assert!(
+                Status::from_header_map(&headers).is_some(),
+                "and tonic reads the rest"
+            );
         }
         for good in ["", "YQ", "YQ==", "CA0SAm5v"] {
             let headers = screened(good);

@@ -53,10 +53,7 @@ mod tests {
     fn a_secret_is_never_printed() {
         let secret = Secret::new("t1.canary");
         assert_eq!(format!("{secret:?}"), "***");
-        assert_eq!(
-            serde_json::to_string(&secret).expect("serializes"),
-            "\"***\""
-        );
+        assert_eq!(serde_json::to_string(&secret).expect("serializes"), "\"***\"");
         let header = secret.bearer().expect("valid");
         assert!(!format!("{header:?}").contains("canary"));
         assert_eq!(header.as_bytes(), b"Bearer t1.canary");

@@ -48,12 +48,17 @@ impl Authorization {
             }
             Auth::ServiceAccountKeyFile(path) => Source::Key(KeyFile::open(path.clone())?),
             Auth::IamTokenFile(path) => Source::File(path.clone()),
-            Auth::Metadata { address } => Source::Url(TokenUrl::metadata(address)?),
+            Auth::Metadata { address } => Source::Url(Box::new(TokenUrl::metadata(address)?)),
             Auth::WorkloadIdentity {
                 service_account_id,
                 token_file,
                 token_url,
-            } => Source::Url(TokenUrl::workload(service_account_id, token_file, token_url, dialer)?),
+            } => Source::Url(Box::new(TokenUrl::workload(
+                service_account_id,
+                token_file,
+                token_url,
+                dialer,
+            )?)),
         };
         let tokens = Tokens {
             source,
@@ -75,10 +80,7 @@ impl Authorization {
     }
 
     /// The header to send, waiting for its source.
-    pub(crate) async fn obtain(
-        &self,
-        now: Instant,
-    ) -> Result<Current<Option<HeaderValue>>, Arc<CloudError>> {
+    pub(crate) async fn obtain(&self, now: Instant) -> Result<Current<Option<HeaderValue>>, Arc<CloudError>> {
         match self {
             Self::Fixed(value) => Ok(Current {
                 value: value.clone(),
@@ -122,7 +124,7 @@ enum Source {
     /// A file with a token.
     File(PathBuf),
     /// A token service that speaks HTTP.
-    Url(TokenUrl),
+    Url(Box<TokenUrl>),
 }
 
 /// A token, as its source gave it.
@@ -175,14 +177,22 @@ impl Fetch for Tokens {
 impl Tokens {
     /// Exchanges a signed claim for a token.
     async fn sign_in(&self, key: &KeyFile) -> Result<Token, CloudError> {
-        let House { routes, methods, clock, .. } = &self.house;
+        let House {
+            routes,
+            methods,
+            clock,
+            ..
+        } = &self.house;
         let method = &methods.create_token;
         let deadline = Instant::now() + self.timeout;
         let jwt = key.jwt(clock.now()).await?;
-        let route = routes.find(Service::Iam, Instant::now()).await.map_err(|source| {
-            let method = method.label;
-            CloudError::Discovery { method, source }
-        })?;
+        let route = routes
+            .find(Service::Iam, Instant::now())
+            .await
+            .map_err(|source| {
+                let method = method.label;
+                CloudError::Discovery { method, source }
+            })?;
         let request = CreateIamTokenRequest {
             identity: Some(Identity::Jwt(jwt)),
         };
@@ -205,7 +215,10 @@ impl Tokens {
     }
 
     fn lease(&self, token: &Token) -> Result<Lease<Option<HeaderValue>>, CloudError> {
-        let header = token.secret.bearer().filter(|_| !token.secret.expose().is_empty());
+        let header = token
+            .secret
+            .bearer()
+            .filter(|_| !token.secret.expose().is_empty());
         let value = header.ok_or_else(|| CloudError::Exchange {
             url: "the source of IAM tokens".to_owned(),
             problem: "what it gave is empty or has characters that no header may carry".to_owned(),
@@ -231,7 +244,11 @@ impl Tokens {
         self.house.instruments.iam_token_refresh_failures_total.inc();
         if let Some(held_back) = self.house.throttle.admit("token", self.house.clock.now()) {
             let error = error.chain();
-            tracing::warn!(error, held_back, "no new IAM token; one that is still valid stays in use");
+            tracing::warn!(
+                error,
+                held_back,
+                "no new IAM token; one that is still valid stays in use"
+            );
         }
     }
 }
@@ -263,7 +280,9 @@ async fn read_token_file(what: &'static str, path: &Path) -> Result<Secret, Clou
         path: path.to_owned(),
         problem: problem.to_owned(),
     };
-    let text = str::from_utf8(&bytes).map_err(|_| wrong("it is not text"))?.trim();
+    let text = str::from_utf8(&bytes)
+        .map_err(|_| wrong("it is not text"))?
+        .trim();
     match text {
         "" => Err(wrong("it is empty; the token read before stays in use")),
         _ if bytes.len() > TOKEN_BYTES_MAX => Err(wrong("it is longer than any token")),
@@ -276,7 +295,9 @@ async fn read_token_file(what: &'static str, path: &Path) -> Result<Secret, Clou
 
 /// The file's bytes, of which one more than is allowed is read at most.
 async fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let limit = u64::try_from(TOKEN_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let limit = u64::try_from(TOKEN_BYTES_MAX)
+        .unwrap_or(u64::MAX)
+        .saturating_add(1);
     let mut bytes = Vec::new();
     let file = tokio::fs::File::open(path).await?;
     file.take(limit).read_to_end(&mut bytes).await?;
@@ -306,16 +327,19 @@ mod tests {
     async fn a_token_file_that_is_none_is_told_without_its_content() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("token");
+        let long = "a".repeat(TOKEN_BYTES_MAX + 9);
         let cases: [(&[u8], &str); 5] = [
             (b" \n", "empty"),
             (b"canary canary", "one word"),
             (b"\xff\xfe", "not text"),
-            (&[b'a'; TOKEN_BYTES_MAX + 9], "longer"),
+            (long.as_bytes(), "longer"),
             (b"canary\x00", "one word"),
         ];
         for (content, expected) in cases {
             std::fs::write(&path, content).expect("written");
-            let error = read_token_file("IAM token file", &path).await.expect_err(expected);
+            let error = read_token_file("IAM token file", &path)
+                .await
+                .expect_err(expected);
             assert!(error.to_string().contains(expected), "{error}");
             assert!(!error.chain().contains("canary"), "{error}");
         }

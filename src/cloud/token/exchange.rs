@@ -109,9 +109,11 @@ impl TokenUrl {
                 ask(uri, WORKLOAD_TIMEOUT, http.request(request)).await?
             }
         };
-        let life = answer.expires_in.map_or(Life::Unknown(UNTOLD_INTERVAL), |seconds| {
-            Life::Until(clock.now().plus(Duration::from_secs(seconds.into())))
-        });
+        let life = answer
+            .expires_in
+            .map_or(Life::Unknown(UNTOLD_INTERVAL), |seconds| {
+                Life::Until(clock.now().plus(Duration::from_secs(seconds.into())))
+            });
         Ok(Token {
             secret: Secret::new(answer.access_token),
             life,
@@ -124,7 +126,9 @@ fn uri(text: &str) -> Result<Uri, CloudError> {
         address: text.to_owned(),
         problem,
     };
-    let uri: Uri = text.parse().map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
+    let uri: Uri = text
+        .parse()
+        .map_err(|error: http::uri::InvalidUri| wrong(error.to_string()))?;
     match (uri.scheme_str(), uri.host()) {
         (Some("http" | "https"), Some(host)) if !host.is_empty() => Ok(uri),
         _ => Err(wrong("a token service is reached by http or https".to_owned())),
@@ -142,7 +146,10 @@ fn metadata_request(uri: &Uri) -> Request<Full<Bytes>> {
 fn workload_request(uri: &Uri, service_account_id: &str, subject: &Secret) -> Request<Full<Bytes>> {
     let form = form(&[
         ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
-        ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        (
+            "requested_token_type",
+            "urn:ietf:params:oauth:token-type:access_token",
+        ),
         ("audience", service_account_id),
         ("subject_token", subject.expose()),
         ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token"),
@@ -238,7 +245,10 @@ mod tests {
 
     #[test]
     fn a_form_escapes_what_is_not_unreserved() {
-        assert_eq!(form(&[("a", "x y&z=1"), ("b", "я.~_-9")]), "a=x%20y%26z%3D1&b=%D1%8F.~_-9");
+        assert_eq!(
+            form(&[("a", "x y&z=1"), ("b", "я.~_-9")]),
+            "a=x%20y%26z%3D1&b=%D1%8F.~_-9"
+        );
     }
 
     #[test]
@@ -247,7 +257,10 @@ mod tests {
             StatusCode::BAD_REQUEST,
             br#"{"error":"invalid_grant","error_description":"audience does not match"}"#,
         );
-        assert_eq!(told, "HTTP status 400 Bad Request (invalid_grant: audience does not match)");
+        assert_eq!(
+            told,
+            "HTTP status 400 Bad Request (invalid_grant: audience does not match)"
+        );
         let page = refusal(StatusCode::BAD_GATEWAY, b"<html>canary</html>");
         assert_eq!(page, "HTTP status 502 Bad Gateway");
     }

@@ -113,8 +113,16 @@ impl Key {
             format!("no JSON object with a key, see line {line} column {column}; {HINT}")
         })?;
         let (id, service_account_id, private_key) = match json.key {
-            Some(key) => (key.id, key.service_account_id, json.api_private_key.or(json.private_key)),
-            None => (json.id, json.service_account_id, json.private_key.or(json.api_private_key)),
+            Some(key) => (
+                key.id,
+                key.service_account_id,
+                json.api_private_key.or(json.private_key),
+            ),
+            None => (
+                json.id,
+                json.service_account_id,
+                json.private_key.or(json.api_private_key),
+            ),
         };
         let missing = |name: &str| format!("it has no `{name}`, so it is not an authorized key; {HINT}");
         Ok(Self {
@@ -138,7 +146,12 @@ impl Key {
         URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut jwt);
         let mut signature = vec![0; self.pair.public().modulus_len()];
         self.pair
-            .sign(&RSA_PSS_SHA256, &SystemRandom::new(), jwt.as_bytes(), &mut signature)
+            .sign(
+                &RSA_PSS_SHA256,
+                &SystemRandom::new(),
+                jwt.as_bytes(),
+                &mut signature,
+            )
             .map_err(|error| CloudError::Signature {
                 problem: error.to_string(),
             })?;
@@ -188,7 +201,10 @@ mod tests {
         let key = parse(&file()).expect("a key");
         let jwt = key.jwt(now).expect("signed");
         let header: Value = serde_json::from_slice(&part(&jwt, 0)).expect("JSON");
-        assert_eq!(header, json!({"typ": "JWT", "alg": "PS256", "kid": "ajethrowawaykey00001"}));
+        assert_eq!(
+            header,
+            json!({"typ": "JWT", "alg": "PS256", "kid": "ajethrowawaykey00001"})
+        );
         let claims: Value = serde_json::from_slice(&part(&jwt, 1)).expect("JSON");
         assert_eq!(
             claims,
@@ -212,7 +228,10 @@ mod tests {
     fn both_shapes_of_the_file_and_both_of_the_pem_are_read() {
         let mut plain = file();
         let pem = plain["private_key"].as_str().expect("a string").to_owned();
-        assert!(pem.starts_with("PLEASE DO NOT REMOVE THIS LINE!"), "the fixture is of the newer kind");
+        assert!(
+            pem.starts_with("PLEASE DO NOT REMOVE THIS LINE!"),
+            "the fixture is of the newer kind"
+        );
         let begin = pem.find("-----BEGIN").expect("PEM");
         plain["private_key"] = Value::from(&pem[begin..]);
         assert!(parse(&plain).is_ok());
@@ -225,7 +244,10 @@ mod tests {
             "privateKey": pem,
         });
         let key = parse(&api).expect("the API's shape");
-        assert_eq!((key.id.as_str(), key.service_account_id.as_str()), ("ajekey", "ajeaccount"));
+        assert_eq!(
+            (key.id.as_str(), key.service_account_id.as_str()),
+            ("ajekey", "ajeaccount")
+        );
     }
 
     #[test]
@@ -239,8 +261,14 @@ mod tests {
             (String::new(), "no JSON object"),
             ("canary".to_owned(), "no JSON object"),
             ("[1]".to_owned(), "no JSON object"),
-            (json!({"access_key": {"id": "canary"}, "secret": "canary"}).to_string(), "no `id`"),
-            (json!({"id": "canary", "secret": "canary"}).to_string(), "no `service_account_id`"),
+            (
+                json!({"access_key": {"id": "canary"}, "secret": "canary"}).to_string(),
+                "no `id`",
+            ),
+            (
+                json!({"id": "canary", "secret": "canary"}).to_string(),
+                "no `service_account_id`",
+            ),
             (with("private_key", Value::Null), "no `private_key`"),
             (with("private_key", Value::from(7)), "no JSON object"),
             (with("private_key", Value::from("canary")), "not PEM"),
@@ -249,7 +277,10 @@ mod tests {
                 "damaged PEM",
             ),
             (
-                with("private_key", Value::from("-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----")),
+                with(
+                    "private_key",
+                    Value::from("-----BEGIN PRIVATE KEY-----\nY2FuYXJ5\n-----END PRIVATE KEY-----"),
+                ),
                 "not an RSA key",
             ),
         ];
