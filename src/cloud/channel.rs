@@ -3,7 +3,7 @@
 use crate::cloud::screen::Screened;
 use crate::cloud::{CloudError, Settings};
 use http::Uri;
-use http::uri::PathAndQuery;
+use http::uri::{Authority, InvalidUri, PathAndQuery};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore};
@@ -165,8 +165,14 @@ impl Dialer {
             address: address.to_owned(),
             problem,
         };
-        if address.contains('/') {
-            return Err(wrong("it has a scheme or a path".to_owned()));
+        if address.contains(['/', '@']) {
+            return Err(wrong("it has more than a host and a port".to_owned()));
+        }
+        let authority: Authority = address
+            .parse()
+            .map_err(|error: InvalidUri| wrong(error.to_string()))?;
+        if authority.port_u16().is_none() && !address.ends_with(authority.host()) {
+            return Err(wrong("its port is not a number".to_owned()));
         }
         let scheme = match self.trust {
             Trust::Nothing => "http",
@@ -174,7 +180,7 @@ impl Dialer {
         };
         Uri::builder()
             .scheme(scheme)
-            .authority(address)
+            .authority(authority)
             .path_and_query(PathAndQuery::from_static("/"))
             .build()
             .map_err(|error| wrong(error.to_string()))
