@@ -10,3 +10,4 @@ pub mod flow;
 pub mod limits;
 pub mod model;
 pub mod proto;
+pub mod simulator;
