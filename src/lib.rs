@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod clock;
+pub mod cloud;
 pub mod decode;
 pub mod flow;
 pub mod limits;
