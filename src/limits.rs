@@ -12,6 +12,10 @@ pub const ID_BYTES_MAX: usize = 64;
 /// enough that 100 000 of them fit in memory.
 pub const TEXT_BYTES_MAX: usize = 256;
 
+/// Longest part of a free text that is searched for secrets, in bytes: far more than is kept of it, and a
+/// bound on the work that a stranger's text can make.
+pub const REDACTED_BYTES_MAX: usize = 4096;
+
 /// User labels on one operation: they become labels of `_info`, and wide series are slow in Prometheus.
 pub const LABELS_MAX: usize = 16;
 

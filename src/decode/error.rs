@@ -107,7 +107,7 @@ lean! {
     /// `QuotaFailure.Violation`.
     QuotaViolation<'a> {
         1 => subject: &'a [u8],
-        5 => quota_metric: &'a [u8],
+        4 => quota_metric: &'a [u8],
     }
 }
 

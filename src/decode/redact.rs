@@ -1,12 +1,9 @@
 //! Takes what looks like a secret out of free text.
 
+use crate::limits::REDACTED_BYTES_MAX;
 use regex::{Captures, Regex};
 use std::borrow::Cow;
 use std::sync::LazyLock;
-
-/// Bytes of a text that are looked at: far more than is kept of it, and a bound on the work that a stranger's
-/// text can make.
-const LOOKED_AT_BYTES_MAX: usize = 4096;
 
 /// What a secret is replaced by.
 const REDACTED: &str = "***";
@@ -30,11 +27,11 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
 
 /// The beginning of the text, up to a space, so that no secret is cut to something that looks harmless.
 fn looked_at(text: &str) -> &str {
-    if text.len() <= LOOKED_AT_BYTES_MAX {
+    if text.len() <= REDACTED_BYTES_MAX {
         return text;
     }
     let head = text
-        .get(..text.floor_char_boundary(LOOKED_AT_BYTES_MAX))
+        .get(..text.floor_char_boundary(REDACTED_BYTES_MAX))
         .unwrap_or_default();
     let cut = head.rfind(char::is_whitespace).unwrap_or(0);
     head.get(..cut).unwrap_or_default()
@@ -207,17 +204,15 @@ mod tests {
             "mailto joe@h.ru",
         ];
         for text in cases {
-            assert!(
-                matches!(redact(text), Cow::Borrowed(kept) if kept == text),
-                "{text}"
-            );
+            assert_eq!(redact(text), text);
         }
+        assert!(matches!(redact("Preparing the environment"), Cow::Borrowed(_)));
     }
 
     #[test]
     fn of_endless_text_the_beginning_is_looked_at() {
         let words = "word ".repeat(1 << 20);
-        assert!(redact(&words).len() < LOOKED_AT_BYTES_MAX);
+        assert!(redact(&words).len() < REDACTED_BYTES_MAX);
         let word = "password=".to_owned() + &"x".repeat(1 << 20);
         assert_eq!(redact(&word), "");
     }

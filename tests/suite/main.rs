@@ -3,4 +3,8 @@
 //! The modules say `cfg(test)` so that helpers beside the tests are known to clippy as test code too.
 
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
+mod decode;
+#[cfg(test)]
 mod schema;
