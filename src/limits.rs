@@ -68,10 +68,6 @@ pub const EXPIRIES_MAX: usize = 10_000;
 /// never kept waiting for long.
 pub const DRAIN_MAX: usize = 256;
 
-/// Pages of one listing of live jobs: 50 jobs each, and quotas allow far fewer at once; a server that never
-/// ends its pages must not hold a listing for ever.
-pub const LIST_PAGES_MAX: usize = 1_000;
-
 /// Pages of ended jobs asked for in one sweep: a thousand ends a minute are plenty, and a project's whole past
 /// must not use up the rate limit.
 pub const SWEEP_PAGES_MAX: usize = 20;

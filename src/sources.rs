@@ -123,7 +123,11 @@ impl Sources {
         let latch = self.readiness.latch();
         for (operation_id, labels) in &self.context.settings.operations {
             let target = Target::Operation(operation_id.clone());
-            let sighting = Sighting { target, source: Source::Config, labels: Arc::clone(labels) };
+            let sighting = Sighting {
+                target,
+                source: Source::Config,
+                labels: Arc::clone(labels),
+            };
             if self.context.inbox.send(Input::Sighted(sighting)).await.is_err() {
                 return;
             }
