@@ -1,7 +1,8 @@
 //! What listings tell, alone and together with looks.
 
 use crate::model::{
-    Change, Departure, JobSnapshot, JobStatus, Kind, ListingScope, Outcome, OutcomeKind, Source,
+    Change, Departure, JobId, JobSnapshot, JobStatus, Kind, ListingScope, OperationId, Outcome, OutcomeKind,
+    Source,
 };
 use crate::tracker::tests::story::{Story, at, job, operation};
 use std::time::Duration;
