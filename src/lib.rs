@@ -6,5 +6,6 @@ pub mod catalogue;
 pub mod clock;
 pub mod flow;
 pub mod limits;
+pub mod metrics;
 pub mod model;
 pub mod proto;

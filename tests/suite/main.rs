@@ -3,4 +3,8 @@
 //! The modules say `cfg(test)` so that helpers beside the tests are known to clippy as test code too.
 
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
 mod schema;
