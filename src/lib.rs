@@ -9,6 +9,7 @@ pub mod decode;
 pub mod engine;
 pub mod flow;
 pub mod limits;
+pub mod metrics;
 pub mod model;
 pub mod proto;
 pub mod simulator;

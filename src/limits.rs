@@ -91,3 +91,14 @@ pub const THROTTLE_KEYS_MAX: usize = 256;
 
 /// Shortest time between two equal lines in the log.
 pub const THROTTLE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Bytes of the exposition rendered before they go out: enough for some 500 lines, so that the cost of a
+/// chunk vanishes, and small enough to stay in a core's own cache.
+pub const SCRAPE_CHUNK_BYTES: usize = 64 << 10;
+
+/// Room behind a chunk for the row that fills it: one `_info` line or one histogram, with every label at its
+/// longest.
+pub const SCRAPE_ROW_BYTES: usize = 32 << 10;
+
+/// Compressed bytes collected before they go out: fewer and the packets are small, more and a scrape starts late.
+pub const COMPRESSED_CHUNK_BYTES_MIN: usize = 16 << 10;
