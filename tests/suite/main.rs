@@ -12,3 +12,7 @@ mod metrics;
 mod scene;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod watching;
