@@ -4,7 +4,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::proto::yandex::cloud::operation::Operation;
 use crate::simulator::{
     Error, Identity,
-    api::routes,
+    api::{Api, routes},
     cloud::Cloud,
     files,
     line::Line,
@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::Status;
 use tonic::service::Routes;
 use tonic::transport::{Server, ServerTlsConfig};
@@ -69,7 +70,15 @@ impl Handle {
 
     /// The gRPC services, to be served over anything.
     pub fn routes(&self) -> Routes {
-        routes(&self.cloud)
+        routes(self.api(TaskTracker::new(), CancellationToken::new()))
+    }
+
+    fn api(&self, readers: TaskTracker, shutdown: CancellationToken) -> Api {
+        Api {
+            cloud: Arc::clone(&self.cloud),
+            readers,
+            shutdown,
+        }
     }
 
     /// The HTTP half: the file store and the instance metadata.
@@ -104,20 +113,15 @@ impl Handle {
                 .map_err(|source| Error::Tls { source })?;
         }
         let incoming = incoming.map(|stream| stream.map(Line::new));
-        let ended = {
-            let (shutdown, cloud) = (shutdown, Arc::clone(&self.cloud));
-            async move {
-                shutdown.cancelled().await;
-                cloud.shutdown.cancel();
-            }
-        };
+        let readers = TaskTracker::new();
+        let routes = routes(self.api(readers.clone(), shutdown.child_token()));
+        let ended = shutdown.clone().cancelled_owned();
         let outcome = server
-            .add_routes(self.routes())
+            .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, ended)
             .await;
-        self.cloud.readers.close();
-        self.cloud.shutdown.cancel();
-        self.cloud.readers.wait().await;
+        readers.close();
+        readers.wait().await;
         outcome.map_err(|source| Error::Serve { source })
     }
 

@@ -121,6 +121,15 @@ impl World {
             world.add_community(community)?;
         }
         world.advance(start_at);
+        // A scripted balance is the one at the start, whatever runs have spent that began before it.
+        let balances: Vec<(String, Option<i64>)> = world
+            .projects
+            .values()
+            .map(|project| (project.id.clone(), project.units()))
+            .collect();
+        for (project_id, units) in balances {
+            world.set_balance(&project_id, units, start_at);
+        }
         Ok(world)
     }
 

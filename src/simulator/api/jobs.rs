@@ -72,7 +72,7 @@ impl ProjectJobService for Api {
         let call = self.cloud.admit(&request, &[&asked.job_id]).await?;
         let (id, offset) = (asked.job_id.clone(), asked.offset);
         Ok(Response::new(reading::stream(
-            &self.cloud,
+            self,
             id,
             offset,
             call.effects.skew_nanos,
@@ -87,7 +87,7 @@ impl ProjectJobService for Api {
         let call = self.cloud.admit(&request, &[&asked.job_id]).await?;
         let (id, offset) = (asked.job_id.clone(), asked.offset);
         Ok(Response::new(reading::stream(
-            &self.cloud,
+            self,
             id,
             offset,
             call.effects.skew_nanos,

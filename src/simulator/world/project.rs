@@ -85,6 +85,11 @@ impl Project {
         }
     }
 
+    /// Units it would have if nothing were spent.
+    pub(crate) fn units(&self) -> Option<i64> {
+        self.units
+    }
+
     /// The message of the API.
     pub(crate) fn message(&self, present: Present) -> pb::Project {
         pb::Project {
