@@ -4,3 +4,7 @@
 
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod simulator;
