@@ -108,6 +108,6 @@ fn begin_plain(world: &mut World, call: &Admitted, change: Change, lasts: Durati
         lasts,
     };
     let id = world.new_id("operation");
-    world.begin(&id, Work::Plain(Box::new(plain)));
+    world.begin(&id, Work::Plain(Box::new(plain)), call.present.now);
     id
 }

@@ -125,14 +125,19 @@ impl Handle {
         outcome.map_err(|source| Error::Serve { source })
     }
 
-    /// Adds a job to a project; its spans count from the start of the simulator.
-    pub fn add_job(&self, project_id: &str, script: &JobScript) {
-        self.cloud.world().schedule_job(project_id, script);
+    /// Adds a job to a project, its `start` counted from now, and tells its first run; `None` when there is no such
+    /// project, or no run in the script.
+    pub fn add_job(&self, project_id: &str, script: &JobScript) -> Option<Run> {
+        let now = self.cloud.clock.now();
+        let first = self.cloud.world().schedule_job(project_id, script, now);
+        first.map(|(ids, begins_at)| Run::of(ids, project_id, begins_at))
     }
 
-    /// Adds a notebook execution to a project; its spans count from the start of the simulator.
-    pub fn add_notebook(&self, project_id: &str, script: &NotebookScript) {
-        self.cloud.world().schedule_notebook(project_id, script);
+    /// Adds a notebook execution to a project, as for a job.
+    pub fn add_notebook(&self, project_id: &str, script: &NotebookScript) -> Option<Run> {
+        let now = self.cloud.clock.now();
+        let first = self.cloud.world().schedule_notebook(project_id, script, now);
+        first.map(|(ids, begins_at)| Run::of(ids, project_id, begins_at))
     }
 
     /// Moves a running job into a status for good; `false` when there is no such job, or it has ended.
@@ -237,21 +242,27 @@ impl Handle {
         let world = self.cloud.world();
         let mut runs = Vec::new();
         for birth in &world.births {
-            for number in birth.first_known()..birth.first_known().saturating_add(FORETOLD_MAX) {
+            let known = birth.known.iter().map(|(number, _)| *number);
+            for number in known.chain(birth.next..birth.next.saturating_add(FORETOLD_MAX)) {
                 let Some(begins_at) = birth.begins_at(number).filter(|at| *at <= until) else {
                     break;
                 };
-                let RunIds { job_id, operation_id } = birth.ids(number);
-                let project_id = birth.project_id().to_owned();
-                runs.push(Run {
-                    operation_id,
-                    job_id,
-                    project_id,
-                    begins_at,
-                });
+                runs.push(Run::of(birth.ids(number), &birth.project_id, begins_at));
             }
         }
         runs.sort_by_key(|run| run.begins_at);
         runs
+    }
+}
+
+impl Run {
+    fn of(ids: RunIds, project_id: &str, begins_at: Timestamp) -> Self {
+        let RunIds { job_id, operation_id } = ids;
+        Self {
+            operation_id,
+            job_id,
+            project_id: project_id.to_owned(),
+            begins_at,
+        }
     }
 }

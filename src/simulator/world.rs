@@ -5,12 +5,13 @@
 
 mod birth;
 mod job;
+mod life;
 mod notebook;
 mod operation;
 mod plain;
 mod project;
 
-pub(crate) use birth::{Birth, RunIds};
+pub(crate) use birth::{ALIVE_MAX, Birth, Home, RunIds, Scripted, shifted};
 pub(crate) use job::{Body, Execution, Job, Output, fitting_status};
 pub(crate) use notebook::NotebookRun;
 pub(crate) use operation::packed;
@@ -238,13 +239,13 @@ impl World {
     }
 
     /// Takes in an operation that a client began; the oldest of too many is forgotten.
-    pub(crate) fn begin(&mut self, id: &str, work: Work) {
+    pub(crate) fn begin(&mut self, id: &str, work: Work, now: Timestamp) {
         if !matches!(work, Work::Job(_)) {
             self.begun.push_back(id.to_owned());
             if self.begun.len() > BEGUN_MAX
                 && let Some(oldest) = self.begun.pop_front()
             {
-                self.works.remove(&oldest);
+                self.remove_execution(&oldest, now);
             }
         }
         self.works.insert(id.to_owned(), work);

@@ -234,7 +234,7 @@ impl World {
         }
         let timeline = Arc::clone(&job.body.timeline);
         let operation_id = self.new_id("operation");
-        self.begin(&operation_id, Work::Job(id.to_owned()));
+        self.begin(&operation_id, Work::Job(id.to_owned()), now);
         let execution = Execution {
             operation_id: operation_id.clone(),
             began_at: now,
