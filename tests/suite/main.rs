@@ -16,3 +16,6 @@ mod schema;
 mod support;
 #[cfg(test)]
 mod watching;
+mod simulated;
+#[cfg(test)]
+mod simulator;
