@@ -3,4 +3,6 @@
 //! The modules say `cfg(test)` so that helpers beside the tests are known to clippy as test code too.
 
 #[cfg(test)]
+mod cloud;
+#[cfg(test)]
 mod schema;
