@@ -10,6 +10,7 @@ mod decode;
 mod metrics;
 #[cfg(test)]
 mod scene;
+mod cloud;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
