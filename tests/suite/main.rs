@@ -5,18 +5,20 @@
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod cloud;
+#[cfg(test)]
 mod decode;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod scene;
-mod cloud;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod simulator;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
 mod watching;
-mod simulated;
-#[cfg(test)]
-mod simulator;
