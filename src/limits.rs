@@ -102,3 +102,11 @@ pub const SCRAPE_ROW_BYTES: usize = 32 << 10;
 
 /// Compressed bytes collected before they go out: fewer and the packets are small, more and a scrape starts late.
 pub const COMPRESSED_CHUNK_BYTES_MIN: usize = 16 << 10;
+
+/// Longest time that readiness waits for first looks and listings: a cloud that is down must not keep the
+/// exporter out of service discovery, where its own metrics tell of it.
+pub const READINESS_GRACE: Duration = Duration::from_secs(30);
+
+/// Longest time for an orderly end: container runtimes send SIGKILL after ten seconds, a scrape in progress takes
+/// one or two.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
