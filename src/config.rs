@@ -1,0 +1,4 @@
+//! Configuration.
+mod error;
+mod node;
+pub use error::{ConfigError, Invalid, Place};
