@@ -43,7 +43,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     {
         method.options = None;
     }
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    // Names let a message be packed into an `Any`; stubs let a server implement only what it is asked for.
+    let mut config = tonic_prost_build::Config::new();
+    config
+        .enable_type_names()
+        .type_name_domain(["."], "type.googleapis.com");
+    tonic_prost_build::configure()
+        .generate_default_stubs(true)
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
 

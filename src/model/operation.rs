@@ -149,7 +149,7 @@ impl OutputErrors {
 }
 
 /// Properties of an operation that rarely change; shared between versions of its row.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The job's name, as the user wrote it.
     pub name: Option<Text>,
@@ -180,6 +180,7 @@ pub struct About {
 pub struct StatusTimes {
     millis: [u32; JobStatus::ALL.len()],
     left: u16,
+    measured: u16,
 }
 
 impl StatusTimes {
@@ -188,20 +189,36 @@ impl StatusTimes {
         let time_ms = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         if let Some(total_ms) = self.millis.get_mut(status.index()) {
             *total_ms = total_ms.saturating_add(time_ms);
-            self.left |= 1 << status.index();
+            self.measured |= 1 << status.index();
         }
+        self.leave(status);
     }
 
-    /// The time of completed visits; `None` for a status that was never left.
+    /// A visit to `status` ended whose beginning nobody saw: it has no time.
+    pub fn leave(&mut self, status: JobStatus) {
+        self.left |= 1 << status.index();
+    }
+
+    /// Whether the status was ever left.
+    pub fn was_left(&self, status: JobStatus) -> bool {
+        self.left & (1 << status.index()) != 0
+    }
+
+    /// The time of completed visits; `None` for a status of which none was measured.
     pub fn get(&self, status: JobStatus) -> Option<Duration> {
-        let was_left = self.left & (1 << status.index()) != 0;
+        let is_measured = self.measured & (1 << status.index()) != 0;
         self.millis
             .get(status.index())
-            .filter(|_| was_left)
+            .filter(|_| is_measured)
             .map(|ms| Duration::from_millis(u64::from(*ms)))
     }
 
-    /// Statuses that were left, with their time, in life-cycle order.
+    /// Statuses that have been left, and a time for those that were measured: the number of their series.
+    fn series(&self) -> u32 {
+        self.left.count_ones() + self.measured.count_ones()
+    }
+
+    /// Statuses whose visits were measured, with their time, in life-cycle order.
     pub fn iter(&self) -> impl Iterator<Item = (JobStatus, Duration)> {
         JobStatus::ALL
             .into_iter()
@@ -254,4 +271,63 @@ impl TrackedOperation {
     pub fn in_run_tier(&self) -> bool {
         self.observed && !self.hidden
     }
+
+    /// The job whose series this row carries: of a job whose id is known.
+    pub fn job_series_id(&self) -> Option<&JobId> {
+        self.job_id.as_ref().filter(|_| self.kind == Kind::Job)
+    }
+
+    /// How many run series it has once it is observed, were it not hidden. The exposition writes exactly these
+    /// lines, which a property test holds; the tracker keeps `metrics.series_max` by them.
+    pub fn run_series(&self) -> u32 {
+        let of_job = self.job_series_id().map_or(0, |_| self.job_series());
+        let of_operation = self.operation_id.as_ref().map_or(0, |_| self.operation_series());
+        of_job + of_operation
+    }
+
+    fn job_series(&self) -> u32 {
+        let reported = &self.reported;
+        let present_anew = self
+            .status
+            .is_some_and(|status| !self.status_times.was_left(status));
+        let present = [
+            true,
+            present_anew,
+            self.status_since.is_some(),
+            reported.progress.is_some(),
+            self.progress_changed_at.is_some(),
+            reported.job_created_at.is_some(),
+            reported.started_at.is_some(),
+            reported.finished_at.is_some(),
+            reported.data_expires_at.is_some(),
+            self.outcome.is_some(),
+            reported.return_code.is_some(),
+            reported.data_size_bytes.is_some(),
+            self.polled_at.is_some(),
+        ];
+        count(&present) + self.status_times.series() + self.output_errors().map_or(0, |_| 3)
+    }
+
+    fn operation_series(&self) -> u32 {
+        let reported = &self.reported;
+        let alone = self.kind != Kind::Job;
+        let present = [
+            true,
+            true,
+            reported.error.is_some(),
+            alone && reported.operation_created_at.is_some(),
+            alone && reported.modified_at.is_some(),
+            alone && self.polled_at.is_some(),
+        ];
+        count(&present) + self.notebook_status().map_or(0, |_| 5)
+    }
+
+    /// Files that could not be stored; known once it ended.
+    pub fn output_errors(&self) -> Option<OutputErrors> {
+        self.reported.output_errors.filter(|_| self.outcome.is_some())
+    }
+}
+
+fn count(present: &[bool]) -> u32 {
+    present.iter().map(|there| u32::from(*there)).sum()
 }

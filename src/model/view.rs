@@ -28,6 +28,16 @@ impl Operations {
         self.slots.iter().flatten()
     }
 
+    /// Those at or after a place, with their places. Walks leaf by leaf, so that a reader who stops and comes
+    /// again pays for one descent, not for one an operation.
+    pub fn iter_from(&self, slot: usize) -> impl Iterator<Item = (usize, &Arc<TrackedOperation>)> {
+        let start = slot.min(self.slots.len());
+        let rest = self.slots.focus().narrow(start..).into_iter();
+        (start..)
+            .zip(rest)
+            .filter_map(|(slot, operation)| operation.as_ref().map(|operation| (slot, operation)))
+    }
+
     /// Places, taken or free: the bound of [`Self::get`].
     pub fn slots(&self) -> usize {
         self.slots.len()

@@ -7,4 +7,8 @@ mod canary;
 #[cfg(test)]
 mod decode;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
 mod schema;

@@ -1,0 +1,226 @@
+//! Handles of the metrics that the exporter keeps about itself.
+
+use crate::catalogue::{Metric, exporter};
+use crate::clock::Timestamp;
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
+};
+
+/// Values of the label `reason` of `datasphere_exporter_decode_gaps_total`; a test in `metrics` compares them
+/// with `model::Gap`, which this floor does not know.
+pub const GAP_REASONS: [&str; 5] = [
+    "unknown_enum",
+    "unknown_type",
+    "out_of_range",
+    "malformed",
+    "missing",
+];
+
+/// Upper bounds for calls to the cloud, in seconds: from a quick answer to the longest request timeout that
+/// makes sense.
+const CALL_BUCKETS: [f64; 12] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// Upper bounds for waits, in seconds: most do not wait at all, and a starved one waits for minutes.
+const WAIT_BUCKETS: [f64; 10] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
+
+/// Cloneable handles; all clones count into the same registry.
+#[derive(Clone, Debug)]
+pub struct Instruments {
+    registry: Registry,
+    iam_token_expiry_timestamp_seconds: Gauge,
+    /// Calls to the cloud's API: `method`, `code`.
+    pub api_requests_total: IntCounterVec,
+    /// Time they took: `method`.
+    pub api_request_duration_seconds: HistogramVec,
+    /// Time that calls waited for the rate limit.
+    pub rate_limiter_wait_seconds: Histogram,
+    /// That limit.
+    pub rate_limit_requests_per_second: Gauge,
+    /// Renewals of the IAM token that failed.
+    pub iam_token_refresh_failures_total: IntCounter,
+    /// Parts of answers left out: `reason`, each of [`GAP_REASONS`] from the start.
+    pub decode_gaps_total: IntCounterVec,
+    /// Requests answered: `handler`, `code`.
+    pub http_requests_total: IntCounterVec,
+    /// 1 when the last load of the configuration succeeded.
+    pub config_last_reload_successful: Gauge,
+    /// When it last did, in unix seconds; not shown before it is set.
+    pub config_last_reload_success_timestamp_seconds: Gauge,
+}
+
+impl Instruments {
+    /// New metrics over a registry of their own, with what is known of the program itself.
+    pub fn new(version: &str, revision: &str, rustc: &str) -> Self {
+        let registry = Registry::new();
+        let build_info = registered(&registry, gauge_vec(&exporter::BUILD_INFO));
+        build_info.with_label_values(&[version, revision, rustc]).set(1.0);
+        let decode_gaps_total = registered(&registry, counter_vec(&exporter::DECODE_GAPS));
+        for reason in GAP_REASONS {
+            decode_gaps_total.with_label_values(&[reason]);
+        }
+        register_process(&registry);
+        Self {
+            iam_token_expiry_timestamp_seconds: known_gauge(&registry, &exporter::IAM_TOKEN_EXPIRY),
+            api_requests_total: registered(&registry, counter_vec(&exporter::API_REQUESTS)),
+            api_request_duration_seconds: registered(
+                &registry,
+                HistogramVec::new(
+                    histogram(&exporter::API_REQUEST_DURATION, &CALL_BUCKETS),
+                    exporter::API_REQUEST_DURATION.labels,
+                ),
+            ),
+            rate_limiter_wait_seconds: registered(
+                &registry,
+                Histogram::with_opts(histogram(&exporter::RATE_LIMITER_WAIT, &WAIT_BUCKETS)),
+            ),
+            rate_limit_requests_per_second: registered(
+                &registry,
+                Gauge::with_opts(options(&exporter::RATE_LIMIT)),
+            ),
+            iam_token_refresh_failures_total: registered(
+                &registry,
+                IntCounter::with_opts(options(&exporter::IAM_TOKEN_REFRESH_FAILURES)),
+            ),
+            decode_gaps_total,
+            http_requests_total: registered(&registry, counter_vec(&exporter::HTTP_REQUESTS)),
+            config_last_reload_successful: registered(
+                &registry,
+                Gauge::with_opts(options(&exporter::CONFIG_LAST_RELOAD_SUCCESSFUL)),
+            ),
+            config_last_reload_success_timestamp_seconds: known_gauge(
+                &registry,
+                &exporter::CONFIG_LAST_RELOAD_SUCCESS,
+            ),
+            registry,
+        }
+    }
+
+    /// The registry, for the exposition.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// When the IAM token in use expires; `None` takes the series away.
+    pub fn set_iam_token_expiry(&self, expires_at: Option<Timestamp>) {
+        let seconds = expires_at.map_or(0.0, Timestamp::seconds_f64);
+        self.iam_token_expiry_timestamp_seconds.set(seconds);
+    }
+}
+
+fn options(metric: &Metric) -> Opts {
+    Opts::new(metric.name, metric.help)
+}
+
+fn histogram(metric: &Metric, buckets: &[f64]) -> HistogramOpts {
+    HistogramOpts::new(metric.name, metric.help).buckets(buckets.to_vec())
+}
+
+fn counter_vec(metric: &Metric) -> prometheus::Result<IntCounterVec> {
+    IntCounterVec::new(options(metric), metric.labels)
+}
+
+fn gauge_vec(metric: &Metric) -> prometheus::Result<GaugeVec> {
+    GaugeVec::new(options(metric), metric.labels)
+}
+
+/// A gauge that is absent while it is zero: for moments, of which zero is none.
+fn known_gauge(registry: &Registry, metric: &Metric) -> Gauge {
+    registered(registry, Gauge::with_opts(options(metric)).map(Known)).0
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the declarations are constants, and every test that makes instruments makes all of them"
+)]
+fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: prometheus::Result<C>) -> C {
+    let metric = metric.expect("a declared metric is valid");
+    registry
+        .register(Box::new(metric.clone()))
+        .expect("a metric is declared once");
+    metric
+}
+
+/// CPU, memory and descriptors of the process, where the `prometheus` crate can read them.
+fn register_process(registry: &Registry) {
+    #[cfg(target_os = "linux")]
+    {
+        let process = prometheus::process_collector::ProcessCollector::for_self();
+        // The only refusal is a name that is registered already, and the registry is new.
+        drop(registry.register(Box::new(process)));
+    }
+}
+
+#[derive(Clone)]
+struct Known(Gauge);
+
+impl Collector for Known {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        if self.0.get() > 0.0 {
+            self.0.collect()
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn gathered(instruments: &Instruments) -> BTreeMap<String, MetricFamily> {
+        let families = instruments.registry().gather();
+        families
+            .into_iter()
+            .map(|family| (family.name().to_owned(), family))
+            .collect()
+    }
+
+    #[test]
+    fn moments_are_absent_until_they_are_known() {
+        let instruments = Instruments::new("1.2.3", "abc", "1.95.0");
+        let name = exporter::IAM_TOKEN_EXPIRY.name;
+        assert!(!gathered(&instruments).contains_key(name));
+        instruments.set_iam_token_expiry(Timestamp::from_seconds(1_700_000_000, 0));
+        assert!(
+            (gathered(&instruments)[name].get_metric()[0]
+                .get_gauge()
+                .get_value()
+                - 1.7e9)
+                .abs()
+                < 1e-3
+        );
+        instruments.set_iam_token_expiry(None);
+        assert!(!gathered(&instruments).contains_key(name));
+        assert!(!gathered(&instruments).contains_key(exporter::CONFIG_LAST_RELOAD_SUCCESS.name));
+    }
+
+    #[test]
+    fn closed_label_sets_exist_at_zero_from_the_start() {
+        let families = gathered(&Instruments::new("1.2.3", "abc", "1.95.0"));
+        let gaps = families[exporter::DECODE_GAPS.name].get_metric();
+        assert_eq!(gaps.len(), GAP_REASONS.len());
+        assert!(
+            gaps.iter()
+                .all(|gap| gap.get_counter().get_value().abs() < f64::EPSILON)
+        );
+    }
+
+    #[test]
+    fn everything_registered_is_declared() {
+        let instruments = Instruments::new("1.2.3", "abc", "1.95.0");
+        for (name, family) in gathered(&instruments) {
+            let metric = crate::catalogue::find(&name).expect("declared");
+            let word = format!("{:?}", family.get_field_type()).to_lowercase();
+            assert_eq!(word, metric.metric_type.word(), "{name}");
+        }
+    }
+}
