@@ -75,6 +75,35 @@ impl Node {
         }
     }
 
+    /// The child of this name, made empty when there is none; `None` when this node cannot have children.
+    pub(crate) fn child_mut(&mut self, empty: Self) -> Option<&mut Self> {
+        let children = self.children_mut()?;
+        let place = children.iter().position(|child| child.name == empty.name);
+        let place = place.unwrap_or_else(|| {
+            children.push(empty);
+            children.len() - 1
+        });
+        children.get_mut(place)
+    }
+
+    /// Puts a child, in place of the one of its name.
+    pub(crate) fn replace(&mut self, child: Self) {
+        if let Some(children) = self.children_mut() {
+            children.retain(|other| other.name != child.name);
+            children.push(child);
+        }
+    }
+
+    fn children_mut(&mut self) -> Option<&mut Vec<Self>> {
+        if self.value == Value::Nothing {
+            self.value = Value::Section(Vec::new());
+        }
+        match &mut self.value {
+            Value::Section(children) => Some(children),
+            Value::Nothing | Value::Text(_) | Value::List(_) => None,
+        }
+    }
+
     /// Where a key stands, or else the section that should hold it.
     pub(crate) fn place_of(&self, key: &str) -> Place {
         let mut node = self;
@@ -176,7 +205,11 @@ impl Reader<'_> {
         nodes.collect()
     }
 
-    fn entries(&self, key: &str, entries: Vec<(Spanned<String>, Spanned<Written>)>) -> Result<Vec<Node>, Invalid> {
+    fn entries(
+        &self,
+        key: &str,
+        entries: Vec<(Spanned<String>, Spanned<Written>)>,
+    ) -> Result<Vec<Node>, Invalid> {
         let mut nodes = Vec::with_capacity(entries.len());
         let mut lines = HashMap::with_capacity(entries.len());
         for (name, written) in entries {
@@ -354,11 +387,26 @@ mod tests {
                       tags, and aliases only for anchors before them and for few values";
         let yaml = "this is not valid YAML: ";
         let cases = [
-            ("a: 1\na: 2\n", "2: a: given twice, first on line 1; keep one of them".to_owned()),
-            ("a: [1\nb: 2\n", format!("2: {yaml}illegal placement of ':' indicator")),
-            ("a: t1.secret: x\n", format!("1: {yaml}mapping values are not allowed in this context")),
-            ("a: \"t1.secret\n", format!("2: {yaml}invalid indentation in multiline quoted scalar")),
-            ("a: 1\n---\nb: 2\n", "3: a configuration is one document, without \"---\" within it".to_owned()),
+            (
+                "a: 1\na: 2\n",
+                "2: a: given twice, first on line 1; keep one of them".to_owned(),
+            ),
+            (
+                "a: [1\nb: 2\n",
+                format!("2: {yaml}illegal placement of ':' indicator"),
+            ),
+            (
+                "a: t1.secret: x\n",
+                format!("1: {yaml}mapping values are not allowed in this context"),
+            ),
+            (
+                "a: \"t1.secret\n",
+                format!("2: {yaml}invalid indentation in multiline quoted scalar"),
+            ),
+            (
+                "a: 1\n---\nb: 2\n",
+                "3: a configuration is one document, without \"---\" within it".to_owned(),
+            ),
             ("a: *secret\n", format!("1: {cannot}")),
             ("\na: !secret t1\n", format!("2: {cannot}")),
             ("? [secret]\n: 1\n", format!("1: {cannot}")),
@@ -374,7 +422,8 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..10 {
             let last = format!("*a{}, ", level - 1).repeat(10);
-            bomb += &format!("a{level}: &a{level} [{}]\n", last.trim_end_matches(", "));
+            let line = format!("a{level}: &a{level} [{}]\n", last.trim_end_matches(", "));
+            bomb.push_str(&line);
         }
         for yaml in [bomb, "[".repeat(1000), "- ".repeat(1000)] {
             assert!(Node::parse(&yaml).is_err());

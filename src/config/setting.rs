@@ -115,20 +115,28 @@ pub(crate) fn check_keys(section: &Node, names: &[&str]) -> Result<(), Invalid> 
         Value::Nothing => return Ok(()),
         Value::Section(children) => children,
         found @ (Value::Text(_) | Value::List(_)) => {
-            let expected = names.join(", ");
-            return Err(section.invalid(format!("expected keys ({expected}), found {}", found.kind())));
+            return Err(section.invalid(format!("expected keys, found {}; {}", found.kind(), known(names))));
         }
     };
-    match children.iter().find(|child| !names.contains(&child.name.as_str())) {
+    match children
+        .iter()
+        .find(|child| !names.contains(&child.name.as_str()))
+    {
         Some(unknown) => Err(unknown.invalid(unknown_key(&unknown.name, names))),
         None => Ok(()),
     }
 }
 
 fn unknown_key(name: &str, names: &[&str]) -> String {
-    let nearest = nearest(name, names).map_or_else(String::new, |near| format!(", did you mean {near:?}?"));
-    let end = if nearest.is_empty() { ";" } else { "" };
-    format!("unknown key{nearest}{end} Known here: {}", names.join(", "))
+    let meant = nearest(name, names).map_or_else(String::new, |near| format!(" (did you mean {near}?)"));
+    format!("unknown key{meant}; {}", known(names))
+}
+
+fn known(names: &[&str]) -> String {
+    match names {
+        [] => "nothing is known here: write {}".to_owned(),
+        names => format!("known here: {}", names.join(", ")),
+    }
 }
 
 /// The name that differs least, if it differs by a third at most.
@@ -182,10 +190,10 @@ pub(crate) fn parse<T: Setting, E: Display>(
     parser(text::<T>(node)?).map_err(|error| node.invalid(format!("expected {}: {error}", T::kind())))
 }
 
-/// Declares a section: for each key its meaning, type, default and what is allowed. One declaration reads,
-/// checks, writes and documents it.
+/// Declares a section: for each key its meaning, type, default and what is allowed, and after `=>` a check of
+/// what its keys say together. One declaration reads, checks, writes and documents it.
 macro_rules! section {
-    ($(#[doc = $about:literal])* $section:ident {
+    ($(#[doc = $about:literal])* $section:ident $(=> $check:path)? {
         $($(#[doc = $meaning:literal])+ $field:ident $(as $name:literal)?: $type:ty = $default:expr, $rule:expr;)+
     }) => {
         $(#[doc = $about])*
@@ -220,6 +228,7 @@ macro_rules! section {
                     &$rule,
                     &mut section.$field,
                 )?;)+
+                $($check(&section, node)?;)?
                 Ok(section)
             }
 

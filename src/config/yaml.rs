@@ -52,21 +52,22 @@ impl Yaml {
             return;
         };
         let margin = "  ".repeat(indent);
+        let margin = margin.as_str();
         for (key, value) in entries {
             match value {
                 Self::Absent => {}
-                Self::Comment(text) => out.push_str(&format!("{margin}# {key}: {text}\n")),
+                Self::Comment(text) => out.extend([margin, "# ", key, ": ", text, "\n"]),
                 Self::Section(children) if !children.is_empty() => {
-                    out.push_str(&format!("{margin}{}:\n", quoted(key)));
+                    out.extend([margin, quoted(key).as_str(), ":\n"]);
                     value.block(indent + 1, out);
                 }
                 Self::List(items) if !items.is_empty() => {
-                    out.push_str(&format!("{margin}{}:\n", quoted(key)));
+                    out.extend([margin, quoted(key).as_str(), ":\n"]);
                     for item in items {
-                        out.push_str(&format!("{margin}  - {}\n", item.flow()));
+                        out.extend([margin, "  - ", item.flow().as_str(), "\n"]);
                     }
                 }
-                value => out.push_str(&format!("{margin}{}: {}\n", quoted(key), value.flow())),
+                value => out.extend([margin, quoted(key).as_str(), ": ", value.flow().as_str(), "\n"]),
             }
         }
     }
@@ -75,7 +76,9 @@ impl Yaml {
 /// Text as a YAML scalar: bare where nobody could read it as anything else, otherwise in double quotes.
 fn quoted(text: &str) -> String {
     let is_bare = text.starts_with(|first: char| first.is_ascii_alphabetic() || matches!(first, '/' | '_'))
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/'))
         && !matches!(
             text.to_ascii_lowercase().as_str(),
             "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
@@ -91,7 +94,10 @@ fn quoted(text: &str) -> String {
             '\\' => out.push_str("\\\\"),
             ' '..='~' => out.push(character),
             _ if character.is_alphanumeric() => out.push(character),
-            _ => out.push_str(&format!("\\U{:08x}", u32::from(character))),
+            _ => {
+                let escaped = format!("\\U{:08x}", u32::from(character));
+                out.push_str(&escaped);
+            }
         }
     }
     out.push('"');
@@ -117,10 +123,16 @@ mod tests {
     fn sections_are_blocks_and_lists_are_items() {
         let document = Yaml::Section(vec![
             ("a".to_owned(), Yaml::Plain("10s".to_owned())),
-            ("b".to_owned(), Yaml::Section(vec![("c".to_owned(), Yaml::List(vec![]))])),
+            (
+                "b".to_owned(),
+                Yaml::Section(vec![("c".to_owned(), Yaml::List(vec![]))]),
+            ),
             (
                 "d".to_owned(),
-                Yaml::List(vec![Yaml::Section(vec![("e f".to_owned(), Yaml::Text("x".to_owned()))])]),
+                Yaml::List(vec![Yaml::Section(vec![(
+                    "e f".to_owned(),
+                    Yaml::Text("x".to_owned()),
+                )])]),
             ),
             ("g".to_owned(), Yaml::Absent),
             ("h".to_owned(), Yaml::Comment("from YC_IAM_TOKEN".to_owned())),

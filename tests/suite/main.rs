@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod decode;
 #[cfg(test)]
 mod metrics;
