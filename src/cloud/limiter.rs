@@ -24,7 +24,9 @@ struct State {
     interval: Duration,
     /// Of the full rate; below one after the API asked for fewer calls.
     share: f64,
-    share_changed_at: Instant,
+    slowed_at: Instant,
+    /// When the API last asked for fewer calls, or the rate last grew.
+    quiet_since: Instant,
 }
 
 /// How much unused time may be caught up with: callers come in small bursts, and timers have a resolution of a
@@ -58,7 +60,8 @@ impl Limiter {
                 next_at: now,
                 interval: interval(full_per_second),
                 share: 1.0,
-                share_changed_at: now,
+                slowed_at: now,
+                quiet_since: now,
             }),
             wait_seconds: instruments.rate_limiter_wait_seconds.clone(),
             rate_per_second,
@@ -93,21 +96,21 @@ impl Limiter {
     /// The API asked for fewer calls; tells the new rate when this changed it.
     pub(crate) fn slow_down(&self, now: Instant) -> Option<f64> {
         let mut state = self.lock();
-        let just_slowed = state.share < 1.0 && now < state.share_changed_at + SLOWDOWN_INTERVAL;
+        state.quiet_since = now;
+        let just_slowed = state.share < 1.0 && now < state.slowed_at + SLOWDOWN_INTERVAL;
         let share = (state.share / 2.0).max(SHARE_MIN);
         if just_slowed || share >= state.share {
-            state.share_changed_at = state.share_changed_at.max(now);
             return None;
         }
-        state.share_changed_at = now;
+        state.slowed_at = now;
         self.set(&mut state, share);
         Some(self.full_per_second * share)
     }
 
     fn recover(&self, state: &mut State, now: Instant) {
         let mut share = state.share;
-        while share < 1.0 && state.share_changed_at + RECOVERY_INTERVAL <= now {
-            state.share_changed_at += RECOVERY_INTERVAL;
+        while share < 1.0 && state.quiet_since + RECOVERY_INTERVAL <= now {
+            state.quiet_since += RECOVERY_INTERVAL;
             share = (share * RECOVERY_FACTOR).min(1.0);
         }
         if share > state.share {
@@ -187,8 +190,8 @@ mod tests {
             limiter.slow_down(Instant::now());
         }
         assert!((gauge.get() - 25.0).abs() < 1e-9, "{}", gauge.get());
-        for _ in 0..20 {
-            tokio::time::advance(SLOWDOWN_INTERVAL).await;
+        for _ in 0..100 {
+            tokio::time::advance(SLOWDOWN_INTERVAL / 10).await;
             limiter.slow_down(Instant::now());
         }
         assert!((gauge.get() - 50.0 * SHARE_MIN).abs() < 1e-9, "{}", gauge.get());

@@ -29,6 +29,8 @@ use crate::simulator::{
 use prost_types::Any;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tonic::{Response, Status};
 
@@ -36,13 +38,14 @@ use tonic::{Response, Status};
 #[derive(Clone, Debug)]
 pub(crate) struct Api {
     pub(crate) cloud: Arc<Cloud>,
+    /// The readers of logs, and what ends them with the server that they read from.
+    pub(crate) readers: TaskTracker,
+    pub(crate) shutdown: CancellationToken,
 }
 
 /// All services behind the front.
-pub(crate) fn routes(cloud: &Arc<Cloud>) -> Routes {
-    let api = Api {
-        cloud: Arc::clone(cloud),
-    };
+pub(crate) fn routes(api: Api) -> Routes {
+    let cloud = Arc::clone(&api.cloud);
     let router = Routes::new(OperationServiceServer::new(api.clone()))
         .add_service(ProjectJobServiceServer::new(api.clone()))
         .add_service(ProjectServiceServer::new(api.clone()))
@@ -50,7 +53,7 @@ pub(crate) fn routes(cloud: &Arc<Cloud>) -> Routes {
         .add_service(IamTokenServiceServer::new(api.clone()))
         .add_service(ApiEndpointServiceServer::new(api))
         .into_axum_router()
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(cloud), front));
+        .layer(axum::middleware::from_fn_with_state(cloud, front));
     Routes::from(router)
 }
 
@@ -63,13 +66,15 @@ impl Api {
     ) -> Result<Response<Operation>, Status> {
         let mut world = self.cloud.world();
         let known = call.key.as_deref().and_then(|key| world.operation_of_key(key));
-        let id = match known {
-            Some(id) => id,
-            None => begin(&mut world)?,
+        let id = if let Some(id) = known {
+            id
+        } else {
+            let id = begin(&mut world)?;
+            if let Some(key) = &call.key {
+                world.remember_key(key.clone(), &id);
+            }
+            id
         };
-        if let Some(key) = &call.key {
-            world.remember_key(key.clone(), &id);
-        }
         let operation = world.operation(&id, call.present, &self.cloud.urls)?;
         Ok(Response::new(call.effects.on(operation)))
     }
@@ -103,6 +108,6 @@ fn begin_plain(world: &mut World, call: &Admitted, change: Change, lasts: Durati
         lasts,
     };
     let id = world.new_id("operation");
-    world.begin(&id, Work::Plain(Box::new(plain)));
+    world.begin(&id, Work::Plain(Box::new(plain)), call.present.now);
     id
 }

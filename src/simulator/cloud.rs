@@ -13,8 +13,6 @@ use crate::simulator::{
 };
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tonic::{Request, Status};
 
 /// What the services share. Its locks are held for the length of a look or a change, never across an await.
@@ -25,10 +23,6 @@ pub(crate) struct Cloud {
     pub(crate) urls: Urls,
     /// What discovery answers; `None` is the authority that the caller used.
     pub(crate) advertised: Option<String>,
-    /// The readers of logs.
-    pub(crate) readers: TaskTracker,
-    /// Ends the readers of logs.
-    pub(crate) shutdown: CancellationToken,
     world: Mutex<World>,
     faults: Mutex<Faults>,
     calls: Mutex<BTreeMap<String, u64>>,
@@ -63,8 +57,6 @@ impl Cloud {
             tokens: Tokens::new(&scenario.auth)?,
             urls: Urls::new(http_authority),
             advertised,
-            readers: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
             world: Mutex::new(World::new(scenario, start_at)?),
             faults: Mutex::new(Faults::new(scenario.faults.clone(), scenario.speed, start_at)),
             calls: Mutex::new(BTreeMap::new()),

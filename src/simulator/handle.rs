@@ -4,7 +4,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::proto::yandex::cloud::operation::Operation;
 use crate::simulator::{
     Error, Identity,
-    api::routes,
+    api::{Api, routes},
     cloud::Cloud,
     files,
     line::Line,
@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_stream::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tonic::Status;
 use tonic::service::Routes;
 use tonic::transport::{Server, ServerTlsConfig};
@@ -69,7 +70,15 @@ impl Handle {
 
     /// The gRPC services, to be served over anything.
     pub fn routes(&self) -> Routes {
-        routes(&self.cloud)
+        routes(self.api(TaskTracker::new(), CancellationToken::new()))
+    }
+
+    fn api(&self, readers: TaskTracker, shutdown: CancellationToken) -> Api {
+        Api {
+            cloud: Arc::clone(&self.cloud),
+            readers,
+            shutdown,
+        }
     }
 
     /// The HTTP half: the file store and the instance metadata.
@@ -104,31 +113,31 @@ impl Handle {
                 .map_err(|source| Error::Tls { source })?;
         }
         let incoming = incoming.map(|stream| stream.map(Line::new));
-        let ended = {
-            let (shutdown, cloud) = (shutdown, Arc::clone(&self.cloud));
-            async move {
-                shutdown.cancelled().await;
-                cloud.shutdown.cancel();
-            }
-        };
+        let readers = TaskTracker::new();
+        let routes = routes(self.api(readers.clone(), shutdown.child_token()));
+        let ended = shutdown.clone().cancelled_owned();
         let outcome = server
-            .add_routes(self.routes())
+            .add_routes(routes)
             .serve_with_incoming_shutdown(incoming, ended)
             .await;
-        self.cloud.readers.close();
-        self.cloud.shutdown.cancel();
-        self.cloud.readers.wait().await;
+        readers.close();
+        readers.wait().await;
         outcome.map_err(|source| Error::Serve { source })
     }
 
-    /// Adds a job to a project; its spans count from the start of the simulator.
-    pub fn add_job(&self, project_id: &str, script: &JobScript) {
-        self.cloud.world().schedule_job(project_id, script);
+    /// Adds a job to a project, its `start` counted from now, and tells its first run; `None` when there is no such
+    /// project, or no run in the script.
+    pub fn add_job(&self, project_id: &str, script: &JobScript) -> Option<Run> {
+        let now = self.cloud.clock.now();
+        let first = self.cloud.world().schedule_job(project_id, script, now);
+        first.map(|(ids, begins_at)| Run::of(ids, project_id, begins_at))
     }
 
-    /// Adds a notebook execution to a project; its spans count from the start of the simulator.
-    pub fn add_notebook(&self, project_id: &str, script: &NotebookScript) {
-        self.cloud.world().schedule_notebook(project_id, script);
+    /// Adds a notebook execution to a project, as for a job.
+    pub fn add_notebook(&self, project_id: &str, script: &NotebookScript) -> Option<Run> {
+        let now = self.cloud.clock.now();
+        let first = self.cloud.world().schedule_notebook(project_id, script, now);
+        first.map(|(ids, begins_at)| Run::of(ids, project_id, begins_at))
     }
 
     /// Moves a running job into a status for good; `false` when there is no such job, or it has ended.
@@ -233,21 +242,27 @@ impl Handle {
         let world = self.cloud.world();
         let mut runs = Vec::new();
         for birth in &world.births {
-            for number in birth.first_known()..birth.first_known().saturating_add(FORETOLD_MAX) {
+            let known = birth.known.iter().map(|(number, _)| *number);
+            for number in known.chain(birth.next..birth.next.saturating_add(FORETOLD_MAX)) {
                 let Some(begins_at) = birth.begins_at(number).filter(|at| *at <= until) else {
                     break;
                 };
-                let RunIds { job_id, operation_id } = birth.ids(number);
-                let project_id = birth.project_id().to_owned();
-                runs.push(Run {
-                    operation_id,
-                    job_id,
-                    project_id,
-                    begins_at,
-                });
+                runs.push(Run::of(birth.ids(number), &birth.project_id, begins_at));
             }
         }
         runs.sort_by_key(|run| run.begins_at);
         runs
+    }
+}
+
+impl Run {
+    fn of(ids: RunIds, project_id: &str, begins_at: Timestamp) -> Self {
+        let RunIds { job_id, operation_id } = ids;
+        Self {
+            operation_id,
+            job_id,
+            project_id: project_id.to_owned(),
+            begins_at,
+        }
     }
 }

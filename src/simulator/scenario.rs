@@ -16,7 +16,7 @@ pub use words::{CodeName, StatusName};
 
 use crate::simulator::{Error, span::Span};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// A scripted fleet, its accounts and its faults.
@@ -182,17 +182,38 @@ impl Scenario {
                 what: format!("speed is {}; allowed is 0.001 to 100000", self.speed),
             });
         }
-        let scripted = self.communities.iter().flat_map(|community| &community.projects);
-        for project in scripted {
-            for job in &project.jobs {
-                job.check()?;
-            }
-            for notebook in &project.notebooks {
-                notebook.check()?;
-            }
+        for project in self.projects() {
+            project.jobs.iter().try_for_each(JobScript::check)?;
+            project.notebooks.iter().try_for_each(NotebookScript::check)?;
         }
         self.created_jobs.iter().try_for_each(JobScript::check)?;
-        self.executed_notebooks.iter().try_for_each(NotebookScript::check)
+        self.executed_notebooks
+            .iter()
+            .try_for_each(NotebookScript::check)?;
+        self.check_ids()
+    }
+
+    fn projects(&self) -> impl Iterator<Item = &ProjectScript> {
+        self.communities.iter().flat_map(|community| &community.projects)
+    }
+
+    /// Refuses an id that is given twice: one of the two could never be found.
+    fn check_ids(&self) -> Result<(), Error> {
+        let communities = self.communities.iter().map(|community| &community.id);
+        let projects = self.projects().map(|project| &project.id);
+        let jobs = self.projects().flat_map(|project| &project.jobs);
+        let jobs = jobs.flat_map(|job| [&job.id, &job.operation_id]);
+        let notebooks = self.projects().flat_map(|project| &project.notebooks);
+        let notebooks = notebooks.map(|notebook| &notebook.operation_id);
+        let mut seen = HashSet::new();
+        for id in communities.chain(projects).chain(jobs).chain(notebooks).flatten() {
+            if !seen.insert(id) {
+                return Err(Error::Impossible {
+                    what: format!("the id `{id}` is given twice"),
+                });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -248,6 +269,7 @@ mod tests {
             ("speed: 0".to_owned(), "speed"),
             (job.replace("JOB", "every: 0s"), "every"),
             (job.replace("JOB", "id: bt1x, every: 1h"), "every"),
+            (job.replace("JOB", "id: bt1x, operation_id: bt1x"), "twice"),
             (job.replace("JOB", "timeline: [{status: SLEEPING}]"), "SLEEPING"),
             (
                 job.replace("JOB", "timeline: [{status: EXECUTING, lasts: -1s}]"),

@@ -5,12 +5,13 @@
 
 mod birth;
 mod job;
+mod life;
 mod notebook;
 mod operation;
 mod plain;
 mod project;
 
-pub(crate) use birth::{Birth, RunIds};
+pub(crate) use birth::{ALIVE_MAX, Birth, Home, RunIds, Scripted, shifted};
 pub(crate) use job::{Body, Execution, Job, Output, fitting_status};
 pub(crate) use notebook::NotebookRun;
 pub(crate) use operation::packed;
@@ -121,6 +122,15 @@ impl World {
             world.add_community(community)?;
         }
         world.advance(start_at);
+        // A scripted balance is the one at the start, whatever runs have spent that began before it.
+        let balances: Vec<(String, Option<i64>)> = world
+            .projects
+            .values()
+            .map(|project| (project.id.clone(), project.units()))
+            .collect();
+        for (project_id, units) in balances {
+            world.set_balance(&project_id, units, start_at);
+        }
         Ok(world)
     }
 
@@ -229,13 +239,13 @@ impl World {
     }
 
     /// Takes in an operation that a client began; the oldest of too many is forgotten.
-    pub(crate) fn begin(&mut self, id: &str, work: Work) {
+    pub(crate) fn begin(&mut self, id: &str, work: Work, now: Timestamp) {
         if !matches!(work, Work::Job(_)) {
             self.begun.push_back(id.to_owned());
             if self.begun.len() > BEGUN_MAX
                 && let Some(oldest) = self.begun.pop_front()
             {
-                self.works.remove(&oldest);
+                self.remove_execution(&oldest, now);
             }
         }
         self.works.insert(id.to_owned(), work);

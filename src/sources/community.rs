@@ -26,9 +26,9 @@ impl Community {
     }
 
     /// Runs until `stop`. A project that leaves the community is followed on, for its runs may go on.
-    pub(crate) async fn run(self, readiness: Readiness, stop: CancellationToken) {
+    pub(crate) async fn run(self, readiness: Readiness, latch: Latch, stop: CancellationToken) {
         let mut projects = JoinSet::new();
-        let mut first: Option<Latch> = Some(readiness.latch());
+        let mut first = Some(latch);
         let (mut pace, mut retry) = (
             Pace::new(PROJECTS_INTERVAL),
             Pace::new(self.context.settings.list_interval),

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod canary;
 #[cfg(test)]
+mod cloud;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod decode;
@@ -14,3 +16,11 @@ mod metrics;
 mod scene;
 #[cfg(test)]
 mod schema;
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod simulator;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod watching;

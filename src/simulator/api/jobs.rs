@@ -72,7 +72,7 @@ impl ProjectJobService for Api {
         let call = self.cloud.admit(&request, &[&asked.job_id]).await?;
         let (id, offset) = (asked.job_id.clone(), asked.offset);
         Ok(Response::new(reading::stream(
-            &self.cloud,
+            self,
             id,
             offset,
             call.effects.skew_nanos,
@@ -87,7 +87,7 @@ impl ProjectJobService for Api {
         let call = self.cloud.admit(&request, &[&asked.job_id]).await?;
         let (id, offset) = (asked.job_id.clone(), asked.offset);
         Ok(Response::new(reading::stream(
-            &self.cloud,
+            self,
             id,
             offset,
             call.effects.skew_nanos,
@@ -234,7 +234,7 @@ impl World {
         }
         let timeline = Arc::clone(&job.body.timeline);
         let operation_id = self.new_id("operation");
-        self.begin(&operation_id, Work::Job(id.to_owned()));
+        self.begin(&operation_id, Work::Job(id.to_owned()), now);
         let execution = Execution {
             operation_id: operation_id.clone(),
             began_at: now,

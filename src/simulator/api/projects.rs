@@ -232,7 +232,7 @@ impl ProjectService for Api {
             script.created_by.clone_from(&call.caller);
             let run = NotebookRun::scripted(&script, &asked.project_id, call.present.now, world.speed);
             let id = world.new_id("operation");
-            world.begin(&id, Work::Notebook(Box::new(run)));
+            world.begin(&id, Work::Notebook(Box::new(run)), call.present.now);
             world.project_mut(&asked.project_id)?.notebooks.push(id.clone());
             Ok(id)
         })

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::proto::yandex::cloud::datasphere::v2::jobs::{self as pb, StandardStream, std_log};
 use crate::simulator::{
+    api::Api,
     cloud::Cloud,
     logs::{self, Piece},
     world::Present,
@@ -32,12 +33,12 @@ pub(crate) trait Answer: Send + 'static {
 /// # Errors
 /// `NOT_FOUND` for an unknown job, `INVALID_ARGUMENT` for another negative offset.
 pub(crate) fn stream<A: Answer>(
-    cloud: &Arc<Cloud>,
+    api: &Api,
     job_id: String,
     offset: i64,
     skew_nanos: i64,
 ) -> Result<BoxStream<A>, Status> {
-    cloud.world().job(&job_id)?;
+    api.cloud.world().job(&job_id)?;
     let from = match offset {
         -1 => None,
         _ => Some(
@@ -46,13 +47,14 @@ pub(crate) fn stream<A: Answer>(
     };
     let (sender, receiver) = mpsc::channel(BACKLOG);
     let reader = Reader {
-        cloud: Arc::clone(cloud),
+        cloud: Arc::clone(&api.cloud),
         job_id,
         skew_nanos,
     };
-    cloud.readers.spawn(async move {
+    let shutdown = api.shutdown.clone();
+    api.readers.spawn(async move {
         tokio::select! {
-            () = reader.cloud.shutdown.cancelled() => {}
+            () = shutdown.cancelled() => {}
             () = sender.closed() => {}
             () = reader.run(from, &sender) => {}
         }

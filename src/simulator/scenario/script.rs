@@ -183,7 +183,7 @@ pub struct NotebookScript {
     /// How many of the newest runs are remembered.
     #[serde(default = "default_keep")]
     pub keep: usize,
-    /// How long it runs; absent means for ever.
+    /// How long it runs: half a minute unless given; `null` means for ever.
     #[serde(default = "default_notebook")]
     pub lasts: Option<Span>,
     /// How it ends.

@@ -5,8 +5,8 @@ use crate::proto::yandex::cloud::datasphere::v2::{self as pb, project};
 use crate::simulator::{
     Error,
     ids::derived_id,
-    scenario::{CommunityScript, JobScript, NotebookScript, ProjectScript},
-    world::{Birth, Present, Work, World},
+    scenario::{CommunityScript, ProjectScript},
+    world::{Present, Work, World, shifted},
 };
 use std::collections::HashMap;
 use std::time::Duration;
@@ -37,14 +37,16 @@ pub(crate) struct Project {
     units_per_second: u32,
     /// Units spent by runs that are no longer remembered.
     pub(crate) spent_by_forgotten: u64,
+    /// How many scripts of each name there are.
+    pub(crate) script_names: HashMap<String, u64>,
     /// Its jobs, in the order they were made.
     pub(crate) jobs: Vec<String>,
     /// The operations of its notebook executions, in the order they began.
     pub(crate) notebooks: Vec<String>,
 }
 
-/// How long before the start communities and projects were made.
-const AGE: Duration = Duration::from_hours(90 * 24);
+/// How long before the start communities and projects were made: ninety days.
+const AGE_NANOS: i64 = 90 * 86_400 * 1_000_000_000;
 const MILLIS_PER_SECOND: u64 = 1000;
 
 impl Community {
@@ -80,9 +82,15 @@ impl Project {
             units: None,
             units_per_second: 0,
             spent_by_forgotten: 0,
+            script_names: HashMap::new(),
             jobs: Vec::new(),
             notebooks: Vec::new(),
         }
+    }
+
+    /// Units it would have if nothing were spent.
+    pub(crate) fn units(&self) -> Option<i64> {
+        self.units
     }
 
     /// The message of the API.
@@ -111,7 +119,7 @@ impl World {
         if self.communities.iter().any(|community| community.id == id) {
             return Err(twice("community", &script.name));
         }
-        let created_at = earlier(self.start_at, AGE);
+        let created_at = shifted(self.start_at, -AGE_NANOS);
         self.communities.push(Community {
             id: id.clone(),
             name: script.name.clone(),
@@ -151,17 +159,19 @@ impl World {
             units: script.unit_balance,
             units_per_second: script.units_per_second,
             spent_by_forgotten: 0,
+            script_names: HashMap::new(),
             jobs: Vec::new(),
             notebooks: Vec::new(),
         };
         if self.projects.insert(id.clone(), project).is_some() {
             return Err(twice("project", &script.name));
         }
-        script.jobs.iter().for_each(|job| self.schedule_job(&id, job));
-        script
-            .notebooks
-            .iter()
-            .for_each(|notebook| self.schedule_notebook(&id, notebook));
+        for job in &script.jobs {
+            self.schedule_job(&id, job, self.start_at);
+        }
+        for notebook in &script.notebooks {
+            self.schedule_notebook(&id, notebook, self.start_at);
+        }
         Ok(())
     }
 
@@ -212,18 +222,6 @@ impl World {
             .div_ceil(MILLIS_PER_SECOND)
             .saturating_mul(per_second)
     }
-
-    /// Takes in a job that a test adds while the simulator runs.
-    pub(crate) fn schedule_job(&mut self, project_id: &str, script: &JobScript) {
-        let birth = Birth::of_job(self, project_id, script);
-        self.schedule(birth);
-    }
-
-    /// Takes in a notebook execution that a test adds while the simulator runs.
-    pub(crate) fn schedule_notebook(&mut self, project_id: &str, script: &NotebookScript) {
-        let birth = Birth::of_notebook(self, project_id, script);
-        self.schedule(birth);
-    }
 }
 
 /// The price of a machine, in units a second; from the published table of configurations.
@@ -246,11 +244,6 @@ pub(crate) fn units_per_second(instance_type: &str) -> u64 {
         "gt4i.1" => 50,
         _ => 4,
     }
-}
-
-fn earlier(at: Timestamp, by: Duration) -> Timestamp {
-    let nanos = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
-    Timestamp::from_nanos(at.nanos().saturating_sub(nanos)).unwrap_or(at)
 }
 
 fn twice(kind: &str, name: &str) -> Error {
