@@ -4,7 +4,7 @@
 //! each room's own settings, or one message that names file, line, key and what is allowed. Never: a value of the
 //! file in a message or a secret in what is printed; never an access to the cloud.
 //!
-//! Every key is declared once, by `section!` in [`setting`]: its meaning, type, default and range. Reading,
+//! Every key is declared once, by `section!` in `config::setting`: its meaning, type, default and range. Reading,
 //! checking, printing and the reference document all follow from that declaration.
 
 mod auth;

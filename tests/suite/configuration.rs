@@ -1,12 +1,11 @@
 //! The configuration as users write it: what is read, what is refused and how that is said, what is printed.
 
 use datasphere_exporter::cloud::Auth;
-use datasphere_exporter::config::{
-    Config, ConfigError, Flags, LogFormat, LogLevel, document, environment_name,
-};
+use datasphere_exporter::config::{Config, Flags, LogFormat, LogLevel, document, environment_name};
 use datasphere_exporter::model::{JobStatus, ProjectScope};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -327,14 +326,16 @@ fn files_must_be_there() {
         if let Some(yaml) = yaml {
             fs::write(&path, yaml).unwrap();
         }
-        let told = Config::load(Some(&path), &Flags::default(), nothing)
-            .map(|_| ())
-            .map_err(|e: ConfigError| e.to_string());
+        let told = Config::load(Some(&path), &Flags::default(), nothing).map(|_| ());
+        let told = told.map_err(|error| match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        });
         told.map_err(|told| told.replace(&folder.path().display().to_string(), "DIR"))
     };
     assert_eq!(
         told(None).unwrap_err(),
-        "cannot read the configuration DIR/exporter.yaml: No such file or directory (os error 2); --config.file names another"
+        "cannot read the configuration file DIR/exporter.yaml: No such file or directory (os error 2)"
     );
     assert_eq!(
         told(Some(
