@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod clock;
 pub mod cloud;
+pub mod config;
 pub mod decode;
 pub mod engine;
 pub mod flow;

@@ -64,6 +64,21 @@ pub const RESULT_CODES_MAX: usize = 64;
 /// Ended jobs per project whose data expiry is remembered, newest listing first.
 pub const EXPIRIES_MAX: usize = 10_000;
 
+/// Largest configuration file, in bytes: some 100 000 operations with labels.
+pub const CONFIG_BYTES_MAX: u64 = 32 << 20;
+
+/// Deepest nesting in the configuration file: what is declared needs five levels, and reading recurses.
+pub const CONFIG_DEPTH_MAX: usize = 16;
+
+/// Values and other tokens of the configuration file: ten for each of 100 000 operations, and some.
+pub const CONFIG_NODES_MAX: usize = 4_000_000;
+
+/// Values that aliases of the configuration file may repeat: a bomb of aliases ends here.
+pub const CONFIG_REPLAYED_MAX: usize = 10_000;
+
+/// Bytes kept of the anchors of the configuration file.
+pub const CONFIG_ANCHOR_BYTES_MAX: usize = 1 << 20;
+
 /// Deliveries applied in one turn of the engine: enough for a burst, and few enough that looks and views are
 /// never kept waiting for long.
 pub const DRAIN_MAX: usize = 256;
