@@ -29,6 +29,9 @@ pub struct Channels {
 /// and outages are mostly shorter.
 const REDISCOVERY_AFTER: Duration = Duration::from_mins(2);
 
+/// How long a list of addresses that lacks one holds.
+const INCOMPLETE_INTERVAL: Duration = Duration::from_mins(1);
+
 /// The way to each service: explicit, or found by asking the cloud.
 #[derive(Debug)]
 pub(crate) struct Routes {
@@ -124,6 +127,10 @@ impl Routes {
 }
 
 impl Found {
+    fn is_complete(&self) -> bool {
+        self.operation.is_ok() && self.datasphere.is_ok() && self.iam.is_ok()
+    }
+
     fn way(&self, service: Service) -> Way {
         match service {
             Service::Operation => self.operation.clone(),
@@ -236,9 +243,11 @@ impl Fetch for Discovery {
             datasphere: way(Service::DataSphere),
             iam: way(Service::Iam),
         };
+        // A list that lacks something is asked for again; one that has all holds until calls fail.
+        let renew_at = (!found.is_complete()).then(|| Instant::now() + INCOMPLETE_INTERVAL);
         Ok(Lease {
             value: Arc::new(found),
-            renew_at: None,
+            renew_at,
             dead_at: None,
         })
     }

@@ -78,7 +78,7 @@ async fn tokens_are_renewed_behind_the_calls_long_before_they_die() {
     scenario.auth.token_ttl = Some(Span::minutes(60));
     scenario.auth.service_accounts = vec![account()];
     let world = World::of(
-        scenario,
+        &scenario,
         Settings::new(Auth::ServiceAccountKeyFile(KEY_FILE.into())),
     );
     let client = world.client();
@@ -146,7 +146,7 @@ async fn a_key_that_the_cloud_does_not_know_is_told_as_such() {
     let mut scenario = scenario();
     scenario.auth.required = true;
     let world = World::of(
-        scenario,
+        &scenario,
         Settings::new(Auth::ServiceAccountKeyFile(KEY_FILE.into())),
     );
     let error = world
@@ -193,7 +193,7 @@ async fn a_fixed_token_is_sent_and_never_replaced() {
     scenario.auth.required = true;
     scenario.auth.tokens = vec!["t1.fixed".to_owned()];
     let settings = Settings::new(Auth::IamToken(Secret::new("t1.fixed")));
-    let world = World::of(scenario, settings);
+    let world = World::of(&scenario, settings);
     let client = world.client();
     client.get_operation(&operation()).await.expect("answered");
     world.refuse("OperationService/Get", Code::Unauthenticated, "expired", None);
@@ -213,7 +213,7 @@ async fn a_token_file_is_read_again_when_it_changes_and_an_empty_one_changes_not
     let path = folder.path().join("token");
     let mut scenario = scenario();
     scenario.auth.required = true;
-    let world = World::of(scenario, Settings::new(Auth::IamTokenFile(path.clone())));
+    let world = World::of(&scenario, Settings::new(Auth::IamTokenFile(path.clone())));
     let client = world.client();
     let error = client.get_operation(&operation()).await.expect_err("no file yet");
     assert!(error.chain().contains("token"), "{}", error.chain());
