@@ -15,3 +15,4 @@ pub mod proto;
 pub mod simulator;
 pub mod sources;
 pub mod tracker;
+pub mod web;
