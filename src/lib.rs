@@ -16,3 +16,4 @@ pub mod proto;
 pub mod simulator;
 pub mod sources;
 pub mod tracker;
+pub mod web;

@@ -125,3 +125,41 @@ pub const READINESS_GRACE: Duration = Duration::from_secs(30);
 /// Longest time for an orderly end: container runtimes send SIGKILL after ten seconds, a scrape in progress takes
 /// one or two.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
+/// Addresses listened on: a host has a handful of interfaces, and each listener is a task.
+pub const LISTEN_ADDRESSES_MAX: usize = 16;
+
+/// Connections open at once on one listener: far more than Prometheus servers and people need; further ones wait
+/// in the kernel's queue. A connection costs some 50 kB.
+pub const HTTP_CONNECTIONS_MAX: usize = 512;
+
+/// Longest request line and headers, in bytes: ours need one or two hundred, cookies of other programs on the
+/// same host come along. It bounds the buffer for sending too, beside the chunk that is being sent.
+pub const HTTP_HEAD_BYTES_MAX: usize = 32 << 10;
+
+/// Headers of one request.
+pub const HTTP_HEADERS_MAX: usize = 100;
+
+/// Longest time for a request's head to arrive, from the opening of the connection or its first byte: whoever
+/// sends a byte at a time must not hold a connection.
+pub const HTTP_HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Longest time between two requests of one connection: above the usual scrape intervals, so that Prometheus
+/// keeps its connection.
+pub const HTTP_IDLE_TIME_MAX: Duration = Duration::from_mins(3);
+
+/// Longest time for an answer to be taken: no scrape interval in use leaves more, and whoever reads a byte at a
+/// time must not hold a scrape.
+pub const HTTP_ANSWER_TIME_MAX: Duration = Duration::from_mins(2);
+
+/// Pause after a connection could not be accepted, for lack of descriptors as a rule: to ask again at once would
+/// burn a core.
+pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Operations on one page of the JSON API unless the caller asks for another number.
+pub const API_PAGE_DEFAULT: usize = 100;
+
+/// Operations on one page of the JSON API: about a megabyte, made while others wait.
+pub const API_PAGE_MAX: usize = 500;
+
+/// Projects on the landing page: it is for a glance; the API and the metrics have all.
+pub const LANDING_PROJECTS_MAX: usize = 50;
