@@ -5,6 +5,7 @@ use crate::model::{
     JobId, JobListing, JobSnapshot, JobStatus, ListingScope, ProjectId, ProjectScope, Source, Target,
 };
 use crate::tracker::Tracker;
+use crate::tracker::rows::Asked;
 use std::collections::HashSet;
 
 impl Tracker {
@@ -43,7 +44,7 @@ impl Tracker {
     ) {
         let target = Target::Job(job.id.clone());
         if let Some(slot) = self.rows.find(&target) {
-            let slot = self.observed(slot, None, Some(job), asked_at, now);
+            let slot = self.observed(slot, None, Some(job), Asked::InListing(asked_at), now);
             self.hurry_if_over(slot, now);
         } else if self.ended.knows_execution(job) {
             // Counted when it ended, and gone from here since.
@@ -51,7 +52,7 @@ impl Tracker {
             self.ended.seed(project_id, job);
             self.fleet.seed(project_id, job, now);
         } else if let Some(slot) = self.track(&target, Source::Discovery, 1, now) {
-            self.observed(slot, None, Some(job), asked_at, now);
+            self.observed(slot, None, Some(job), Asked::InListing(asked_at), now);
         }
     }
 
@@ -90,7 +91,7 @@ impl Tracker {
             let Some(book) = self.rows.book_mut(slot) else {
                 continue;
             };
-            if !book.left_listing && book.asked_at.is_some_and(|applied| applied < asked_at) {
+            if !book.left_listing && book.asked_at().is_some_and(|applied| applied < asked_at) {
                 book.left_listing = true;
                 self.look_soon(slot, now);
             }

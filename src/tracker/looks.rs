@@ -9,6 +9,7 @@ use crate::model::{
 use crate::tracker::Tracker;
 use crate::tracker::observation::{Observation, enter_status, observe, observe_ended};
 use crate::tracker::outcome::{final_status, outcome};
+use crate::tracker::rows::Asked;
 use std::sync::Arc;
 
 impl Tracker {
@@ -20,7 +21,9 @@ impl Tracker {
         self.rows.looked(slot);
         let slot = match look.answer {
             Ok(LookAnswer::Operation(answer)) => self.answered(slot, &answer.value, look.asked_at, now),
-            Ok(LookAnswer::Job(answer)) => self.observed(slot, None, Some(&answer.value), look.asked_at, now),
+            Ok(LookAnswer::Job(answer)) => {
+                self.observed(slot, None, Some(&answer.value), Asked::Alone(look.asked_at), now)
+            }
             Err(error) => {
                 self.unanswered(slot, error, now);
                 slot
@@ -30,19 +33,13 @@ impl Tracker {
     }
 
     /// An operation answered. The slot in which it is kept from now on: it may be one with a row we knew.
-    fn answered(
-        &mut self,
-        slot: usize,
-        seen: &OperationSnapshot,
-        asked_at: Timestamp,
-        now: Timestamp,
-    ) -> usize {
+    fn answered(&mut self, slot: usize, seen: &OperationSnapshot, asked: Asked, now: Timestamp) -> usize {
         let known = self.rows.get(slot).is_some_and(|row| row.observed);
         if !known && !seen.described && !seen.done && self.is_worth_waiting(slot) {
             return slot;
         }
         let slot = self.identify(slot, seen, now);
-        self.observed(slot, Some(seen), seen.job.as_ref(), asked_at, now)
+        self.observed(slot, Some(seen), seen.job.as_ref(), Asked::Alone(asked_at), now)
     }
 
     /// An operation without metadata may be a job whose metadata is still to come: a few looks are worth it,
@@ -62,7 +59,7 @@ impl Tracker {
         slot: usize,
         operation: Option<&OperationSnapshot>,
         job: Option<&JobSnapshot>,
-        asked_at: Timestamp,
+        asked: Asked,
         now: Timestamp,
     ) -> usize {
         self.rows.set_unreadable(slot, None);
@@ -70,11 +67,14 @@ impl Tracker {
         let (Some(row), Some(book)) = (self.rows.get(slot), self.rows.book(slot)) else {
             return slot;
         };
-        if book.asked_at.is_some_and(|applied| asked_at < applied) {
+        let is_over = row.status.is_some_and(JobStatus::is_terminal);
+        let says_over =
+            operation.is_some_and(|seen| seen.done) || job.is_some_and(|job| job.status.is_terminal());
+        if book.is_stale(asked, is_over, says_over) {
             return slot;
         }
         let mut next = TrackedOperation::clone(row);
-        let previous_at = book.asked_at;
+        let previous_at = book.asked_at();
         if next.outcome.is_some() {
             if let Some(job) = job {
                 observe_ended(&mut next, job);
@@ -100,10 +100,7 @@ impl Tracker {
             self.fleet.succeeded(&project_id, ProjectScope::Operations, now);
         }
         if let Some(book) = self.rows.book_mut(slot) {
-            book.asked_at = Some(asked_at);
-            book.not_found = 0;
-            book.unanswered = 0;
-            book.left_listing = false;
+            book.applied(asked);
         }
         slot
     }

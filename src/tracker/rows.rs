@@ -24,11 +24,22 @@ pub(crate) struct Rows {
     next_key: u64,
 }
 
+/// How an answer was asked for, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    /// By a look at this operation.
+    Alone(Timestamp),
+    /// By a listing of its project's jobs.
+    InListing(Timestamp),
+}
+
 /// What is noted about looking at one row; not part of what readers see.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Book {
-    /// When the newest answer that was applied had been asked for: older ones are stale.
-    pub(crate) asked_at: Option<Timestamp>,
+    /// When the newest look that was applied had been asked for.
+    pub(crate) looked_at: Option<Timestamp>,
+    /// When the newest listing that was applied had been asked for.
+    pub(crate) listed_at: Option<Timestamp>,
     /// When its job's status first said that it ended.
     pub(crate) terminal_since: Option<Timestamp>,
     /// When `NOT_FOUND` was first answered in the present run of such answers.
@@ -52,6 +63,36 @@ pub(crate) struct Book {
 }
 
 impl Book {
+    /// When the newest answer that was applied had been asked for.
+    pub(crate) fn asked_at(&self) -> Option<Timestamp> {
+        self.looked_at.max(self.listed_at)
+    }
+
+    /// Whether an answer is older than what is known.
+    ///
+    /// A look may have waited for the rate limit, so a listing asked for meanwhile proves little against it: it is
+    /// stale only if it says that a job lives which is known to be over.
+    pub(crate) fn is_stale(&self, asked: Asked, is_over: bool, says_over: bool) -> bool {
+        match asked {
+            Asked::InListing(at) => self.asked_at().is_some_and(|applied| at < applied),
+            Asked::Alone(at) => {
+                let is_older = |applied: Option<Timestamp>| applied.is_some_and(|applied| at < applied);
+                is_older(self.looked_at) || (is_older(self.listed_at) && is_over && !says_over)
+            }
+        }
+    }
+
+    /// Notes that an answer was applied.
+    pub(crate) fn applied(&mut self, asked: Asked) {
+        match asked {
+            Asked::Alone(at) => self.looked_at = Some(at),
+            Asked::InListing(at) => self.listed_at = Some(at),
+        }
+        self.not_found = 0;
+        self.unanswered = 0;
+        self.left_listing = false;
+    }
+
     /// Whether a look is expected to find an end or a first observation: such looks come first.
     pub(crate) fn is_awaited(&self) -> bool {
         self.left_listing || self.terminal_since.is_some() || self.looks == 0

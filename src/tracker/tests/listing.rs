@@ -1,7 +1,7 @@
 //! What listings tell, alone and together with looks.
 
 use crate::model::{
-    Change, Departure, JobId, JobSnapshot, JobStatus, Kind, ListingScope, OperationId, Outcome, OutcomeKind,
+    Change, Departure, JobId, JobSnapshot, JobStatus, Kind, ListingScope, OperationId, Outcome, OutcomeKind, Progress,
     Source,
 };
 use crate::tracker::tests::story::{Story, at, job, operation};
@@ -204,4 +204,30 @@ fn data_that_expires_is_known_for_jobs_that_ended_before_watching_began_too() {
     old.data_cleared = true;
     story.list(ListingScope::Ended, vec![old]);
     assert_eq!(story.project("p1").expiries.len(), 0);
+}
+
+#[test]
+fn a_look_that_waited_for_the_rate_limit_still_tells_what_no_listing_knows() {
+    let mut story = watched();
+    story.sight("op1");
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    let asked_at = story.now;
+    story.wait(Duration::from_mins(1));
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    let mut seen = operation("op1", job("j1", JobStatus::Executing));
+    seen.progress = Some(Progress {
+        percent: 40,
+        message: None,
+        created_at: None,
+    });
+    story.look_asked("op1", seen.clone(), asked_at);
+    assert!(story.row("op1").reported.progress.is_some());
+    story.wait(Duration::from_mins(1));
+    story.list(ListingScope::Ended, vec![ended("j1", JobStatus::Success, 10, 80)]);
+    story.look_asked("op1", seen, asked_at);
+    assert_eq!(
+        story.row("op1").status,
+        Some(JobStatus::Success),
+        "what is over does not live again"
+    );
 }
