@@ -12,10 +12,10 @@ from kit.exposition import Native, Series, series
 from kit.programs import TOOLS, CheckCase
 from kit.web import answers, free_port, get
 
+# Time between two scrapes of a job.
+INTERVAL_SECONDS = 2
 # Labels that Prometheus adds to every series of a target.
 TARGET_LABELS = {"job", "instance"}
-# Series that Prometheus makes itself for every scrape.
-OF_THE_SCRAPE = {"up"}
 
 
 def versions() -> list[str]:
@@ -28,12 +28,31 @@ def tool(version: str, program: str) -> Path:
     return TOOLS / f"prometheus-{version}" / program
 
 
+def native(told: dict) -> Native:
+    """A histogram as the API tells it: numbers as text, no buckets at all when nothing was observed."""
+    buckets = tuple((float(low), float(high), float(count)) for _, low, high, count in told.get("buckets", []))
+    return Native(float(told["count"]), float(told["sum"]), buckets)
+
+
 @dataclass
 class Stored:
     """What one scrape left in the database."""
 
     samples: dict[Series, float] = field(default_factory=dict)
     natives: dict[Series, Native] = field(default_factory=dict)
+    # What the server says of the scrape itself: `up`, and how many samples it kept.
+    up: float | None = None
+    counted: float | None = None
+
+    def add(self, key: Series, value: float) -> None:
+        name, _ = key
+        match name:
+            case "up":
+                self.up = value
+            case "scrape_samples_post_metric_relabeling":
+                self.counted = value
+            case _ if not name.startswith("scrape_"):
+                self.samples[key] = value
 
 
 class Prometheus:
@@ -46,7 +65,7 @@ class Prometheus:
         # JSON is YAML too.
         configuration.write_text(
             json.dumps({
-                "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+                "global": {"scrape_interval": f"{INTERVAL_SECONDS}s", "scrape_timeout": f"{INTERVAL_SECONDS}s"},
                 "scrape_configs": [{"job_name": name} | job for name, job in jobs.items()],
             })
         )
@@ -65,17 +84,16 @@ class Prometheus:
         return told["data"]
 
     def stored(self, job: str) -> dict[float, Stored]:
-        """All that a scrape job stored, by the time of the scrape; series of the scrapes themselves too."""
+        """All that a scrape job stored, by the time of the scrape."""
         found: dict[float, Stored] = defaultdict(Stored)
         for entry in self.api("query", query=f'{{job="{job}"}}[10m]')["result"]:
             labels = entry["metric"]
             name = labels.pop("__name__")
             key = series(name, {label: value for label, value in labels.items() if label not in TARGET_LABELS})
             for at, value in entry.get("values", []):
-                found[at].samples[key] = float(value)
+                found[at].add(key, float(value))
             for at, histogram in entry.get("histograms", []):
-                buckets = tuple((float(low), float(high), float(count)) for _, low, high, count in histogram["buckets"])
-                found[at].natives[key] = Native(float(histogram["count"]), float(histogram["sum"]), buckets)
+                found[at].natives[key] = native(histogram)
         return dict(found)
 
     def targets(self) -> list[dict]:
