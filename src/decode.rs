@@ -10,10 +10,12 @@
 
 mod any;
 mod error;
+mod execution;
 mod field;
 mod job;
 mod notebook;
 mod operation;
+mod page;
 mod project;
 mod redact;
 mod value;

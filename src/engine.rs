@@ -75,13 +75,14 @@ impl Engine {
         loop {
             self.look_at_due();
             self.publish_if_due();
+            let wake_at = self.wake_at();
             tokio::select! {
                 delivery = self.inbox.recv() => match delivery {
                     Some(delivery) => self.drain(delivery),
                     None => break,
                 },
                 Some(look) = self.looks.join_next() => self.collect(look),
-                () = tokio::time::sleep_until(self.wake_at()) => {
+                () = tokio::time::sleep_until(wake_at) => {
                     let events = self.tracker.expire(self.clock.now());
                     self.tell(events);
                 }
@@ -120,7 +121,9 @@ impl Engine {
                     }
                     self.apply(Input::Looked(look));
                 }
-                Err(error) => tracing::error!(%error, "a look was cut short; this is a defect of the exporter"),
+                Err(error) => {
+                    tracing::error!(%error, "a look was cut short; this is a defect of the exporter");
+                }
             }
             arrived = self.looks.try_join_next();
         }
@@ -128,7 +131,9 @@ impl Engine {
 
     /// Says why a look told nothing: one line a minute for each code, whatever the number of operations.
     fn complain(&self, target: &Target, error: &CloudError) {
-        let Some(held_back) = self.throttle.admit(error.code(), self.clock.now()) else { return };
+        let Some(held_back) = self.throttle.admit(error.code(), self.clock.now()) else {
+            return;
+        };
         let id = match target {
             Target::Operation(id) => id.as_str(),
             Target::Job(id) => id.as_str(),
@@ -169,7 +174,8 @@ impl Engine {
     }
 
     fn publish_at(&self) -> Instant {
-        self.published_at.map_or_else(Instant::now, |at| at + PUBLISH_INTERVAL_MIN)
+        self.published_at
+            .map_or_else(Instant::now, |at| at + PUBLISH_INTERVAL_MIN)
     }
 
     /// When something is to be done though nothing arrives.
@@ -180,7 +186,10 @@ impl Engine {
         let expiry = self.tracker.next_expiry().map(instant);
         let publication = self.is_changed.then(|| self.publish_at());
         let idle = Instant::now() + IDLE_WAKE_INTERVAL;
-        [due, expiry, publication].into_iter().flatten().fold(idle, Instant::min)
+        [due, expiry, publication]
+            .into_iter()
+            .flatten()
+            .fold(idle, Instant::min)
     }
 
     fn release_first_looks(&mut self) {
@@ -198,14 +207,32 @@ const IDLE_WAKE_INTERVAL: Duration = Duration::from_mins(1);
 async fn look(client: Client, target: Target, clock: Clock) -> (Look, Option<CloudError>) {
     let asked_at = clock.now();
     let answer = match &target {
-        Target::Operation(id) => {
-            client.get_operation(id).await.map(|answer| LookAnswer::Operation(Box::new(answer)))
-        }
-        Target::Job(id) => client.get_job(id).await.map(|answer| LookAnswer::Job(Box::new(answer))),
+        Target::Operation(id) => client
+            .get_operation(id)
+            .await
+            .map(|answer| LookAnswer::Operation(Box::new(answer))),
+        Target::Job(id) => client
+            .get_job(id)
+            .await
+            .map(|answer| LookAnswer::Job(Box::new(answer))),
     };
     match answer {
-        Ok(answer) => (Look { target, asked_at, answer: Ok(answer) }, None),
-        Err(error) => (Look { target, asked_at, answer: Err(error.look()) }, Some(error)),
+        Ok(answer) => (
+            Look {
+                target,
+                asked_at,
+                answer: Ok(answer),
+            },
+            None,
+        ),
+        Err(error) => (
+            Look {
+                target,
+                asked_at,
+                answer: Err(error.look()),
+            },
+            Some(error),
+        ),
     }
 }
 
@@ -213,7 +240,10 @@ async fn look(client: Client, target: Target, clock: Clock) -> (Look, Option<Clo
 fn log(event: &Event) {
     let row = &event.after;
     let (operation_id, job_id) = (row.operation_id.as_ref(), row.job_id.as_ref());
-    let (operation_id, job_id) = (operation_id.map(tracing::field::display), job_id.map(tracing::field::display));
+    let (operation_id, job_id) = (
+        operation_id.map(tracing::field::display),
+        job_id.map(tracing::field::display),
+    );
     let project_id = row.project_id.as_ref().map(tracing::field::display);
     match (event.change, row.outcome) {
         (Change::Ended, Some(outcome)) => {

@@ -4,9 +4,14 @@
 
 pub mod catalogue;
 pub mod clock;
+pub mod cloud;
 pub mod decode;
+pub mod engine;
 pub mod flow;
 pub mod limits;
+pub mod metrics;
 pub mod model;
 pub mod proto;
+pub mod simulator;
+pub mod sources;
 pub mod tracker;

@@ -12,6 +12,10 @@ pub const ID_BYTES_MAX: usize = 64;
 /// enough that 100 000 of them fit in memory.
 pub const TEXT_BYTES_MAX: usize = 256;
 
+/// Longest part of a free text that is searched for secrets, in bytes: far more than is kept of it, and a
+/// bound on the work that a stranger's text can make.
+pub const REDACTED_BYTES_MAX: usize = 4096;
+
 /// User labels on one operation: they become labels of `_info`, and wide series are slow in Prometheus.
 pub const LABELS_MAX: usize = 16;
 
@@ -64,10 +68,37 @@ pub const EXPIRIES_MAX: usize = 10_000;
 /// never kept waiting for long.
 pub const DRAIN_MAX: usize = 256;
 
-/// Pages of one listing of live jobs: 50 jobs each, and quotas allow far fewer at once; a server that never
-/// ends its pages must not hold a listing for ever.
-pub const LIST_PAGES_MAX: usize = 1_000;
-
 /// Pages of ended jobs asked for in one sweep: a thousand ends a minute are plenty, and a project's whole past
 /// must not use up the rate limit.
 pub const SWEEP_PAGES_MAX: usize = 20;
+/// Longest token, token file or answer that carries a token, in bytes: IAM tokens have some hundred, an OIDC
+/// token of Kubernetes one or two thousand.
+pub const TOKEN_BYTES_MAX: usize = 64 << 10;
+
+/// Attempts at one call, the first included: a call has a deadline as well, and more attempts against a
+/// struggling API make its trouble worse.
+pub const ATTEMPTS_MAX: u32 = 4;
+
+/// Pages of one listing: at the official 50 a page that is half a million jobs, and a listing that does not end
+/// is a fault of the API.
+pub const LISTING_PAGES_MAX: usize = 10_000;
+
+/// Projects and communities whose page size was reduced, remembered at once.
+pub const PAGE_SIZES_MAX: usize = 2_000;
+
+/// Messages that are rate-limited apart from each other: keys come from the code, not from outside.
+pub const THROTTLE_KEYS_MAX: usize = 256;
+
+/// Shortest time between two equal lines in the log.
+pub const THROTTLE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Bytes of the exposition rendered before they go out: enough for some 500 lines, so that the cost of a
+/// chunk vanishes, and small enough to stay in a core's own cache.
+pub const SCRAPE_CHUNK_BYTES: usize = 64 << 10;
+
+/// Room behind a chunk for the row that fills it: one `_info` line or one histogram, with every label at its
+/// longest.
+pub const SCRAPE_ROW_BYTES: usize = 32 << 10;
+
+/// Compressed bytes collected before they go out: fewer and the packets are small, more and a scrape starts late.
+pub const COMPRESSED_CHUNK_BYTES_MIN: usize = 16 << 10;

@@ -9,7 +9,7 @@ mod project;
 
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
-use crate::flow::{Inbox, Readiness, Throttle};
+use crate::flow::{Inbox, Latch, Readiness, Throttle};
 use crate::limits::PROJECTS_MAX;
 use crate::model::{CommunityId, Input, Labels, OperationId, ProjectId, Sighting, Source, Target};
 use community::Community;
@@ -82,6 +82,8 @@ impl Context {
 pub struct Sources {
     context: Context,
     readiness: Readiness,
+    /// Held until every source holds its own.
+    latch: Latch,
 }
 
 impl Sources {
@@ -95,39 +97,50 @@ impl Sources {
             throttle: Arc::default(),
             followed: Arc::default(),
         };
-        Self { context, readiness }
+        let latch = readiness.latch();
+        Self {
+            context,
+            readiness,
+            latch,
+        }
     }
 
-    /// Runs until `stop` is cancelled, or for ever.
+    /// Runs until `stop` is cancelled; the inbox stays open until then.
     pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            context,
+            readiness,
+            latch,
+        } = self;
         let mut tasks = JoinSet::new();
-        let context = &self.context;
         for project_id in &context.settings.projects {
             if context.claim(project_id) {
                 let project = Project::new(project_id.clone(), context.clone());
-                tasks.spawn(project.run(Some(self.readiness.latch()), stop.clone()));
+                tasks.spawn(project.run(Some(readiness.latch()), stop.clone()));
             }
         }
         for community_id in &context.settings.communities {
             let community = Community::new(community_id.clone(), context.clone());
-            tasks.spawn(community.run(self.readiness.clone(), stop.clone()));
+            tasks.spawn(community.run(readiness.clone(), readiness.latch(), stop.clone()));
         }
-        let _ = stop.run_until_cancelled(self.sight_configured()).await;
-        drop(self);
+        let _ = stop.run_until_cancelled(sight_configured(&context, latch)).await;
         stop.cancelled().await;
         while tasks.join_next().await.is_some() {}
     }
+}
 
-    /// Hands the configured list over, and readiness with it.
-    async fn sight_configured(&self) {
-        let latch = self.readiness.latch();
-        for (operation_id, labels) in &self.context.settings.operations {
-            let target = Target::Operation(operation_id.clone());
-            let sighting = Sighting { target, source: Source::Config, labels: Arc::clone(labels) };
-            if self.context.inbox.send(Input::Sighted(sighting)).await.is_err() {
-                return;
-            }
+/// Hands the configured list over, and readiness with it.
+async fn sight_configured(context: &Context, latch: Latch) {
+    for (operation_id, labels) in &context.settings.operations {
+        let target = Target::Operation(operation_id.clone());
+        let sighting = Sighting {
+            target,
+            source: Source::Config,
+            labels: Arc::clone(labels),
+        };
+        if context.inbox.send(Input::Sighted(sighting)).await.is_err() {
+            return;
         }
-        let _ = self.context.inbox.after_first_look(latch).await;
     }
+    let _ = context.inbox.after_first_look(latch).await;
 }

@@ -17,7 +17,7 @@ metrics! { Exporter;
     TRACKED_OPERATIONS_LIMIT: Gauge "datasphere_exporter_tracked_operations_limit" [];
     /// Operations, or their run series, that were dropped because of a limit, by reason.
     OPERATIONS_DROPPED: Counter "datasphere_exporter_operations_dropped_total" ["reason"];
-    /// Label values replaced by (other) because of a limit, by label.
+    /// Label values replaced by (other), or projects left out, because of a limit, by label.
     LABEL_OVERFLOWS: Counter "datasphere_exporter_label_overflows_total" ["label"];
     /// Series of the fleet and run tiers in the view of this scrape.
     SERIES: Gauge "datasphere_exporter_series" ["tier"];

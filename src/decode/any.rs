@@ -1,6 +1,6 @@
 //! `google.protobuf.Any`: which message it is, and that message's bytes.
 
-use crate::decode::field::{Field, Lean, read};
+use crate::decode::field::{lean, read};
 use crate::decode::value::string;
 use crate::model::Gaps;
 
@@ -31,18 +31,10 @@ impl<'a> Any<'a> {
     }
 }
 
-#[derive(Default)]
-struct AnyFields<'a> {
-    type_url: &'a [u8],
-    value: &'a [u8],
-}
-
-impl<'a> Lean<'a> for AnyFields<'a> {
-    fn take(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
-        match field.number {
-            1 => self.type_url = field.bytes(gaps),
-            2 => self.value = field.bytes(gaps),
-            _ => {}
-        }
+lean! {
+    /// `google.protobuf.Any`.
+    AnyFields<'a> {
+        1 => type_url: &'a [u8],
+        2 => value: &'a [u8],
     }
 }

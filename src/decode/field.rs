@@ -2,12 +2,34 @@
 
 use crate::model::{Gap, Gaps};
 
-/// The few fields of a message that are shown; all others are passed over without a look.
+/// A message of which the fields that are shown are kept, and all others passed over without a look.
 pub(crate) trait Lean<'a>: Default {
-    /// Keeps a field that is shown. When a field comes twice the last one counts, as for scalars everywhere;
-    /// no encoder writes a message field twice.
+    /// Keeps the field, if it is one that is shown.
     fn take(&mut self, field: &Field<'a>, gaps: &mut Gaps);
 }
+
+/// Declares a [`Lean`] message: numbers as in the `.proto` file, and for each the field that keeps it.
+macro_rules! lean {
+    ($(#[$doc:meta])* $name:ident $(<$lifetime:lifetime>)? {
+        $($number:literal => $field:ident: $kept:ty,)*
+    }) => {
+        $(#[$doc])*
+        #[derive(Default)]
+        pub(crate) struct $name $(<$lifetime>)? {
+            $(pub(crate) $field: $kept,)*
+        }
+
+        impl<'a> $crate::decode::field::Lean<'a> for $name $(<$lifetime>)? {
+            fn take(&mut self, field: &$crate::decode::field::Field<'a>, gaps: &mut $crate::model::Gaps) {
+                match field.number {
+                    $($number => $crate::decode::field::Keep::keep(&mut self.$field, field, gaps),)*
+                    _ => {}
+                }
+            }
+        }
+    };
+}
+pub(crate) use lean;
 
 /// Reads a message. Bytes that do not parse to their end make one gap and no message: nothing tells whether
 /// the part that was readable is true.
@@ -43,18 +65,69 @@ enum Value<'a> {
     Skipped,
 }
 
-impl<'a> Field<'a> {
-    /// A string, bytes or a message; empty and a gap when it is none of these.
-    pub(crate) fn bytes(&self, gaps: &mut Gaps) -> &'a [u8] {
-        if let Value::Delimited(bytes) = self.value {
-            return bytes;
-        }
-        gaps.add(Gap::Malformed);
-        &[]
+/// Where a field is kept; one that has another wire type than it should is a gap. When a field comes twice the
+/// last one counts, as for scalars everywhere: no encoder writes a message twice where one belongs.
+pub(crate) trait Keep<'a> {
+    /// Keeps the field.
+    fn keep(&mut self, field: &Field<'a>, gaps: &mut Gaps);
+}
+
+/// A string, bytes, or a message whose presence tells nothing.
+impl<'a> Keep<'a> for &'a [u8] {
+    fn keep(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
+        *self = field.bytes(gaps).unwrap_or_default();
+    }
+}
+
+/// A message.
+impl<'a> Keep<'a> for Option<&'a [u8]> {
+    fn keep(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
+        *self = field.bytes(gaps);
+    }
+}
+
+/// Repeated messages.
+impl<'a> Keep<'a> for Vec<&'a [u8]> {
+    fn keep(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
+        self.extend(field.bytes(gaps));
+    }
+}
+
+impl<'a> Keep<'a> for Integer {
+    fn keep(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
+        self.0 = field.varint(gaps).map(u64::cast_signed);
+    }
+}
+
+impl<'a> Keep<'a> for bool {
+    fn keep(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
+        *self = field.varint(gaps).unwrap_or_default() != 0;
+    }
+}
+
+/// An `int64`, `int32` or enum: zero when unset, and untold when it is there and not a number.
+pub(crate) struct Integer(Option<i64>);
+
+impl Default for Integer {
+    fn default() -> Self {
+        Self(Some(0))
+    }
+}
+
+impl Integer {
+    /// The number, where zero would be a claim of its own: a return code, a balance.
+    pub(crate) fn told(&self) -> Option<i64> {
+        self.0
     }
 
-    /// The same for a field whose presence tells something.
-    pub(crate) fn message(&self, gaps: &mut Gaps) -> Option<&'a [u8]> {
+    /// The number, where zero means unset.
+    pub(crate) fn or_zero(&self) -> i64 {
+        self.0.unwrap_or_default()
+    }
+}
+
+impl<'a> Field<'a> {
+    fn bytes(&self, gaps: &mut Gaps) -> Option<&'a [u8]> {
         if let Value::Delimited(bytes) = self.value {
             return Some(bytes);
         }
@@ -62,18 +135,12 @@ impl<'a> Field<'a> {
         None
     }
 
-    /// An `int64`, `int32` or enum; zero and a gap when it is not a varint.
-    pub(crate) fn integer(&self, gaps: &mut Gaps) -> i64 {
+    fn varint(&self, gaps: &mut Gaps) -> Option<u64> {
         if let Value::Varint(number) = self.value {
-            return number.cast_signed();
+            return Some(number);
         }
         gaps.add(Gap::Malformed);
-        0
-    }
-
-    /// A `bool`; false and a gap when it is not a varint.
-    pub(crate) fn bool(&self, gaps: &mut Gaps) -> bool {
-        self.integer(gaps) != 0
+        None
     }
 }
 

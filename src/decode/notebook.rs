@@ -1,6 +1,6 @@
 //! Notebook executions, of both API versions: their metadata have the same fields, and v1's response is empty.
 
-use crate::decode::field::{Field, Lean, read};
+use crate::decode::field::{Field, Integer, Keep, Lean, lean, read};
 use crate::decode::value::{required_id, word};
 use crate::model::{ExecutionStatus, Gap, Gaps, NotebookSnapshot, ProjectId};
 
@@ -24,7 +24,7 @@ pub(crate) fn execution(bytes: &[u8], gaps: &mut Gaps) -> Option<Execution> {
 /// The status in v2's `ProjectExecutionResponse`; `None` when its bytes do not parse. Unset is
 /// [`ExecutionStatus::Unknown`] without a gap, as for a job's status.
 pub(crate) fn status(bytes: &[u8], gaps: &mut Gaps) -> Option<ExecutionStatus> {
-    Some(match read::<ResponseFields>(bytes, gaps)?.status {
+    Some(match read::<ResponseFields>(bytes, gaps)?.status.or_zero() {
         0 => ExecutionStatus::Unknown,
         1 => ExecutionStatus::Ok,
         2 => ExecutionStatus::Error,
@@ -47,23 +47,16 @@ struct ExecutionFields<'a> {
 impl<'a> Lean<'a> for ExecutionFields<'a> {
     fn take(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
         match field.number {
-            1 => self.project_id = field.bytes(gaps),
-            2 | 3 => self.target = field.bytes(gaps),
+            1 => self.project_id.keep(field, gaps),
+            2 | 3 => self.target.keep(field, gaps),
             _ => {}
         }
     }
 }
 
-/// `v2.ProjectExecutionResponse`; older servers fill 1 and 2 with values of the notebook.
-#[derive(Default)]
-struct ResponseFields {
-    status: i64,
-}
-
-impl<'a> Lean<'a> for ResponseFields {
-    fn take(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
-        if field.number == 3 {
-            self.status = field.integer(gaps);
-        }
+lean! {
+    /// `v2.ProjectExecutionResponse`; older servers fill 1 and 2 with values of the notebook.
+    ResponseFields {
+        3 => status: Integer,
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::decode::any::Any;
 use crate::decode::error::error;
-use crate::decode::field::{Field, Lean, read};
+use crate::decode::field::{Field, Keep, Lean, lean, read};
 use crate::decode::value::{expect_id, free_text, id, time, word};
-use crate::decode::{job, notebook, wire};
+use crate::decode::{execution, notebook, wire};
 use crate::model::{Decoded, Gap, Gaps, Kind, OperationId, OperationSnapshot, ProjectId};
 
 /// One operation. The id is the one asked for, whatever the answer says.
@@ -58,8 +58,8 @@ fn describe(value: &mut OperationSnapshot, metadata: &Any<'_>, gaps: &mut Gaps) 
     match metadata_type(metadata.type_name()) {
         MetadataType::Job => {
             value.kind = Kind::Job;
-            if let Some(execution) = job::execution(metadata.value, gaps) {
-                value.described = true;
+            if let Some(execution) = execution::execution(metadata.value, gaps) {
+                value.described = execution.job.is_some() || execution.project_id.is_some();
                 value.project_id = execution.project_id;
                 value.job = execution.job;
                 value.progress = execution.progress;
@@ -93,7 +93,7 @@ fn describe(value: &mut OperationSnapshot, metadata: &Any<'_>, gaps: &mut Gaps) 
 fn complete(value: &mut OperationSnapshot, response: &Any<'_>, gaps: &mut Gaps) {
     match response.type_name() {
         "yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobResponse" => {
-            if let Some(completion) = job::completion(response.value, gaps) {
+            if let Some(completion) = execution::completion(response.value, gaps) {
                 value.return_code = completion.return_code;
                 value.output_errors = Some(completion.output_errors);
             }
@@ -175,31 +175,30 @@ struct OperationFields<'a> {
 impl<'a> Lean<'a> for OperationFields<'a> {
     fn take(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
         match field.number {
-            1 => self.id = field.bytes(gaps),
-            2 => self.description = field.bytes(gaps),
-            3 => self.created_at = field.message(gaps),
-            4 => self.created_by = field.bytes(gaps),
-            5 => self.modified_at = field.message(gaps),
-            6 => self.done = field.bool(gaps),
-            7 => self.metadata = field.message(gaps),
+            1 => self.id.keep(field, gaps),
+            2 => self.description.keep(field, gaps),
+            3 => self.created_at.keep(field, gaps),
+            4 => self.created_by.keep(field, gaps),
+            5 => self.modified_at.keep(field, gaps),
+            6 => self.done.keep(field, gaps),
+            7 => self.metadata.keep(field, gaps),
             // One or the other: the last one counts.
-            8 => (self.error, self.response) = (field.message(gaps), None),
-            9 => (self.error, self.response) = (None, field.message(gaps)),
+            8 => {
+                self.response = None;
+                self.error.keep(field, gaps);
+            }
+            9 => {
+                self.error = None;
+                self.response.keep(field, gaps);
+            }
             _ => {}
         }
     }
 }
 
-/// The project of the metadata types that name one.
-#[derive(Default)]
-struct ProjectFields<'a> {
-    project_id: &'a [u8],
-}
-
-impl<'a> Lean<'a> for ProjectFields<'a> {
-    fn take(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
-        if field.number == 1 {
-            self.project_id = field.bytes(gaps);
-        }
+lean! {
+    /// Any metadata of [`MetadataType::OfProject`].
+    ProjectFields<'a> {
+        1 => project_id: &'a [u8],
     }
 }

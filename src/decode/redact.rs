@@ -1,12 +1,9 @@
 //! Takes what looks like a secret out of free text.
 
+use crate::limits::REDACTED_BYTES_MAX;
 use regex::{Captures, Regex};
 use std::borrow::Cow;
 use std::sync::LazyLock;
-
-/// Bytes of a text that are looked at: far more than is kept of it, and a bound on the work that a stranger's
-/// text can make.
-const LOOKED_AT_BYTES_MAX: usize = 4096;
 
 /// What a secret is replaced by.
 const REDACTED: &str = "***";
@@ -30,11 +27,11 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
 
 /// The beginning of the text, up to a space, so that no secret is cut to something that looks harmless.
 fn looked_at(text: &str) -> &str {
-    if text.len() <= LOOKED_AT_BYTES_MAX {
+    if text.len() <= REDACTED_BYTES_MAX {
         return text;
     }
     let head = text
-        .get(..text.floor_char_boundary(LOOKED_AT_BYTES_MAX))
+        .get(..text.floor_char_boundary(REDACTED_BYTES_MAX))
         .unwrap_or_default();
     let cut = head.rfind(char::is_whitespace).unwrap_or(0);
     head.get(..cut).unwrap_or_default()
@@ -73,8 +70,8 @@ static RULES: LazyLock<Option<Rules>> = LazyLock::new(|| {
     })
 });
 
-/// Scheme, then everything to the end of the word.
-const URL: &str = r#"([A-Za-z][A-Za-z0-9+.\-]*://)([^\s"'<>]+)"#;
+/// Scheme, then everything to the end of the word, if there is a user, a query or a fragment in it.
+const URL: &str = r#"([A-Za-z][A-Za-z0-9+.\-]*://)([^\s"'<>]*[@?#][^\s"'<>]*)"#;
 
 /// Words that, within a key, say that its value is a secret.
 const SECRET_KEYS: &str = r"(?i-u:passw|passphrase|pwd|secret|token|api[_.\-]?key|access[_.\-]?key|private[_.\-]?key|auth[_.\-]?key|account[_.\-]?key|signature|credential|authorization|cookie|session[_.\-]?(?:id|key)|jwt|oauth)|[Пп]ароль|[Тт]окен|[Сс]екрет";
@@ -134,5 +131,116 @@ fn secret(found: &Captures<'_>) -> String {
         (Some(introduction), _) => format!("{}{REDACTED}", introduction.as_str()),
         (None, Some(_)) => format!("{REDACTED}@"),
         (None, None) => REDACTED.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn secrets_leave_and_what_introduces_them_stays() {
+        let cases = [
+            (
+                "https://joe:pa$$@h.ru:443/p?X-Amz-Signature=a#b",
+                "https://***@h.ru:443/p?***",
+            ),
+            ("no route (https://h.ru/a#token)", "no route (https://h.ru/a?***"),
+            (
+                "postgres://u:p/w?d@db:5432/x failed",
+                "postgres://***@db:5432/x failed",
+            ),
+            (
+                "pip: https://__token__:abc@pypi.h/simple",
+                "pip: https://***@pypi.h/simple",
+            ),
+            ("password=hunter2 next", "password=*** next"),
+            ("DB_PASS=hunter2, next", "DB_PASS=*** next"),
+            ("DB_PASSWORD: 'two words' rest", "DB_PASSWORD: *** rest"),
+            (r#"{"api_key": "a\"b c", "x": 1}"#, r#"{"api_key": ***, "x": 1}"#),
+            (r#"{\"token\": \"abc def\"}"#, r#"{\"token\": ***}"#),
+            (
+                "os.environ['AWS_SECRET'] = b'x y'",
+                "os.environ['AWS_SECRET'] = ***",
+            ),
+            ("Authorization: Bearer abc.def", "Authorization: ***"),
+            ("authorization => Basic dTpw", "authorization => ***"),
+            ("sent bearer abc", "sent bearer ***"),
+            ("run --api-key k3y --epochs 3", "run --api-key *** --epochs 3"),
+            ("пароль: секретно, Токен=x", "пароль: *** Токен=***"),
+            ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.sig_-x back", "got *** back"),
+            ("iam t1.9euelZqUx-_8yK.Abc== end", "iam *** end"),
+            ("oauth y0_AgAAAAAA12345", "oauth ***"),
+            ("key AKIAIOSFODNN7EXAMPLE", "key ***"),
+            ("key YCAJEabcdefghijklmnopqrst", "key ***"),
+            ("hub hf_AbCdEfGhIjKlMnOpQrSt!", "hub ***!"),
+            ("login joe:hunter2@db.local now", "login ***@db.local now"),
+            (
+                "-----BEGIN PRIVATE KEY-----\nMIIE\nabc\n-----END PRIVATE KEY----- after",
+                "*** after",
+            ),
+            ("-----BEGIN RSA PRIVATE KEY-----\ncut", "***"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(redact(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        let cases = [
+            "Preparing the environment",
+            "KeyError: 'epoch'",
+            "status: SUCCESS",
+            "exit code: 137 (SIGKILL)",
+            "12:30:45 step 3/10",
+            "s3://bucket/path/file.csv",
+            "https://host:8080/@scope/package",
+            "Monkey-patching: done",
+            "Job execution quota exhausted",
+            "bypassed: 3, passed = 4",
+            "type.googleapis.com/yandex.cloud.compute.v1.CreateInstanceMetadata",
+            "mailto joe@h.ru",
+        ];
+        for text in cases {
+            assert_eq!(redact(text), text);
+        }
+        assert!(matches!(redact("Preparing the environment"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn of_endless_text_the_beginning_is_looked_at() {
+        let words = "word ".repeat(1 << 20);
+        assert!(redact(&words).len() < REDACTED_BYTES_MAX);
+        let word = "password=".to_owned() + &"x".repeat(1 << 20);
+        assert_eq!(redact(&word), "");
+    }
+
+    #[test]
+    fn the_rules_compile() {
+        assert!(RULES.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_text_is_one_in_which_the_rules_find_nothing(text in "[ -~а-я\n]{0,60}|([a-z]{1,9} ){0,9}[Bb]earer .{0,9}") {
+            if is_plain(&text) {
+                let rules = RULES.as_ref().unwrap();
+                prop_assert!(!rules.urls.is_match(&text) && !rules.secrets.is_match(&text));
+            }
+        }
+
+        #[test]
+        fn a_named_secret_never_stays(
+            before in "[ -~]{0,20}",
+            key in "password|DB_PASSWD|api-key|client_secret|x-auth-token|private_key|Authorization",
+            assign in "=|: | = |\": \"|=>",
+            secret in "Zq[A-Za-z0-9/+_.~-]{12}",
+            after in "[ -~]{0,20}",
+        ) {
+            let text = format!("{before} {key}{assign}{secret} {after}");
+            prop_assert!(!redact(&text).contains(&secret), "{text:?}");
+        }
     }
 }

@@ -1,14 +1,14 @@
 //! Single values: from what the wire holds to what the model accepts, or a gap.
 
 use crate::clock::Timestamp;
-use crate::decode::field::{Field, Lean, read};
+use crate::decode::field::{Integer, lean, read};
 use crate::decode::redact::redact;
 use crate::model::{Gap, Gaps, Text};
 use std::str::FromStr;
 
 /// The first second of the year 2100: later times are "never" written as a number, or noise.
 const SECONDS_END: i64 = 4_102_444_800;
-const NANOS_PER_SECOND: i64 = 1_000_000_000;
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
 /// A string; a gap when it is not UTF-8, and absent then and when empty: proto3 cannot tell unset from empty.
 pub(crate) fn string<'a>(bytes: &'a [u8], gaps: &mut Gaps) -> Option<&'a str> {
@@ -58,15 +58,14 @@ pub(crate) fn expect_id(bytes: &[u8], asked: &str, gaps: &mut Gaps) {
 /// A `google.protobuf.Timestamp` after 1970 and before 2100, else a gap; all zero means unset.
 pub(crate) fn time(bytes: Option<&[u8]>, gaps: &mut Gaps) -> Option<Timestamp> {
     let moment: Moment = read(bytes?, gaps)?;
-    if moment.seconds == 0 && moment.nanos == 0 {
+    let (seconds, nanos) = (moment.seconds.told()?, moment.nanos.told()?);
+    if seconds == 0 && nanos == 0 {
         return None;
     }
-    let nanos = u32::try_from(moment.nanos)
+    let time = u32::try_from(nanos)
         .ok()
-        .filter(|nanos| i64::from(*nanos) < NANOS_PER_SECOND);
-    let time = nanos
-        .filter(|_| (0..SECONDS_END).contains(&moment.seconds))
-        .and_then(|nanos| Timestamp::from_seconds(moment.seconds, nanos));
+        .filter(|nanos| *nanos < NANOS_PER_SECOND && (0..SECONDS_END).contains(&seconds))
+        .and_then(|nanos| Timestamp::from_seconds(seconds, nanos));
     if time.is_none() {
         gaps.add(Gap::OutOfRange);
     }
@@ -75,7 +74,7 @@ pub(crate) fn time(bytes: Option<&[u8]>, gaps: &mut Gaps) -> Option<Timestamp> {
 
 /// A `google.protobuf.Int64Value`.
 pub(crate) fn wrapped_integer(bytes: Option<&[u8]>, gaps: &mut Gaps) -> Option<i64> {
-    read::<Wrapped>(bytes?, gaps).map(|wrapped| wrapped.value)
+    read::<Wrapped>(bytes?, gaps)?.value.told()
 }
 
 /// A number that cannot be negative: a gap when it is.
@@ -87,32 +86,18 @@ pub(crate) fn not_negative(number: i64, gaps: &mut Gaps) -> Option<u64> {
     number
 }
 
-#[derive(Default)]
-struct Moment {
-    seconds: i64,
-    nanos: i64,
-}
-
-impl<'a> Lean<'a> for Moment {
-    fn take(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
-        match field.number {
-            1 => self.seconds = field.integer(gaps),
-            2 => self.nanos = field.integer(gaps),
-            _ => {}
-        }
+lean! {
+    /// `google.protobuf.Timestamp`.
+    Moment {
+        1 => seconds: Integer,
+        2 => nanos: Integer,
     }
 }
 
-#[derive(Default)]
-struct Wrapped {
-    value: i64,
-}
-
-impl<'a> Lean<'a> for Wrapped {
-    fn take(&mut self, field: &Field<'a>, gaps: &mut Gaps) {
-        if field.number == 1 {
-            self.value = field.integer(gaps);
-        }
+lean! {
+    /// `google.protobuf.Int64Value`.
+    Wrapped {
+        1 => value: Integer,
     }
 }
 
@@ -129,7 +114,7 @@ mod tests {
 
     #[test]
     fn times_that_cannot_be_true_are_gaps_and_unset_ones_are_not() {
-        let fine = gap_free();
+        let fine = Gaps::default();
         let cases = [
             (1_700_000_000, 5, true, fine),
             (0, 1, true, fine),
@@ -155,10 +140,6 @@ mod tests {
             );
             assert_eq!(gaps, expected, "{seconds} {nanos}");
         }
-    }
-
-    fn gap_free() -> Gaps {
-        Gaps::default()
     }
 
     #[test]

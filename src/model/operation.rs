@@ -180,6 +180,7 @@ pub struct About {
 pub struct StatusTimes {
     millis: [u32; JobStatus::ALL.len()],
     left: u16,
+    measured: u16,
 }
 
 impl StatusTimes {
@@ -188,25 +189,36 @@ impl StatusTimes {
         let time_ms = u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
         if let Some(total_ms) = self.millis.get_mut(status.index()) {
             *total_ms = total_ms.saturating_add(time_ms);
-            self.left |= 1 << status.index();
+            self.measured |= 1 << status.index();
         }
+        self.leave(status);
     }
 
-    /// The time of completed visits; `None` for a status that was never left.
+    /// A visit to `status` ended whose beginning nobody saw: it has no time.
+    pub fn leave(&mut self, status: JobStatus) {
+        self.left |= 1 << status.index();
+    }
+
+    /// Whether the status was ever left.
+    pub fn was_left(&self, status: JobStatus) -> bool {
+        self.left & (1 << status.index()) != 0
+    }
+
+    /// The time of completed visits; `None` for a status of which none was measured.
     pub fn get(&self, status: JobStatus) -> Option<Duration> {
-        let was_left = self.left & (1 << status.index()) != 0;
+        let is_measured = self.measured & (1 << status.index()) != 0;
         self.millis
             .get(status.index())
-            .filter(|_| was_left)
+            .filter(|_| is_measured)
             .map(|ms| Duration::from_millis(u64::from(*ms)))
     }
 
-    /// How many statuses were left.
-    pub fn count(&self) -> u32 {
-        self.left.count_ones()
+    /// Statuses that have been left, and a time for those that were measured: the number of their series.
+    fn series(&self) -> u32 {
+        self.left.count_ones() + self.measured.count_ones()
     }
 
-    /// Statuses that were left, with their time, in life-cycle order.
+    /// Statuses whose visits were measured, with their time, in life-cycle order.
     pub fn iter(&self) -> impl Iterator<Item = (JobStatus, Duration)> {
         JobStatus::ALL
             .into_iter()
@@ -277,7 +289,7 @@ impl TrackedOperation {
         let reported = &self.reported;
         let present_anew = self
             .status
-            .is_some_and(|status| self.status_times.get(status).is_none());
+            .is_some_and(|status| !self.status_times.was_left(status));
         let present = [
             true,
             present_anew,
@@ -293,8 +305,7 @@ impl TrackedOperation {
             reported.data_size_bytes.is_some(),
             self.polled_at.is_some(),
         ];
-        // Each status that was left has a 0 and a time.
-        count(&present) + 2 * self.status_times.count() + self.output_errors().map_or(0, |_| 3)
+        count(&present) + self.status_times.series() + self.output_errors().map_or(0, |_| 3)
     }
 
     fn operation_series(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! One community: the projects in it, each followed as if it were configured.
 
+use crate::cloud::{CloudError, PageTrail};
 use crate::flow::{Latch, Readiness};
-use crate::limits::LIST_PAGES_MAX;
 use crate::model::{CommunityId, ProjectId};
 use crate::sources::Context;
 use crate::sources::pace::Pace;
@@ -26,11 +26,13 @@ impl Community {
     }
 
     /// Runs until `stop`. A project that leaves the community is followed on, for its runs may go on.
-    pub(crate) async fn run(self, readiness: Readiness, stop: CancellationToken) {
+    pub(crate) async fn run(self, readiness: Readiness, latch: Latch, stop: CancellationToken) {
         let mut projects = JoinSet::new();
-        let mut first: Option<Latch> = Some(readiness.latch());
-        let mut pace = Pace::new(PROJECTS_INTERVAL);
-        let mut retry = Pace::new(self.context.settings.list_interval);
+        let mut first = Some(latch);
+        let (mut pace, mut retry) = (
+            Pace::new(PROJECTS_INTERVAL),
+            Pace::new(self.context.settings.list_interval),
+        );
         while let Some(found) = stop.run_until_cancelled(self.list_projects()).await {
             for project_id in found.iter().flatten().filter(|id| self.context.claim(id)) {
                 let project = Project::new(project_id.clone(), self.context.clone());
@@ -40,8 +42,16 @@ impl Community {
             first = None;
             retry.done(found.is_some());
             pace.done(true);
-            let next = if found.is_some() { pace.due_at() } else { retry.due_at() };
-            if stop.run_until_cancelled(tokio::time::sleep_until(next)).await.is_none() {
+            let next = if found.is_some() {
+                pace.due_at()
+            } else {
+                retry.due_at()
+            };
+            if stop
+                .run_until_cancelled(tokio::time::sleep_until(next))
+                .await
+                .is_none()
+            {
                 break;
             }
         }
@@ -51,22 +61,24 @@ impl Community {
     /// The projects of all pages, or `None` when a page failed.
     async fn list_projects(&self) -> Option<Vec<ProjectId>> {
         let mut found = Vec::new();
-        let mut page_token = String::new();
-        for _ in 0..LIST_PAGES_MAX {
-            match self.context.client.list_projects(&self.id, &page_token).await {
-                Ok(page) => {
-                    found.extend(page.items.into_iter().map(|project| project.value.id));
-                    page_token = page.next_page_token;
-                }
-                Err(error) => {
-                    self.context.complain(self.id.as_str(), &error, "listing the projects of a community");
-                    return None;
-                }
-            }
-            if page_token.is_empty() {
-                break;
+        match self.page_through(&mut found).await {
+            Ok(()) => Some(found),
+            Err(error) => {
+                self.context
+                    .complain(self.id.as_str(), &error, "listing the projects of a community");
+                None
             }
         }
-        Some(found)
+    }
+
+    async fn page_through(&self, found: &mut Vec<ProjectId>) -> Result<(), CloudError> {
+        let mut trail = PageTrail::default();
+        let mut page_token = Some(String::new());
+        while let Some(token) = page_token {
+            let page = self.context.client.list_projects(&self.id, &token).await?;
+            found.extend(page.items.into_iter().map(|project| project.value.id));
+            page_token = trail.follow("ProjectService.List", page.next_page_token)?;
+        }
+        Ok(())
     }
 }

@@ -18,7 +18,11 @@ pub(crate) struct Pace {
 impl Pace {
     /// Due at once, and then every `interval`.
     pub(crate) fn new(interval: Duration) -> Self {
-        Self { interval, failures: 0, due_at: Instant::now() }
+        Self {
+            interval,
+            failures: 0,
+            due_at: Instant::now(),
+        }
     }
 
     /// When it is due.
@@ -33,8 +37,15 @@ impl Pace {
 
     /// It was done, well or not.
     pub(crate) fn done(&mut self, succeeded: bool) {
-        self.failures = if succeeded { 0 } else { self.failures.saturating_add(1) };
-        let backoff = self.interval.saturating_mul(1 << self.failures.min(10)).min(BACKOFF_MAX.max(self.interval));
+        self.failures = if succeeded {
+            0
+        } else {
+            self.failures.saturating_add(1)
+        };
+        let backoff = self
+            .interval
+            .saturating_mul(1 << self.failures.min(10))
+            .min(BACKOFF_MAX.max(self.interval));
         let wait = if succeeded { self.interval } else { backoff };
         self.due_at = Instant::now() + wait.mul_f64(rand::rng().random_range(0.95..1.05));
     }
@@ -52,7 +63,10 @@ mod tests {
             pace.done(false);
         }
         let wait = pace.due_at() - Instant::now();
-        assert!(wait >= BACKOFF_MAX.mul_f64(0.95) && wait <= BACKOFF_MAX.mul_f64(1.05), "{wait:?}");
+        assert!(
+            wait >= BACKOFF_MAX.mul_f64(0.95) && wait <= BACKOFF_MAX.mul_f64(1.05),
+            "{wait:?}"
+        );
         pace.done(true);
         assert!(pace.due_at() - Instant::now() <= Duration::from_millis(10_500));
     }

@@ -1,9 +1,9 @@
 //! One project: its live jobs, its ended jobs, its balance and its limits.
 
 use crate::clock::Timestamp;
-use crate::cloud::CloudError;
+use crate::cloud::{CloudError, PageTrail};
 use crate::flow::{InboxClosed, Latch};
-use crate::limits::{LIST_PAGES_MAX, SWEEP_PAGES_MAX};
+use crate::limits::SWEEP_PAGES_MAX;
 use crate::model::{Decoded, Input, JobListing, JobSnapshot, ListingScope, ProjectId};
 use crate::sources::Context;
 use crate::sources::pace::Pace;
@@ -35,16 +35,26 @@ struct Sweep {
 
 impl Project {
     pub(crate) fn new(id: ProjectId, context: Context) -> Self {
-        Self { id, context, sweep: Sweep::new() }
+        Self {
+            id,
+            context,
+            sweep: Sweep::new(),
+        }
     }
 
     /// Runs until `stop`; the latch is released after the first listing, good or bad.
     pub(crate) async fn run(mut self, mut latch: Option<Latch>, stop: CancellationToken) {
         let settings = &self.context.settings;
-        let (mut live, mut sweep) = (Pace::new(settings.list_interval), Pace::new(settings.sweep_interval));
+        let (mut live, mut sweep) = (
+            Pace::new(settings.list_interval),
+            Pace::new(settings.sweep_interval),
+        );
         let (mut balance, mut balances) = (Pace::new(settings.balance_interval), 0_u32);
         let rounds = async {
-            self.context.inbox.send(Input::ProjectFollowed(self.id.clone())).await?;
+            self.context
+                .inbox
+                .send(Input::ProjectFollowed(self.id.clone()))
+                .await?;
             loop {
                 if live.is_due() {
                     live.done(self.list_live().await?);
@@ -71,23 +81,26 @@ impl Project {
     async fn list_live(&mut self) -> Result<bool, InboxClosed> {
         let asked_at = self.context.clock.now();
         let mut jobs = Vec::new();
-        let mut page_token = String::new();
-        let mut outcome = Ok(false);
-        for _ in 0..LIST_PAGES_MAX {
-            match self.context.client.list_jobs(&self.id, ListingScope::Live, &page_token).await {
-                Ok(page) => {
-                    jobs.extend(page.items);
-                    page_token = page.next_page_token;
-                }
-                Err(error) => outcome = Err(error),
-            }
-            if page_token.is_empty() || outcome.is_err() {
-                break;
-            }
-        }
-        let complete = outcome.is_ok() && page_token.is_empty();
-        self.hand_over(ListingScope::Live, asked_at, complete, jobs, outcome.err()).await?;
+        let listed = self.page_through(&mut jobs).await;
+        let complete = listed.is_ok();
+        self.hand_over(ListingScope::Live, asked_at, complete, jobs, listed.err())
+            .await?;
         Ok(complete)
+    }
+
+    async fn page_through(&self, jobs: &mut Vec<Decoded<JobSnapshot>>) -> Result<(), CloudError> {
+        let mut trail = PageTrail::default();
+        let mut page_token = Some(String::new());
+        while let Some(token) = page_token {
+            let page = self
+                .context
+                .client
+                .list_jobs(&self.id, ListingScope::Live, &token)
+                .await?;
+            jobs.extend(page.items);
+            page_token = trail.follow("ProjectJobService.List", page.next_page_token)?;
+        }
+        Ok(())
     }
 
     /// Lists ended jobs up to what an earlier pass has seen. Whether nothing failed.
@@ -97,7 +110,12 @@ impl Project {
         let mut failure = None;
         let mut is_over = false;
         for _ in 0..SWEEP_PAGES_MAX {
-            match self.context.client.list_jobs(&self.id, ListingScope::Ended, &self.sweep.page_token).await {
+            match self
+                .context
+                .client
+                .list_jobs(&self.id, ListingScope::Ended, &self.sweep.page_token)
+                .await
+            {
                 Ok(page) => {
                     is_over = self.sweep.turn(&page.items, page.next_page_token);
                     jobs.extend(page.items);
@@ -114,7 +132,8 @@ impl Project {
         } else {
             self.sweep.restart();
         }
-        self.hand_over(ListingScope::Ended, asked_at, is_over, jobs, failure).await?;
+        self.hand_over(ListingScope::Ended, asked_at, is_over, jobs, failure)
+            .await?;
         Ok(succeeded)
     }
 
@@ -127,11 +146,23 @@ impl Project {
         failure: Option<CloudError>,
     ) -> Result<(), InboxClosed> {
         if let Some(error) = failure {
-            self.context.complain(self.id.as_str(), &error, "listing the jobs of a project");
-            self.context.inbox.send(Input::ListingFailed { project_id: self.id.clone() }).await?;
+            self.context
+                .complain(self.id.as_str(), &error, "listing the jobs of a project");
+            self.context
+                .inbox
+                .send(Input::ListingFailed {
+                    project_id: self.id.clone(),
+                })
+                .await?;
         }
         let project_id = self.id.clone();
-        let listing = JobListing { project_id, scope, asked_at, complete, jobs };
+        let listing = JobListing {
+            project_id,
+            scope,
+            asked_at,
+            complete,
+            jobs,
+        };
         self.context.inbox.send(Input::Listed(listing)).await
     }
 
@@ -144,18 +175,23 @@ impl Project {
                 Ok(project) => self.context.inbox.send(Input::Project(project.value)).await?,
                 Err(error) => {
                     succeeded = false;
-                    self.context.complain(self.id.as_str(), &error, "reading a project's name and limits");
+                    self.context
+                        .complain(self.id.as_str(), &error, "reading a project's name and limits");
                 }
             }
         }
         match client.unit_balance(&self.id).await {
             Ok(balance) => {
                 let (project_id, units) = (self.id.clone(), balance.value);
-                self.context.inbox.send(Input::Balance { project_id, units }).await?;
+                self.context
+                    .inbox
+                    .send(Input::Balance { project_id, units })
+                    .await?;
             }
             Err(error) => {
                 succeeded = false;
-                self.context.complain(self.id.as_str(), &error, "reading a project's unit balance");
+                self.context
+                    .complain(self.id.as_str(), &error, "reading a project's unit balance");
             }
         }
         Ok(succeeded)
@@ -164,7 +200,12 @@ impl Project {
 
 impl Sweep {
     fn new() -> Self {
-        Self { page_token: String::new(), swept_to: None, newest_end: None, newest_first: true }
+        Self {
+            page_token: String::new(),
+            swept_to: None,
+            newest_end: None,
+            newest_first: true,
+        }
     }
 
     /// Takes a page in. Whether the pass is over: at the last page, or at one on which everything ended before
@@ -205,7 +246,10 @@ impl Sweep {
     }
 
     fn restart(&mut self) {
-        *self = Self { swept_to: self.swept_to, ..Self::new() };
+        *self = Self {
+            swept_to: self.swept_to,
+            ..Self::new()
+        };
     }
 }
 
@@ -236,7 +280,12 @@ mod tests {
             instance_type: None,
             data_size_bytes: None,
         };
-        ends.iter().map(|end| Decoded { value: job(*end), gaps: Gaps::default() }).collect()
+        ends.iter()
+            .map(|end| Decoded {
+                value: job(*end),
+                gaps: Gaps::default(),
+            })
+            .collect()
     }
 
     #[test]
@@ -245,7 +294,10 @@ mod tests {
         assert!(!sweep.turn(&page(&[30, 20]), "2".into()));
         assert!(sweep.turn(&page(&[10]), String::new()));
         assert!(!sweep.turn(&page(&[50, 40]), "2".into()), "two new ends");
-        assert!(sweep.turn(&page(&[30, 20]), "3".into()), "all known: the third page is not asked for");
+        assert!(
+            sweep.turn(&page(&[30, 20]), "3".into()),
+            "all known: the third page is not asked for"
+        );
         assert!(sweep.page_token.is_empty());
     }
 
@@ -256,7 +308,10 @@ mod tests {
         assert!(!sweep.rest());
         assert_eq!(sweep.page_token, "2", "goes on here");
         assert!(sweep.turn(&page(&[30, 40]), String::new()));
-        assert!(!sweep.turn(&page(&[10, 20]), "2".into()), "known, but news come last");
+        assert!(
+            !sweep.turn(&page(&[10, 20]), "2".into()),
+            "known, but news come last"
+        );
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! What an operator may set of the tracker.
 
 use crate::tracker::JobNames;
-use smol_str::SmolStr;
 use std::time::Duration;
 
 /// Settings of the tracker; defaults are those of the documentation.
@@ -21,8 +20,6 @@ pub struct Settings {
     pub series_max: u64,
     /// How job names become the label `job_name`.
     pub job_names: JobNames,
-    /// User labels that reach `_info` series.
-    pub labels: Vec<SmolStr>,
 }
 
 impl Default for Settings {
@@ -35,7 +32,6 @@ impl Default for Settings {
             per_run: true,
             series_max: 4_000_000,
             job_names: JobNames::default(),
-            labels: Vec::new(),
         }
     }
 }

@@ -228,14 +228,14 @@ fn statuses_that_skip_repeat_or_go_backwards_are_taken_as_they_come() {
         JobStatus::Preparing,
     ] {
         story.look("op1", operation("op1", job("j1", status)));
-        story.wait(Duration::from_secs(60));
+        story.wait(Duration::from_mins(1));
     }
     let row = story.row("op1");
     assert_eq!(row.status, Some(JobStatus::Preparing));
     assert!(
         row.status_times
             .get(JobStatus::Executing)
-            .is_some_and(|time| time == Duration::from_secs(120))
+            .is_some_and(|time| time == Duration::from_mins(2))
     );
     assert_eq!(story.jobs("p1", JobStatus::Executing), 0);
     assert_eq!(story.jobs("p1", JobStatus::Preparing), 1);
@@ -246,7 +246,7 @@ fn a_status_under_way_when_first_seen_is_never_measured() {
     let mut story = Story::new();
     story.sight("op1");
     story.look("op1", operation("op1", job("j1", JobStatus::Preparing)));
-    story.wait(Duration::from_secs(60));
+    story.wait(Duration::from_mins(1));
     story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
     assert_eq!(story.row("op1").status_times.get(JobStatus::Preparing), None);
     assert_eq!(story.status_durations("p1", JobStatus::Preparing), 0);

@@ -1,7 +1,8 @@
 //! What listings tell, alone and together with looks.
 
 use crate::model::{
-    Change, Departure, JobSnapshot, JobStatus, Kind, ListingScope, Outcome, OutcomeKind, Source,
+    Change, Departure, JobId, JobSnapshot, JobStatus, Kind, ListingScope, OperationId, Outcome, OutcomeKind,
+    Source,
 };
 use crate::tracker::tests::story::{Story, at, job, operation};
 use std::time::Duration;
@@ -120,7 +121,7 @@ fn a_job_and_its_operation_merge_into_one_that_is_counted_once() {
     let view = story.view();
     assert_eq!(view.operations.iter().count(), 1);
     let row = story.row("op1");
-    assert_eq!(row.job_id.as_ref().map(|id| id.as_str()), Some("j1"));
+    assert_eq!(row.job_id.as_ref().map(JobId::as_str), Some("j1"));
     assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Discovery), 1);
     assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Config), 0);
     assert!(
@@ -140,7 +141,7 @@ fn a_further_operation_of_a_live_job_is_an_alias() {
     }
     assert_eq!(story.view().operations.iter().count(), 1);
     assert_eq!(
-        story.row("op2").operation_id.as_ref().map(|id| id.as_str()),
+        story.row("op2").operation_id.as_ref().map(OperationId::as_str),
         Some("op1")
     );
     assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Config), 1);

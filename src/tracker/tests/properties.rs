@@ -47,7 +47,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..6u8, 0..4u8, status, any::<bool>(), prop::bool::weighted(0.1), prop::option::of(-2..3i64),
               prop::option::of(0..2000u16))
             .prop_map(|(operation, job, status, done, error, code, started)| Step::Job {
-                operation, job, status, done: done && error || done && code.is_some(), error, code, started }),
+                operation, job, status, done: done && (error || code.is_some()), error, code, started }),
         2 => (0..6u8, any::<bool>()).prop_map(|(operation, done)| Step::Notebook { operation: operation + 10, done }),
         2 => (0..6u8, 0..17i32).prop_map(|(operation, code)| Step::Refuse { operation, code }),
         1 => (0..6u8).prop_map(Step::Silence),

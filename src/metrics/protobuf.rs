@@ -1,0 +1,346 @@
+//! Delimited protobuf: a stream of `io.prometheus.client.MetricFamily`, each after its length.
+//!
+//! A family's length must be told before its first sample, so each is walked twice: once into a [`Tally`], once
+//! into the chunk. Nothing of it is kept between.
+
+use crate::catalogue::{Metric, Type};
+use crate::clock::Timestamp;
+use crate::metrics::buffer::{Buffer, Output, Tally};
+use crate::metrics::number::Number;
+use crate::metrics::sink::{Label, Observations, Sink, UserLabels};
+use crate::metrics::text::hex;
+use crate::model::{Exemplar, Histogram};
+
+/// Tags of `proto/io/prometheus/client/metrics.proto`: field number and wire type.
+mod tag {
+    pub(super) const VARINT: u8 = 0;
+    pub(super) const FIXED: u8 = 1;
+    pub(super) const BYTES: u8 = 2;
+
+    pub(super) const fn of(field: u8, wire_type: u8) -> u8 {
+        field << 3 | wire_type
+    }
+}
+
+/// Encodes the metrics of one family after the other.
+#[derive(Debug, Default)]
+pub(super) struct Protobuf<O> {
+    pub(super) out: O,
+    metric: Option<&'static Metric>,
+}
+
+impl Protobuf<Buffer> {
+    /// What stands before a family's metrics, which take `metrics_bytes`.
+    pub(super) fn head(&mut self, metric: &Metric, metrics_bytes: usize) {
+        let head = Head(metric);
+        let mut length = Tally(metrics_bytes);
+        head.write(&mut length);
+        varint(length.0, &mut self.out);
+        head.write(&mut self.out);
+    }
+}
+
+impl<O: Output> Sink for Protobuf<O>
+where
+    O: Pausing,
+{
+    fn begin(&mut self, metric: &'static Metric) {
+        self.metric = Some(metric);
+    }
+
+    #[inline]
+    fn sample(&mut self, labels: &[Label<'_>], value: impl Number) {
+        let scalar = Scalar {
+            value: value.double(),
+            exemplar: None,
+        };
+        self.metric(labels, None, &scalar);
+    }
+
+    fn info(&mut self, labels: &[Label<'_>], user: UserLabels<'_>) {
+        let scalar = Scalar {
+            value: 1.0,
+            exemplar: None,
+        };
+        self.metric(labels, Some(user), &scalar);
+    }
+
+    fn counter(&mut self, labels: &[Label<'_>], value: u64, exemplar: Option<&Exemplar>) {
+        let scalar = Scalar {
+            value: value.double(),
+            exemplar,
+        };
+        self.metric(labels, None, &scalar);
+    }
+
+    fn histogram(&mut self, labels: &[Label<'_>], histogram: &impl Observations) {
+        self.metric(labels, None, &Distribution(histogram));
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.out.is_full()
+    }
+}
+
+/// Whether an output asks to pause: a chunk when it is full, a tally never.
+pub(super) trait Pausing {
+    /// Whether to pause before the next row.
+    fn is_full(&self) -> bool;
+}
+
+impl Pausing for Buffer {
+    #[inline]
+    fn is_full(&self) -> bool {
+        Self::is_full(self)
+    }
+}
+
+impl Pausing for Tally {
+    #[inline]
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
+impl<O: Output> Protobuf<O> {
+    #[inline]
+    fn metric(&mut self, labels: &[Label<'_>], user: Option<UserLabels<'_>>, value: &impl Body) {
+        let Some(metric) = self.metric else { return };
+        let field = match metric.metric_type {
+            Type::Gauge => 2,
+            Type::Counter => 3,
+            Type::Histogram => 7,
+        };
+        let body = Sample {
+            metric,
+            labels,
+            user,
+            field,
+            value,
+        };
+        message(4, &body, &mut self.out);
+    }
+}
+
+/// The fields of one message.
+trait Body {
+    fn write(&self, out: &mut impl Output);
+}
+
+/// A message as a field of another: its tag, its length, its fields.
+#[inline]
+fn message(field: u8, body: &impl Body, out: &mut impl Output) {
+    let mut length = Tally::default();
+    body.write(&mut length);
+    out.byte(tag::of(field, tag::BYTES));
+    varint(length.0, out);
+    body.write(out);
+}
+
+#[inline]
+fn string(field: u8, text: &[u8], out: &mut impl Output) {
+    out.byte(tag::of(field, tag::BYTES));
+    varint(text.len(), out);
+    out.bytes(text);
+}
+
+#[inline]
+fn double(field: u8, value: f64, out: &mut impl Output) {
+    out.byte(tag::of(field, tag::FIXED));
+    out.bytes(&value.to_le_bytes());
+}
+
+/// An unsigned number in base 128, least significant group first.
+#[inline]
+fn varint(number: impl TryInto<u64>, out: &mut impl Output) {
+    let mut rest = number.try_into().unwrap_or(0);
+    while let Some(more) = (rest >> 7 != 0).then_some(0x80) {
+        out.byte(low_bits(rest) | more);
+        rest >>= 7;
+    }
+    out.byte(low_bits(rest));
+}
+
+#[inline]
+fn low_bits(number: u64) -> u8 {
+    u8::try_from(number & 0x7f).unwrap_or(0)
+}
+
+fn unsigned(field: u8, number: u64, out: &mut impl Output) {
+    out.byte(tag::of(field, tag::VARINT));
+    varint(number, out);
+}
+
+/// A signed number, folded so that small ones are short: `sint32` and `sint64`.
+fn signed(field: u8, number: i64, out: &mut impl Output) {
+    unsigned(field, ((number << 1) ^ (number >> 63)).cast_unsigned(), out);
+}
+
+/// `MetricFamily` without its metrics.
+struct Head<'a>(&'a Metric);
+
+impl Body for Head<'_> {
+    fn write(&self, out: &mut impl Output) {
+        string(1, self.0.name.as_bytes(), out);
+        string(2, self.0.help.as_bytes(), out);
+        let metric_type = match self.0.metric_type {
+            Type::Counter => 0,
+            Type::Gauge => 1,
+            Type::Histogram => 4,
+        };
+        unsigned(3, metric_type, out);
+        if let Some(unit) = self.0.unit {
+            string(5, unit.as_bytes(), out);
+        }
+    }
+}
+
+/// `Metric`.
+struct Sample<'a, V> {
+    metric: &'static Metric,
+    labels: &'a [Label<'a>],
+    user: Option<UserLabels<'a>>,
+    field: u8,
+    value: &'a V,
+}
+
+impl<V: Body> Body for Sample<'_, V> {
+    #[inline]
+    fn write(&self, out: &mut impl Output) {
+        for (name, label) in self.metric.labels.iter().zip(self.labels) {
+            let (Label::Word(value) | Label::Text(value)) = *label;
+            message(1, &Pair(name.as_bytes(), value.as_bytes()), out);
+        }
+        for (name, value) in self.user.into_iter().flat_map(UserLabels::iter) {
+            message(1, &Pair(name.as_bytes(), value.as_bytes()), out);
+        }
+        message(self.field, self.value, out);
+    }
+}
+
+/// `LabelPair`.
+struct Pair<'a>(&'a [u8], &'a [u8]);
+
+impl Body for Pair<'_> {
+    #[inline]
+    fn write(&self, out: &mut impl Output) {
+        string(1, self.0, out);
+        string(2, self.1, out);
+    }
+}
+
+/// `Gauge` or `Counter`.
+struct Scalar<'a> {
+    value: f64,
+    exemplar: Option<&'a Exemplar>,
+}
+
+impl Body for Scalar<'_> {
+    #[inline]
+    fn write(&self, out: &mut impl Output) {
+        double(1, self.value, out);
+        if let Some(exemplar) = self.exemplar {
+            message(2, exemplar, out);
+        }
+    }
+}
+
+impl Body for Exemplar {
+    fn write(&self, out: &mut impl Output) {
+        message(1, &Pair(b"trace_id", &hex(self.trace_id).concat()), out);
+        message(1, &Pair(b"span_id", &hex(self.span_id).concat()), out);
+        double(2, self.value, out);
+        message(3, &self.at, out);
+    }
+}
+
+/// `google.protobuf.Timestamp`, at the resolution of the text formats.
+impl Body for Timestamp {
+    fn write(&self, out: &mut impl Output) {
+        let millis = self.millis().unsigned_abs();
+        unsigned(1, millis / 1000, out);
+        unsigned(2, millis % 1000 * 1_000_000, out);
+    }
+}
+
+/// `Histogram`: classic buckets always, since a server without native histograms reads those.
+struct Distribution<'a, H>(&'a H);
+
+impl<H: Observations> Body for Distribution<'_, H> {
+    fn write(&self, out: &mut impl Output) {
+        unsigned(1, self.0.count(), out);
+        double(2, self.0.sum(), out);
+        for bucket in self.0.classic() {
+            message(3, &Bucket(bucket), out);
+        }
+        let Some(native) = self.0.native() else { return };
+        signed(5, i64::from(Histogram::SCHEMA), out);
+        double(6, Histogram::ZERO_THRESHOLD, out);
+        unsigned(7, native.zero_count(), out);
+        for span in spans(native) {
+            message(12, &span, out);
+        }
+        let mut before = 0;
+        for (_, count) in native.native() {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            signed(13, count - before, out);
+            before = count;
+        }
+        for (_, _, exemplar) in self.0.classic() {
+            if let Some(exemplar) = exemplar {
+                // Field 16 and above take two bytes of tag.
+                let mut length = Tally::default();
+                exemplar.write(&mut length);
+                varint(u64::from(tag::BYTES) | 16 << 3, out);
+                varint(length.0, out);
+                exemplar.write(out);
+            }
+        }
+    }
+}
+
+/// `Bucket`.
+struct Bucket<'a>((f64, u64, Option<&'a Exemplar>));
+
+impl Body for Bucket<'_> {
+    fn write(&self, out: &mut impl Output) {
+        let (bound, count, exemplar) = self.0;
+        unsigned(1, count, out);
+        double(2, bound, out);
+        if let Some(exemplar) = exemplar {
+            message(3, exemplar, out);
+        }
+    }
+}
+
+/// `BucketSpan`: a run of native buckets without a gap.
+#[derive(Clone, Copy)]
+struct Span {
+    offset: i32,
+    length: u32,
+}
+
+impl Body for Span {
+    fn write(&self, out: &mut impl Output) {
+        signed(1, i64::from(self.offset), out);
+        unsigned(2, u64::from(self.length), out);
+    }
+}
+
+/// The runs of a histogram's native buckets.
+fn spans(histogram: &Histogram) -> impl Iterator<Item = Span> {
+    let mut indexes = histogram.native().map(|(index, _)| index).peekable();
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let first = indexes.next()?;
+        let offset = first - end;
+        end = first + 1;
+        let mut length = 1;
+        while indexes.next_if_eq(&end).is_some() {
+            end += 1;
+            length += 1;
+        }
+        Some(Span { offset, length })
+    })
+}
