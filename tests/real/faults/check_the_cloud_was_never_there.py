@@ -20,7 +20,7 @@ class TheCloudWasNeverThere(CheckCase):
     def test_scrapes_are_answered_and_readiness_comes_with_its_grace(self) -> None:
         since = time.monotonic()
         exporters = {cloud.__name__: serve(self, cloud(self), A_LONG_RUN.watch("1s")) for cloud in CLOUDS}
-        self.assertEqual({name: exporter.is_ready() for name, exporter in exporters.items()}, dict.fromkeys(exporters, False))
+        self.assertFalse(any(exporter.is_ready() for exporter in exporters.values()))
         ready_after: dict[str, float] = {}
 
         def look() -> None:

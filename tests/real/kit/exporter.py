@@ -95,9 +95,7 @@ def serve(case: CheckCase, endpoint_port: int, watch: dict) -> Exporter:
     # JSON is YAML too.
     file.write_text(json.dumps(configuration))
     port = free_port()
-    program = case.start(
-        "serve", BINARY, "serve", f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}"
-    )
+    program = case.start("serve", BINARY, "serve", f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}")
     exporter = Exporter(program, port)
     exporter.wait_listening()
     return exporter

@@ -37,12 +37,11 @@ class Native:
 
     def equals(self, other: "Native") -> bool:
         """Equal counts and sum; the bounds are powers that are computed, so they may differ in the last bits."""
-        return (
-            (self.count, self.total, len(self.buckets)) == (other.count, other.total, len(other.buckets))
-            and all(
-                here[2] == there[2] and near(here[0], there[0]) and near(here[1], there[1])
-                for here, there in zip(self.buckets, other.buckets)
-            )
+        if (self.count, self.total, len(self.buckets)) != (other.count, other.total, len(other.buckets)):
+            return False
+        return all(
+            here[2] == there[2] and near(here[0], there[0]) and near(here[1], there[1])
+            for here, there in zip(self.buckets, other.buckets, strict=True)
         )
 
 

@@ -1,15 +1,17 @@
 """Readers of the four formats, none of them ours: the parsers of `prometheus_client` and protobuf's own."""
 
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import Message
 from grpc_tools import protoc
-from kit.exposition import Exposition, Family, Native
-from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client import parser as text
+from prometheus_client.openmetrics import parser as openmetrics
+
+from kit.exposition import Exposition, Family, Native, series
 
 PROTO = Path(__file__).resolve().parents[3] / "proto"
 METRICS_PROTO = "io/prometheus/client/metrics.proto"
@@ -39,10 +41,8 @@ def read(content_type: str, body: bytes) -> Exposition:
 def read_protobuf(body: bytes) -> Exposition:
     found = Exposition()
     for family in delimited(body):
-        kind = family.DESCRIPTOR.enum_types_by_name.get("MetricType") or metric_type(family)
-        found.declare(
-            family.name, Family(kind.values_by_number[family.type].name.lower(), family.help, family.unit)
-        )
+        kinds = family.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number
+        found.declare(family.name, Family(kinds[family.type].name.lower(), family.help, family.unit))
         for metric in family.metric:
             labels = {pair.name: pair.value for pair in metric.label}
             if len(labels) != len(metric.label) or metric.HasField("timestamp_ms"):
@@ -55,10 +55,6 @@ def read_protobuf(body: bytes) -> Exposition:
     return found
 
 
-def metric_type(family: Message):
-    return family.DESCRIPTOR.fields_by_name["type"].enum_type
-
-
 def add_histogram(found: Exposition, name: str, labels: dict[str, str], histogram: Message) -> None:
     """The classic side as the series that a server makes of it, and the native side beside it."""
     for bucket in histogram.bucket:
@@ -68,11 +64,11 @@ def add_histogram(found: Exposition, name: str, labels: dict[str, str], histogra
     found.add(f"{name}_sum", labels, histogram.sample_sum)
     found.add(f"{name}_count", labels, histogram.sample_count)
     if histogram.HasField("schema"):
-        key = (name, tuple(sorted(labels.items())))
-        found.natives[key] = Native(histogram.sample_count, histogram.sample_sum, tuple(native_buckets(histogram)))
+        native = Native(histogram.sample_count, histogram.sample_sum, tuple(native_buckets(histogram)))
+        found.natives[series(name, labels)] = native
 
 
-def native_buckets(histogram: Message):
+def native_buckets(histogram: Message) -> Iterator[tuple[float, float, float]]:
     """Buckets that hold something, from spans and deltas; bucket i ends at 2 to the power of i / 2^schema."""
     if histogram.negative_span or histogram.negative_delta:
         raise ValueError("a duration below zero")
@@ -97,7 +93,7 @@ def bound(value: float) -> str:
     return "+Inf" if value == float("inf") else repr(value)
 
 
-def delimited(body: bytes):
+def delimited(body: bytes) -> Iterator[Message]:
     """The messages of a stream, each behind its length as a varint."""
     at = 0
     while at < len(body):
@@ -112,8 +108,9 @@ def delimited(body: bytes):
             raise ValueError("the stream ends within a message")
         family = metric_family()()
         family.ParseFromString(body[at : at + length])
-        if unknown := [known.number for known, _ in family.ListFields() if known.number > 5]:
-            raise ValueError(f"fields that nobody knows: {unknown}")
+        family.DiscardUnknownFields()
+        if family.ByteSize() != length:
+            raise ValueError(f"{family.name} has fields that nobody knows")
         yield family
         at += length
 

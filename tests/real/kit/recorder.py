@@ -1,5 +1,6 @@
 """A proxy between a Prometheus and the exporter that keeps what it passed on."""
 
+import http.client
 import threading
 import time
 from collections import defaultdict
@@ -7,7 +8,6 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from kit.web import decompressed
-import http.client
 
 # Headers that belong to one connection, not to what it carries.
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "host", "content-length"}

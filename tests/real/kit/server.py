@@ -64,10 +64,12 @@ class Prometheus:
         configuration = folder / "prometheus.yml"
         # JSON is YAML too.
         configuration.write_text(
-            json.dumps({
-                "global": {"scrape_interval": f"{INTERVAL_SECONDS}s", "scrape_timeout": f"{INTERVAL_SECONDS}s"},
-                "scrape_configs": [{"job_name": name} | job for name, job in jobs.items()],
-            })
+            json.dumps(
+                {
+                    "global": {"scrape_interval": f"{INTERVAL_SECONDS}s", "scrape_timeout": f"{INTERVAL_SECONDS}s"},
+                    "scrape_configs": [{"job_name": name} | job for name, job in jobs.items()],
+                }
+            )
         )
         command = [tool(version, "prometheus"), f"--config.file={configuration}"]
         command += [f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{self.port}"]
@@ -111,6 +113,4 @@ class Prometheus:
 
 def check_metrics(version: str, text: bytes) -> subprocess.CompletedProcess[bytes]:
     """`promtool check metrics` on a text."""
-    return subprocess.run(
-        [tool(version, "promtool"), "check", "metrics"], input=text, capture_output=True, timeout=30
-    )
+    return subprocess.run([tool(version, "promtool"), "check", "metrics"], input=text, capture_output=True, timeout=30)

@@ -82,8 +82,10 @@ class TheExporter(CheckCase):
                 self.assertEqual(counted, len(ended), f"{kind} {outcome}")
 
     def test_shows_times_sizes_and_progress_as_the_stubs_wrote_them(self) -> None:
+        def value(name: str, job_id: str) -> float | None:
+            return self.found.value(f"datasphere_job_{name}", job_id=job_id)
+
         ended = self.expected["bt1upopkilled0000000"]["job_id"]
-        value = lambda name, job: self.found.value(f"datasphere_job_{name}", job_id=job)
         created = value("created_timestamp_seconds", ended)
         self.assertEqual(value("started_timestamp_seconds", ended), created + 60)
         self.assertEqual(value("finished_timestamp_seconds", ended), created + 300.5)
@@ -108,7 +110,8 @@ class TheExporter(CheckCase):
 
     def test_never_tells_a_secret(self) -> None:
         secret = self.told["secret"]
-        for path in ("/metrics", "/api/v1/operations?limit=1000", f"/api/v1/operations/{next(iter(self.expected))}", "/"):
+        each = [f"/api/v1/operations/{key}" for key in self.expected]
+        for path in ("/", "/metrics", "/api/v1/operations?limit=1000", *each):
             answer = get(self.exporter.port, path)
             self.assertEqual(answer.status, 200, path)
             self.assertNotIn(secret, answer.body.decode())

@@ -71,7 +71,7 @@ class AStillFleet(CheckCase):
         moved = {line.split("{")[0] for line in differences(first.samples, last.samples, most=1000)}
         self.assertEqual({name for name in moved if not MOVING.match(name)}, set(), "moved in a still fleet")
         moving = {name for name, _ in first.samples if MOVING.match(name)}
-        for other, accept in zip(others, list(ASKED)[1:]):
+        for other, accept in zip(others, list(ASKED)[1:], strict=True):
             with self.subTest(accept):
                 self.assertEqual(first.samples.keys(), other.samples.keys())
                 self.assertEqual(differences(first.without(moving), other.without(moving)), [])
@@ -151,8 +151,8 @@ class AStillFleet(CheckCase):
 
     def test_text_of_users_survives_every_format(self) -> None:
         for accept in ASKED:
-            names = {dict(labels)["job_name"] for (name, labels) in self.read(accept).samples if name == "datasphere_job_info"}
-            self.assertIn('of "quotes", \\slashes\\ and ünïcode', names)
+            infos = [dict(labels) for name, labels in self.read(accept).samples if name == "datasphere_job_info"]
+            self.assertIn('of "quotes", \\slashes\\ and ünïcode', {info["job_name"] for info in infos})
 
 
 def stands_still(exporter: Exporter) -> bool:

@@ -29,8 +29,9 @@ class APrometheus(CheckCase):
         self.addCleanup(self.recorder.close)
 
     def test_stores_exactly_what_is_served(self) -> None:
-        servers = {(version, native): self.server(version, native) for version in versions() for native in (False, True)}
-        paths = {way.path for asker in servers for way in ways(*asker)}
+        askers = [(version, native) for version in versions() for native in (False, True)]
+        servers = {asker: self.server(*asker) for asker in askers}
+        paths = {way.path for asker in askers for way in ways(*asker)}
         wait_until("enough scrapes", lambda: all(len(self.recorder.scrapes[path]) > SCRAPES for path in paths), 60)
         for asker, server in servers.items():
             with self.subTest(prometheus=asker[0], native_histograms=asker[1]):
