@@ -5,6 +5,7 @@
 pub mod catalogue;
 pub mod clock;
 pub mod cloud;
+pub mod config;
 pub mod decode;
 pub mod engine;
 pub mod flow;
@@ -15,3 +16,4 @@ pub mod proto;
 pub mod simulator;
 pub mod sources;
 pub mod tracker;
+pub mod web;

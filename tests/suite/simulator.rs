@@ -16,6 +16,7 @@ use datasphere_exporter::proto::yandex::cloud::{
         operation_service_client::OperationServiceClient,
     },
 };
+use datasphere_exporter::simulator::Scenario;
 use std::time::Duration;
 use tonic::transport::Channel;
 use tonic::{Response, Status};
@@ -77,4 +78,17 @@ fn response(operation: &Operation) -> ExecuteProjectJobResponse {
         Outcome::Response(response) => response.to_msg().unwrap(),
         Outcome::Error(error) => panic!("{error:?}"),
     }
+}
+
+#[test]
+fn the_scenario_in_the_documentation_can_be_read() {
+    let text = include_str!("../../docs/simulator.md");
+    let examples: Vec<&str> = text
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(examples.len(), 1);
+    let scenario = Scenario::parse(examples[0]).unwrap();
+    assert_eq!(scenario.faults.len(), 2);
 }
