@@ -5,9 +5,8 @@ use crate::config::node::{Node, Value};
 use crate::config::setting::{Any, Between, Setting, section, text, unexpected};
 use crate::config::value::{ListenAddress, choice};
 use crate::config::yaml::Yaml;
-
-/// Sockets to listen on: a few interfaces.
-const LISTEN_ADDRESSES_MAX: usize = 16;
+use crate::limits::LISTEN_ADDRESSES_MAX;
+use crate::web;
 
 section! {
     /// HTTP. Each key has a flag and a variable of the environment.
@@ -18,6 +17,21 @@ section! {
         telemetry_path: TelemetryPath = TelemetryPath("/metrics".to_owned()), Any;
         /// Scrapes served at once; further ones are refused with 503.
         max_requests: usize = 40, Between(1, 10_000);
+    }
+}
+
+impl Web {
+    pub(crate) fn settings(&self) -> web::Settings {
+        web::Settings {
+            listen_addresses: self
+                .listen_address
+                .0
+                .iter()
+                .map(|address| address.0.clone())
+                .collect(),
+            telemetry_path: self.telemetry_path.0.clone(),
+            max_requests: self.max_requests,
+        }
     }
 }
 
