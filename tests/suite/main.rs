@@ -22,3 +22,5 @@ mod simulator;
 mod support;
 #[cfg(test)]
 mod watching;
+#[cfg(test)]
+mod web;
