@@ -1,13 +1,14 @@
 //! The connection to Yandex Cloud: endpoints, TLS, IAM tokens, deadlines, rate limit and retries.
 //!
 //! In: [`Settings`], and what to ask for. Out: snapshots that `decode` made, or a [`CloudError`] that says what to
-//! do. Never: a call of Execute, Create or Clone; a call without a deadline or outside the one rate limit; a token in
-//! an error, a log line or a `Debug`.
+//! do. Never: a call of Execute, Create or Clone; a call without a deadline; a token in an error, a log line or a
+//! `Debug`.
 //!
-//! A call waits for the rate limit, takes the route and the token of the moment, and is sent. What may be tried again
-//! is, within the call's own time. Tokens are renewed early in their life, behind the back of the calls that use
+//! A call waits for the one rate limit, takes the route and the token of the moment, and is sent. What may be tried
+//! again is, within the call's own time. Tokens are renewed early in their life, behind the back of the calls that use
 //! them; addresses are looked up when they are first needed. Neither has to be there for [`Client::new`] to succeed:
-//! a cloud that cannot be reached at start is one that cannot be reached yet.
+//! a cloud that cannot be reached at start is one that cannot be reached yet. Both are fetched one at a time, with
+//! growing pauses between failures, and so are outside the rate limit.
 
 mod answer;
 mod attempt;

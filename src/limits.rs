@@ -64,6 +64,21 @@ pub const RESULT_CODES_MAX: usize = 64;
 /// Ended jobs per project whose data expiry is remembered, newest listing first.
 pub const EXPIRIES_MAX: usize = 10_000;
 
+/// Largest configuration file, in bytes: some 100 000 operations with labels.
+pub const CONFIG_BYTES_MAX: u64 = 32 << 20;
+
+/// Deepest nesting in the configuration file: what is declared needs five levels, and reading recurses.
+pub const CONFIG_DEPTH_MAX: usize = 16;
+
+/// Values and other tokens of the configuration file: ten for each of 100 000 operations, and some.
+pub const CONFIG_NODES_MAX: usize = 4_000_000;
+
+/// Values that aliases of the configuration file may repeat: a bomb of aliases ends here.
+pub const CONFIG_REPLAYED_MAX: usize = 10_000;
+
+/// Bytes kept of the anchors of the configuration file.
+pub const CONFIG_ANCHOR_BYTES_MAX: usize = 1 << 20;
+
 /// Deliveries applied in one turn of the engine: enough for a burst, and few enough that looks and views are
 /// never kept waiting for long.
 pub const DRAIN_MAX: usize = 256;
@@ -103,6 +118,13 @@ pub const SCRAPE_ROW_BYTES: usize = 32 << 10;
 /// Compressed bytes collected before they go out: fewer and the packets are small, more and a scrape starts late.
 pub const COMPRESSED_CHUNK_BYTES_MIN: usize = 16 << 10;
 
+/// Longest time that readiness waits for first looks and listings: a cloud that is down must not keep the
+/// exporter out of service discovery, where its own metrics tell of it.
+pub const READINESS_GRACE: Duration = Duration::from_secs(30);
+
+/// Longest time for an orderly end: container runtimes send SIGKILL after ten seconds, a scrape in progress takes
+/// one or two.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 /// Addresses listened on: a host has a handful of interfaces, and each listener is a task.
 pub const LISTEN_ADDRESSES_MAX: usize = 16;
 

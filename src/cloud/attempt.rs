@@ -58,7 +58,11 @@ where
         Ok(Err(status)) if !is_local_timeout(&status) => {
             let answer = Box::new(Answer::new(method, &route.address, &status));
             method.count(answer.code.name(), asked_at.elapsed());
-            Err(Failure::Answered(answer))
+            let failure = Failure::Answered(answer);
+            if !failure.is_silence() {
+                route.answered();
+            }
+            Err(failure)
         }
         Ok(Err(_)) | Err(_) => {
             method.count("DEADLINE_EXCEEDED", asked_at.elapsed());

@@ -116,7 +116,7 @@ impl Caller {
             None => match timeout_at(trial.deadline, self.authorization.obtain(now)).await {
                 Ok(Ok(authorization)) => authorization,
                 Ok(Err(source)) => return Err(Box::new(Setback::NoToken(source))),
-                Err(_) => return Err(Box::new(Setback::Failed(Failure::Late, route))),
+                Err(_) => return Err(Box::new(Setback::NoToken(self.late("the source of tokens")))),
             },
         };
         trial.generation = authorization.generation;
@@ -133,12 +133,16 @@ impl Caller {
     async fn find(&self, method: &Method, trial: &Trial, now: Instant) -> Result<Arc<Route>, Box<Setback>> {
         match timeout_at(trial.deadline, self.routes.find(method.service, now)).await {
             Ok(found) => found.map_err(|source| Box::new(Setback::NoRoute(source))),
-            Err(_) => Err(Box::new(Setback::NoRoute(Arc::new(CloudError::Deadline {
-                method: "ApiEndpointService.List",
-                endpoint: "discovery".into(),
-                after: self.timeout,
-            })))),
+            Err(_) => Err(Box::new(Setback::NoRoute(self.late("the list of endpoints")))),
         }
+    }
+
+    /// What a call waited for before it could be sent did not come in its time.
+    fn late(&self, awaited: &'static str) -> Arc<CloudError> {
+        Arc::new(CloudError::Awaited {
+            awaited,
+            after: self.timeout,
+        })
     }
 
     fn timeout_left(&self, trial: &Trial) -> HeaderValue {

@@ -120,25 +120,27 @@ impl Dialer {
         Ok(Route::new(endpoint.connect_lazy(), address))
     }
 
-    /// HTTP/1.1 with the same trust, or the system's where the cloud has no TLS: for token services.
+    /// HTTP/1.1 with the same trust, or the system's where the cloud has no TLS: for token services. No authority is
+    /// needed, nor looked for, to reach one without TLS.
     ///
     /// # Errors
     /// TLS cannot be set up.
-    pub(crate) fn http(&self) -> Result<HttpsConnector<HttpConnector>, CloudError> {
+    pub(crate) fn http(&self, uri: &Uri) -> Result<HttpsConnector<HttpConnector>, CloudError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = HttpsConnectorBuilder::new();
-        let builder = match &self.trust {
-            Trust::File { path, pem } => {
-                let mut roots = RootCertStore::empty();
-                for certificate in certificates(path, pem)? {
-                    roots.add(certificate).map_err(|error| tls_error(&error))?;
-                }
+        let roots = match &self.trust {
+            _ if uri.scheme_str() != Some("https") => Some(RootCertStore::empty()),
+            Trust::File { path, pem } => Some(root_store(path, pem)?),
+            Trust::System | Trust::Nothing => None,
+        };
+        let builder = match roots {
+            Some(roots) => {
                 let versions = ClientConfig::builder_with_provider(provider)
                     .with_safe_default_protocol_versions()
                     .map_err(|error| tls_error(&error))?;
                 builder.with_tls_config(versions.with_root_certificates(roots).with_no_client_auth())
             }
-            Trust::System | Trust::Nothing => builder
+            None => builder
                 .with_provider_and_native_roots(provider)
                 .map_err(|error| tls_error(&error))?,
         };
@@ -212,6 +214,14 @@ fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
         return Err(wrong("it has no certificate in PEM".to_owned()));
     }
     Ok(found)
+}
+
+fn root_store(path: &Path, pem: &[u8]) -> Result<RootCertStore, CloudError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path, pem)? {
+        roots.add(certificate).map_err(|error| tls_error(&error))?;
+    }
+    Ok(roots)
 }
 
 fn tls_error(error: &dyn Error) -> CloudError {

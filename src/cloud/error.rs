@@ -31,6 +31,14 @@ pub enum CloudError {
         /// The time it had.
         after: Duration,
     },
+    /// What a call needs did not come within the call's own time.
+    #[error("{awaited} did not answer within {after:?}")]
+    Awaited {
+        /// What the call waited for.
+        awaited: &'static str,
+        /// The time it had.
+        after: Duration,
+    },
     /// There is no token to call with.
     #[error("{method} was not sent, there is no IAM token")]
     Token {
@@ -111,6 +119,12 @@ pub enum CloudError {
         /// Why.
         problem: String,
     },
+    /// What should be a token cannot be sent.
+    #[error("the IAM token of {origin} is empty or has characters that no header may carry")]
+    UnusableToken {
+        /// Where it came from.
+        origin: &'static str,
+    },
     /// A token service that speaks HTTP gave no token.
     #[error("{url} gave no token: {problem}")]
     Exchange {
@@ -129,7 +143,7 @@ impl CloudError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Answer(answer) => answer.code.name(),
-            Self::Deadline { .. } => "DEADLINE_EXCEEDED",
+            Self::Deadline { .. } | Self::Awaited { .. } => "DEADLINE_EXCEEDED",
             Self::Token { .. } => self.refusal().map_or("UNAVAILABLE", RpcCode::name),
             Self::Discovery { source, .. } => source.code(),
             Self::Exchange { .. } => "UNAVAILABLE",
@@ -139,6 +153,7 @@ impl CloudError {
             | Self::UserAgent
             | Self::File { .. }
             | Self::FileContent { .. }
+            | Self::UnusableToken { .. }
             | Self::Tls { .. } => "FAILED_PRECONDITION",
             Self::Signature { .. } | Self::Unfinished => "INTERNAL",
         }
@@ -176,7 +191,11 @@ impl CloudError {
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Answer(answer) => !answer.is_refusal() && !answer.too_large,
-            Self::Deadline { .. } | Self::Exchange { .. } | Self::File { .. } | Self::Unfinished => true,
+            Self::Deadline { .. }
+            | Self::Awaited { .. }
+            | Self::Exchange { .. }
+            | Self::File { .. }
+            | Self::Unfinished => true,
             Self::Token { source, .. } | Self::Discovery { source, .. } => source.is_transient(),
             _ => false,
         }

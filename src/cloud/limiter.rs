@@ -79,8 +79,8 @@ impl Limiter {
         wait
     }
 
-    /// Takes the next free moment; without waiting for it, for the few calls that others wait for.
-    pub(crate) fn reserve(&self, now: Instant) -> Instant {
+    /// Takes the next free moment.
+    fn reserve(&self, now: Instant) -> Instant {
         let mut state = self.lock();
         if state.share < 1.0 {
             self.recover(&mut state, now);

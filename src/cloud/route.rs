@@ -29,6 +29,9 @@ pub struct Channels {
 /// and outages are mostly shorter.
 const REDISCOVERY_AFTER: Duration = Duration::from_mins(2);
 
+/// How long a list of addresses that lacks one holds.
+const INCOMPLETE_INTERVAL: Duration = Duration::from_mins(1);
+
 /// The way to each service: explicit, or found by asking the cloud.
 #[derive(Debug)]
 pub(crate) struct Routes {
@@ -124,6 +127,10 @@ impl Routes {
 }
 
 impl Found {
+    fn is_complete(&self) -> bool {
+        self.operation.is_ok() && self.datasphere.is_ok() && self.iam.is_ok()
+    }
+
     fn way(&self, service: Service) -> Way {
         match service {
             Service::Operation => self.operation.clone(),
@@ -195,6 +202,15 @@ impl Discovery {
         Ok(Arc::clone(known.insert(route)))
     }
 
+    fn found(&self, listed: &ListApiEndpointsResponse, present: Option<&Found>) -> Found {
+        let way = |service| self.way(listed, service, present);
+        Found {
+            operation: way(Service::Operation),
+            datasphere: way(Service::DataSphere),
+            iam: way(Service::Iam),
+        }
+    }
+
     /// The way that the list tells; the present one when it leads to the same address or the list has none.
     fn way(&self, listed: &ListApiEndpointsResponse, service: Service, present: Option<&Found>) -> Way {
         let present = present.and_then(|found| found.way(service).ok());
@@ -230,20 +246,107 @@ impl Fetch for Discovery {
 
     async fn fetch(&self, present: Option<Arc<Found>>) -> Result<Lease<Arc<Found>>, CloudError> {
         let listed = self.list().await.inspect_err(|error| self.tell(error))?;
-        let way = |service| self.way(&listed, service, present.as_deref());
-        let found = Found {
-            operation: way(Service::Operation),
-            datasphere: way(Service::DataSphere),
-            iam: way(Service::Iam),
-        };
+        let found = self.found(&listed, present.as_deref());
+        // A list that lacks something is asked for again; one that has all holds until calls fail.
+        let renew_at = (!found.is_complete()).then(|| Instant::now() + INCOMPLETE_INTERVAL);
         Ok(Lease {
             value: Arc::new(found),
-            renew_at: None,
+            renew_at,
             dead_at: None,
         })
     }
 
     fn retry_interval_max(&self) -> Duration {
         Duration::from_secs(30)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::Instruments;
+    use crate::cloud::Auth;
+    use crate::proto::yandex::cloud::endpoint::ApiEndpoint;
+
+    fn discovery() -> Discovery {
+        let mut settings = Settings::new(Auth::Anonymous);
+        settings.tls.enabled = false;
+        let methods = Arc::new(Methods::new(&Instruments::new("test", "test", "test")));
+        Discovery::new(&settings, methods, Clock::system(), Arc::default()).expect("no files")
+    }
+
+    fn listed(addresses: &[(&str, &str)]) -> ListApiEndpointsResponse {
+        ListApiEndpointsResponse {
+            endpoints: addresses
+                .iter()
+                .map(|(id, address)| ApiEndpoint {
+                    id: (*id).to_owned(),
+                    address: (*address).to_owned(),
+                })
+                .collect(),
+            next_page_token: String::new(),
+        }
+    }
+
+    fn found(discovery: &Discovery, addresses: &[(&str, &str)], present: Option<&Found>) -> Found {
+        discovery.found(&listed(addresses), present)
+    }
+
+    const ALL: [(&str, &str); 4] = [
+        ("iam", "iam.example:443"),
+        ("compute", "compute.example:443"),
+        ("operation", "operation.example:443"),
+        ("datasphere", "datasphere.example:443"),
+    ];
+
+    #[tokio::test]
+    async fn a_service_that_moved_gets_a_new_connection_and_the_others_keep_theirs() {
+        let discovery = discovery();
+        let first = found(&discovery, &ALL, None);
+        assert!(first.is_complete());
+        let mut moved = ALL;
+        moved[3].1 = "elsewhere.example:443";
+        let second = found(&discovery, &moved, Some(&first));
+        let (before, after) = (first.way(Service::Operation), second.way(Service::Operation));
+        assert!(Arc::ptr_eq(&before.expect("listed"), &after.expect("listed")));
+        let after = second.way(Service::DataSphere).expect("listed");
+        assert_eq!(&*after.address, "elsewhere.example:443");
+        assert!(first != second);
+        assert!(second == found(&discovery, &moved, Some(&second)));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_lost_an_entry_does_not_lose_the_way() {
+        let discovery = discovery();
+        let first = found(&discovery, &ALL, None);
+        let second = found(&discovery, &[("iam", "not an address")], Some(&first));
+        assert!(second.way(Service::Operation).is_ok());
+        assert!(second.way(Service::Iam).is_err(), "a lie about it does");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_listed_is_told_and_asked_for_again() {
+        let found = found(&discovery(), &ALL[..3], None);
+        assert!(found.way(Service::Operation).is_ok());
+        let told = found
+            .way(Service::DataSphere)
+            .expect_err("not listed")
+            .to_string();
+        assert!(told.contains("cloud.endpoints.datasphere"), "{told}");
+        assert!(!found.is_complete());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_route_knows_for_how_long_it_has_failed() {
+        let route = discovery().dialer().dial("localhost:1").expect("an address");
+        assert_eq!(route.fails_for(Instant::now()), Duration::ZERO);
+        tokio::time::advance(Duration::from_mins(3)).await;
+        assert_eq!(
+            route.fails_for(Instant::now()).as_secs(),
+            179,
+            "to the millisecond after the first"
+        );
+        route.answered();
+        assert_eq!(route.fails_for(Instant::now()), Duration::ZERO);
     }
 }

@@ -40,10 +40,8 @@ impl Authorization {
         let source = match &settings.auth {
             Auth::Anonymous => return Ok(Self::Fixed(None)),
             Auth::IamToken(token) => {
-                let header = token.bearer().ok_or_else(|| CloudError::Exchange {
-                    url: "the environment".to_owned(),
-                    problem: "the IAM token has characters that no header may carry".to_owned(),
-                })?;
+                let origin = "the configuration";
+                let header = token.bearer().ok_or(CloudError::UnusableToken { origin })?;
                 return Ok(Self::Fixed(Some(header)));
             }
             Auth::ServiceAccountKeyFile(path) => Source::Key(KeyFile::open(path.clone())?),
@@ -219,10 +217,8 @@ impl Tokens {
             .secret
             .bearer()
             .filter(|_| !token.secret.expose().is_empty());
-        let value = header.ok_or_else(|| CloudError::Exchange {
-            url: "the source of IAM tokens".to_owned(),
-            problem: "what it gave is empty or has characters that no header may carry".to_owned(),
-        })?;
+        let origin = "its source";
+        let value = header.ok_or(CloudError::UnusableToken { origin })?;
         let (now, present) = (Instant::now(), self.house.clock.now());
         let (renew_at, dead_at, expires_at) = match token.life {
             Life::Until(expires_at) => {
@@ -233,6 +229,10 @@ impl Tokens {
             Life::Unknown(renew_after) => (now + renew_after, None, None),
         };
         self.house.instruments.set_iam_token_expiry(expires_at);
+        tracing::debug!(
+            renewed_in_seconds = renew_at.duration_since(now).as_secs(),
+            "an IAM token was read"
+        );
         Ok(Lease {
             value: Some(value),
             renew_at: Some(renew_at),

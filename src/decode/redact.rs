@@ -40,20 +40,30 @@ fn looked_at(text: &str) -> &str {
 /// Whether the rules cannot find anything, told without them: most texts are a few plain words.
 fn is_plain(text: &str) -> bool {
     let mut word_bytes = 0_usize;
+    let mut is_word_mixed = false;
     for byte in text.bytes() {
-        word_bytes = if byte == b' ' { 0 } else { word_bytes + 1 };
-        if word_bytes >= PLAIN_WORD_BYTES_MAX || matches!(byte, b':' | b'=' | b'-' | b'@') {
+        match byte {
+            b':' | b'=' | b'-' | b'@' => return false,
+            b'a'..=b'z' => word_bytes += 1,
+            b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' => {
+                is_word_mixed |= word_bytes > 0;
+                word_bytes += 1;
+            }
+            _ => (word_bytes, is_word_mixed) = (0, false),
+        }
+        if is_word_mixed && word_bytes >= TOKEN_BYTES_MIN {
             return false;
         }
     }
-    !text
-        .as_bytes()
+    let bytes = text.as_bytes();
+    !bytes
         .windows(SCHEME.len())
         .any(|window| window.eq_ignore_ascii_case(SCHEME))
 }
 
-/// Shorter words are no tokens: those begin with a mark of 3 bytes, and 8 more are asked for.
-const PLAIN_WORD_BYTES_MAX: usize = 11;
+/// Shorter words are no tokens: those begin with a mark of 3 bytes, and 8 more are asked for. Of the bytes after
+/// their first, one at least is no lower-case letter.
+const TOKEN_BYTES_MIN: usize = 11;
 /// Announces a token in a header.
 const SCHEME: &[u8] = b"bearer";
 
@@ -74,25 +84,30 @@ static RULES: LazyLock<Option<Rules>> = LazyLock::new(|| {
 const URL: &str = r#"([A-Za-z][A-Za-z0-9+.\-]*://)([^\s"'<>]*[@?#][^\s"'<>]*)"#;
 
 /// Words that, within a key, say that its value is a secret.
-const SECRET_KEYS: &str = r"(?i-u:passw|passphrase|pwd|secret|token|api[_.\-]?key|access[_.\-]?key|private[_.\-]?key|auth[_.\-]?key|account[_.\-]?key|signature|credential|authorization|cookie|session[_.\-]?(?:id|key)|jwt|oauth)|[Пп]ароль|[Тт]окен|[Сс]екрет";
+const SECRET_KEYS: &str = r"(?i-u:passw|passphrase|pwd|secret|token|api[_.-]?key|access[_.-]?key|private[_.-]?key|auth[_.-]?key|account[_.-]?key|signature|credential|authorization|cookie|session[_.-]?(?:id|key)|jwt|oauth)";
+/// The same for messages in Russian.
+const RUSSIAN_SECRET_KEYS: &str = "(?:[Пп]арол|[Тт]окен|[Сс]екрет)[а-яё]*";
 
 /// What may stand for a value: quoted, with a scheme before it, or to the end of the word.
 const VALUE: &str = r#"(?:[bBuUrRfF]?"(?:[^"\\]|\\.)*"?|[bBuUrRfF]?'(?:[^'\\]|\\.)*'?|\\"(?:[^"\\]|\\[^"])*(?:\\")?|(?i-u:bearer|basic|api-key|oauth)[ \t]+\S+|\S+)"#;
 
-/// All that is not a URL. The parts that stay are in groups.
+/// All that is not a URL. The parts that stay are in groups. Words and their boundaries are those of ASCII: the
+/// fast engine knows no others, and only prose has them.
 fn secrets() -> String {
-    let key = format!(r"\b[\w.\-]*(?:{SECRET_KEYS})[\w.\-]*|\b(?:[\w.\-]*[_.\-])?(?i-u:pass|pw|sig)");
+    let key = format!(
+        r"(?-u:\b[\w.-]*)(?:{SECRET_KEYS})(?-u:[\w.-]*)|(?-u:\b(?:[\w.-]*[_.-])?)(?i-u:pass|pw|sig)|{RUSSIAN_SECRET_KEYS}"
+    );
     [
         r"-----BEGIN [A-Z ]+-----(?s:.*?)(?:-----END [A-Z ]+-----|\z)".to_owned(),
         format!(r#"(?P<assigned>(?:{key})[\\"'\]]*[ \t]*(?:=>|:=|[=:])[ \t]*){VALUE}"#),
-        format!(r"(?P<flag>(?:^|\s)--?[\w.\-]*(?:{SECRET_KEYS})[\w.\-]*[ \t]+){VALUE}"),
-        r"(?P<scheme>\b(?i-u:bearer)[ \t]+)\S+".to_owned(),
+        format!(r"(?P<flag>(?:^|\s)--?(?-u:[\w.-]*)(?:{SECRET_KEYS})(?-u:[\w.-]*)[ \t]+){VALUE}"),
+        r"(?P<scheme>(?i-u:\bbearer)[ \t]+)\S+".to_owned(),
         r#"[^\s:@/"']+:[^\s@/"']+(?P<host>@)"#.to_owned(),
-        r"\beyJ[\w\-]{8,}(?:\.[\w\-]*)*".to_owned(),
-        r"\bt1\.[\w.\-]{8,}=*".to_owned(),
-        r"\by[0-3]_[\w\-]{8,}".to_owned(),
-        r"\b(?:AKIA|ASIA)[A-Z0-9]{8,}".to_owned(),
-        r"\b(?:YC[A-Z]|AQVN|hf_|sk-|gh[opsur]_|github_pat_|glpat-|xox[abpr]-)[\w\-]{16,}".to_owned(),
+        r"(?-u:\beyJ[\w-]{8,}(?:\.[\w-]*)*)".to_owned(),
+        r"(?-u:\bt1\.[\w.-]{8,}=*)".to_owned(),
+        r"(?-u:\by[0-3]_[\w-]{8,})".to_owned(),
+        r"(?-u:\b(?:AKIA|ASIA)[A-Z0-9]{8,})".to_owned(),
+        r"(?-u:\b(?:YC[A-Z]|AQVN|hf_|sk-|gh[opsur]_|github_pat_|glpat-|xox[abpr]-)[\w-]{16,})".to_owned(),
     ]
     .join("|")
 }

@@ -7,6 +7,8 @@ mod canary;
 #[cfg(test)]
 mod cloud;
 #[cfg(test)]
+mod configuration;
+#[cfg(test)]
 mod decode;
 #[cfg(test)]
 mod metrics;

@@ -81,11 +81,13 @@ impl TokenUrl {
         token_url: &str,
         dialer: &Dialer,
     ) -> Result<Self, CloudError> {
+        let uri = uri(token_url)?;
+        let connector = dialer.http(&uri)?;
         Ok(Self::Workload {
-            uri: uri(token_url)?,
+            uri,
             http: Client::builder(TokioExecutor::new())
                 .pool_max_idle_per_host(0)
-                .build(dialer.http()?),
+                .build(connector),
             service_account_id: service_account_id.to_owned(),
             token_file: token_file.to_owned(),
         })

@@ -58,7 +58,7 @@ pub(crate) struct World {
 impl World {
     /// The fleet above, for everybody.
     pub(crate) fn open() -> Self {
-        Self::of(scenario(), Settings::new(Auth::Anonymous))
+        Self::of(&scenario(), Settings::new(Auth::Anonymous))
     }
 
     /// The fleet above, for those with a token; the key file of the fixtures gets one.
@@ -67,14 +67,14 @@ impl World {
         scenario.auth.required = true;
         scenario.auth.service_accounts = vec![account()];
         Self::of(
-            scenario,
+            &scenario,
             Settings::new(Auth::ServiceAccountKeyFile(KEY_FILE.into())),
         )
     }
 
-    pub(crate) fn of(scenario: Scenario, settings: Settings) -> Self {
+    pub(crate) fn of(scenario: &Scenario, settings: Settings) -> Self {
         let clock = Clock::starting_at(Timestamp::from_seconds(1_760_000_000, 0).expect("in range"));
-        let simulator = Handle::new(&scenario, clock, "127.0.0.1:1").expect("the scenario holds");
+        let simulator = Handle::new(scenario, clock, "127.0.0.1:1").expect("the scenario holds");
         let (pipe, incoming) = Pipe::new();
         let served = simulator.clone();
         let mut servers = JoinSet::new();

@@ -7,7 +7,9 @@ use datasphere_exporter::model::LookError;
 use datasphere_exporter::proto::google::rpc::Code;
 use datasphere_exporter::simulator::Span;
 use datasphere_exporter::simulator::scenario::{Action, Fault};
+use std::io::{self, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -78,7 +80,7 @@ async fn tokens_are_renewed_behind_the_calls_long_before_they_die() {
     scenario.auth.token_ttl = Some(Span::minutes(60));
     scenario.auth.service_accounts = vec![account()];
     let world = World::of(
-        scenario,
+        &scenario,
         Settings::new(Auth::ServiceAccountKeyFile(KEY_FILE.into())),
     );
     let client = world.client();
@@ -146,7 +148,7 @@ async fn a_key_that_the_cloud_does_not_know_is_told_as_such() {
     let mut scenario = scenario();
     scenario.auth.required = true;
     let world = World::of(
-        scenario,
+        &scenario,
         Settings::new(Auth::ServiceAccountKeyFile(KEY_FILE.into())),
     );
     let error = world
@@ -193,7 +195,7 @@ async fn a_fixed_token_is_sent_and_never_replaced() {
     scenario.auth.required = true;
     scenario.auth.tokens = vec!["t1.fixed".to_owned()];
     let settings = Settings::new(Auth::IamToken(Secret::new("t1.fixed")));
-    let world = World::of(scenario, settings);
+    let world = World::of(&scenario, settings);
     let client = world.client();
     client.get_operation(&operation()).await.expect("answered");
     world.refuse("OperationService/Get", Code::Unauthenticated, "expired", None);
@@ -213,7 +215,7 @@ async fn a_token_file_is_read_again_when_it_changes_and_an_empty_one_changes_not
     let path = folder.path().join("token");
     let mut scenario = scenario();
     scenario.auth.required = true;
-    let world = World::of(scenario, Settings::new(Auth::IamTokenFile(path.clone())));
+    let world = World::of(&scenario, Settings::new(Auth::IamTokenFile(path.clone())));
     let client = world.client();
     let error = client.get_operation(&operation()).await.expect_err("no file yet");
     assert!(error.chain().contains("token"), "{}", error.chain());
@@ -239,4 +241,51 @@ async fn a_token_file_is_read_again_when_it_changes_and_an_empty_one_changes_not
         .get_operation(&operation())
         .await
         .expect("read at once, since the old one was refused");
+}
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").write(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_is_a_line_a_minute_and_no_line_has_a_token() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || writer.clone())
+        .finish();
+    // While there is one subscriber only, tracing asks the thread that first reaches a line whether it is wanted, and
+    // that may be the thread of another test.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::guarded();
+    let client = world.client();
+    client.get_operation(&operation()).await.expect("answered");
+    world.simulator.revoke_tokens();
+    world.refuse("IamTokenService/Create", Code::Unavailable, "down", None);
+    for _ in 0..300 {
+        client
+            .get_operation(&operation())
+            .await
+            .expect_err("the token was revoked");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let text = String::from_utf8(log.0.lock().expect("not poisoned").clone()).expect("text");
+    let warnings = text.lines().filter(|line| line.contains("WARN")).count();
+    assert!((4..=6).contains(&warnings), "{warnings} warnings in five minutes");
+    assert!(text.contains("an IAM token was read"), "debug lines are there");
+    for secret in ["Bearer", "t1.", "eyJ"] {
+        assert!(!text.contains(secret), "{secret} is in the log");
+    }
 }
