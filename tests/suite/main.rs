@@ -24,3 +24,5 @@ mod simulator;
 mod support;
 #[cfg(test)]
 mod watching;
+#[cfg(test)]
+mod web;
