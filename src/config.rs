@@ -33,6 +33,7 @@ use crate::limits::CONFIG_BYTES_MAX;
 use crate::metrics;
 use crate::sources;
 use crate::tracker;
+use crate::web;
 use auth::Auth;
 use node::Node;
 use root::Root;
@@ -54,6 +55,8 @@ pub struct Config {
     pub sources: sources::Settings,
     /// What is exported.
     pub metrics: metrics::Settings,
+    /// Where it is served.
+    pub web: web::Settings,
     /// The least important messages that are logged.
     pub log_level: LogLevel,
     /// The form of a line of the log.
@@ -127,7 +130,7 @@ impl Config {
             watch,
             metrics,
             thresholds,
-            web: _,
+            web,
             log,
         } = &root;
         let missing_auth = || Invalid {
@@ -141,6 +144,7 @@ impl Config {
             engine: watch.engine(),
             sources: watch.sources(),
             metrics: metrics.exposition(watch, thresholds),
+            web: web.settings(),
             log_level: log.level,
             log_format: log.format,
             root,
