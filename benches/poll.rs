@@ -175,7 +175,7 @@ fn own_job(metadata: &mut [u8], id: &[u8]) {
 
 /// An executing job with progress; the large one carries the deprecated job with its whole configuration.
 fn operation(is_large: bool) -> Operation {
-    let at = |seconds| {
+    let at = |seconds: i64| {
         Some(Timestamp {
             seconds: 1_780_000_000 + seconds,
             nanos: 0,

@@ -66,13 +66,28 @@ impl App {
         let clock = Clock::system();
         let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
         instruments.config_last_reload_successful.set(1.0);
-        instruments.config_last_reload_success_timestamp_seconds.set(clock.now().seconds_f64());
+        instruments
+            .config_last_reload_success_timestamp_seconds
+            .set(clock.now().seconds_f64());
         let client = Client::new(&config.cloud, clock, &instruments)?;
         let readiness = Readiness::with_grace(READINESS_GRACE);
         let (inbox, deliveries) = Inbox::new();
         let (writer, views) = ViewWriter::new();
-        let sources = Sources::new(config.sources, client.clone(), inbox.clone(), clock, readiness.clone());
-        let engine = Engine::new(config.engine, Tracker::new(config.tracker), client, clock, deliveries, writer);
+        let sources = Sources::new(
+            config.sources,
+            client.clone(),
+            inbox.clone(),
+            clock,
+            readiness.clone(),
+        );
+        let engine = Engine::new(
+            config.engine,
+            Tracker::new(config.tracker),
+            client,
+            clock,
+            deliveries,
+            writer,
+        );
         let context = web::Context {
             views: views.clone(),
             instruments,
@@ -81,7 +96,14 @@ impl App {
             clock,
         };
         let server = Server::bind(config.web, context).await?;
-        Ok(Self { sources, engine, server, inbox, views, readiness })
+        Ok(Self {
+            sources,
+            engine,
+            server,
+            inbox,
+            views,
+            readiness,
+        })
     }
 
     /// The addresses that are listened on, with the ports that were given out.
@@ -104,7 +126,14 @@ impl App {
     /// # Errors
     /// When a part ends though nobody asked it to.
     pub async fn run(self, stop: CancellationToken) -> Result<Ended, AppError> {
-        let Self { sources, engine, server, inbox, readiness, .. } = self;
+        let Self {
+            sources,
+            engine,
+            server,
+            inbox,
+            readiness,
+            ..
+        } = self;
         let (sources_stop, web_stop) = (CancellationToken::new(), CancellationToken::new());
         let mut parts: JoinSet<&'static str> = JoinSet::new();
         parts.spawn(part("the sources", sources.run(sources_stop.clone())));
@@ -128,13 +157,14 @@ impl App {
             }
             Ok::<_, AppError>(())
         };
-        match tokio::time::timeout(SHUTDOWN_GRACE, orderly).await {
-            Ok(ended) => ended.map(|()| Ended::Well),
-            Err(_) => {
-                tracing::error!(parts = running.join(", "), "did not end in time and was cut short");
-                Ok(Ended::GraceExceeded)
-            }
+        if let Ok(ended) = tokio::time::timeout(SHUTDOWN_GRACE, orderly).await {
+            return ended.map(|()| Ended::Well);
         }
+        tracing::error!(
+            parts = running.join(", "),
+            "did not end in time and was cut short"
+        );
+        Ok(Ended::GraceExceeded)
     }
 }
 
@@ -147,11 +177,8 @@ async fn part(name: &'static str, running: impl Future<Output = ()>) -> &'static
 /// The version of this program.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit it was built from, where the build knew it.
-pub const REVISION: &str = match option_env!("DATASPHERE_EXPORTER_REVISION") {
-    Some(revision) => revision,
-    None => "unknown",
-};
+/// The commit it was built from, or `unknown`.
+pub const REVISION: &str = env!("DATASPHERE_EXPORTER_REVISION");
 
 /// The compiler it was built with.
 pub const RUSTC_VERSION: &str = env!("DATASPHERE_EXPORTER_RUSTC_VERSION");

@@ -15,6 +15,7 @@ use crate::config::{Config, ConfigError, Flags};
 use arguments::{Arguments, Command, OperationCommand, Settings};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// How the program ended, as the shell sees it.
@@ -66,13 +67,21 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Well };
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Well
+            };
         }
     };
     match dispatch(arguments) {
         Ok(exit) => exit,
         Err(error) => {
-            let exit = if error.is::<ConfigError>() { Exit::Usage } else { Exit::Failed };
+            let exit = if error.is::<ConfigError>() {
+                Exit::Usage
+            } else {
+                Exit::Failed
+            };
             say_error(&error);
             exit
         }
@@ -90,12 +99,19 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
             say(load(&settings)?.to_yaml().trim_end());
             Ok(Exit::Well)
         }
-        Command::Operation(OperationCommand::Get(get)) => operation::get(&get, load(&get.settings)?),
-        Command::Operation(OperationCommand::Watch(get)) => watch::watch(&get, load(&get.settings)?),
-        Command::Operation(OperationCommand::Cancel(cancel)) => operation::cancel(&cancel, load(&cancel.get.settings)?),
+        Command::Operation(OperationCommand::Get(get)) => operation::get(&get, &load(&get.settings)?),
+        Command::Operation(OperationCommand::Watch(get)) => watch::watch(&get, &load(&get.settings)?),
+        Command::Operation(OperationCommand::Cancel(cancel)) => {
+            operation::cancel(&cancel, &load(&cancel.get.settings)?)
+        }
         Command::Completion { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "datasphere-exporter", &mut script);
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "datasphere-exporter",
+                &mut script,
+            );
             say(String::from_utf8_lossy(&script).trim_end());
             Ok(Exit::Well)
         }
@@ -109,26 +125,29 @@ fn check(settings: &Settings) -> anyhow::Result<Exit> {
 }
 
 fn load(settings: &Settings) -> Result<Config, ConfigError> {
-    let file = settings.config_file.clone().or_else(|| environment("DATASPHERE_EXPORTER_CONFIG_FILE").map(Into::into));
+    let file = settings
+        .config_file
+        .clone()
+        .or_else(|| environment("DATASPHERE_EXPORTER_CONFIG_FILE").map(Into::into));
     Config::load(file.as_deref(), &Flags::from(settings), environment)
 }
 
 /// A variable of the environment, if it is set and readable.
-#[expect(clippy::disallowed_methods, reason = "the environment is read here and nowhere else")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment is read here and nowhere else"
+)]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// What was asked for goes to standard output; a reader that has gone is no error.
-#[expect(clippy::print_stdout, reason = "the only writer to standard output")]
 fn say(text: &str) {
-    use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// An error, in one line with its causes.
 fn say_error(error: &anyhow::Error) {
-    use std::io::Write;
     let mut line = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !line.contains(&cause) {

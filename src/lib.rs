@@ -2,7 +2,9 @@
 //!
 //! `ARCHITECTURE.md` draws the house; the modules below are its rooms, from the ground floor up.
 
+pub mod app;
 pub mod catalogue;
+pub mod cli;
 pub mod clock;
 pub mod cloud;
 pub mod config;

@@ -1,6 +1,6 @@
 //! What may be typed.
 
-use crate::config::Flags;
+use crate::config::{Flags, LogFormat, LogLevel};
 use crate::model::OperationId;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -50,7 +50,7 @@ pub(crate) struct Serve {
     pub(crate) config_check: bool,
 }
 
-/// Settings on the command line. Each may also come from the environment, as DATASPHERE_EXPORTER_ and its name with
+/// Settings on the command line. Each may also come from the environment, as `DATASPHERE_EXPORTER_` and its name with
 /// dots and dashes as underscores; a flag wins over the environment, and that over the file.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -129,10 +129,10 @@ pub(crate) struct Simulate {
 pub(crate) struct Log {
     /// error, warn, info, debug or trace
     #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
-    pub(crate) level: String,
+    pub(crate) level: LogLevel,
     /// logfmt or json
     #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
-    pub(crate) format: String,
+    pub(crate) format: LogFormat,
 }
 
 /// `operation`.

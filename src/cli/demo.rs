@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::cli::arguments::{Demo, Simulate};
 use crate::cli::{Exit, environment, logging, say, serve, shutdown};
 use crate::clock::Clock;
-use crate::config::{Config, Flags, LogFormat, LogLevel};
+use crate::config::{Config, ConfigError, Flags};
 use crate::flow::Inbox;
 use crate::model::{Input, Labels, Sighting, Source, Target};
 use crate::simulator::{self, Handle, Identity, Scenario, Simulator};
@@ -26,11 +26,16 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
         let clock = Clock::system();
         let simulator = Simulator::bind(&scenario, simulator::Settings::loopback(), clock).await?;
         let yaml = watch_everything(&simulator);
-        let config = Config::parse(&yaml, Path::new(""), &flags, environment).context("the demo's configuration")?;
+        let config =
+            Config::parse(&yaml, Path::new(""), &flags, environment).map_err(ConfigError::Elsewhere)?;
         logging::start(config.log_level, config.log_format);
         let grpc_address = simulator.grpc_address();
         let app = App::bind(config).await?;
-        let address = app.addresses().first().copied().context("the demo listens nowhere")?;
+        let address = app
+            .addresses()
+            .first()
+            .copied()
+            .context("the demo listens nowhere")?;
         let port = address.port();
         say(&format!(
             "DataSphere, simulated: {} jobs at {} times the speed of life, gRPC on {grpc_address}\n\
@@ -43,7 +48,9 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
         let stop = CancellationToken::new();
         let ended = stop.clone();
         let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
-        let births = stop.clone().run_until_cancelled_owned(tell_births(simulator.handle(), app.inbox()));
+        let births = stop
+            .clone()
+            .run_until_cancelled_owned(tell_births(simulator.handle(), app.inbox()));
         tasks.spawn(async move { births.await.map_or(Ok(()), Ok) });
         tasks.spawn(async move { simulator.run(ended).await.context("the simulator") });
         let exit = serve::run(app).await;
@@ -57,7 +64,10 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
 
 /// A configuration that follows all of a simulator's communities.
 fn watch_everything(simulator: &Simulator) -> String {
-    let (address, communities) = (simulator.grpc_address(), simulator.handle().community_ids().join(", "));
+    let (address, communities) = (
+        simulator.grpc_address(),
+        simulator.handle().community_ids().join(", "),
+    );
     format!(
         "cloud:\n  endpoint: {address}\n  tls: {{ enabled: false }}\n  auth: {{ anonymous: {{}} }}\n\
          watch:\n  interval: 2s\n  interval_max: 15s\n  list_interval: 3s\n  sweep_interval: 15s\n  \
@@ -73,10 +83,16 @@ async fn tell_births(simulator: Handle, inbox: Inbox) {
         let runs = simulator.runs(Duration::ZERO);
         told.retain(|id| runs.iter().any(|run| run.operation_id == *id));
         for run in runs {
-            let Ok(id) = run.operation_id.parse() else { continue };
+            let Ok(id) = run.operation_id.parse() else {
+                continue;
+            };
             if told.insert(run.operation_id) {
                 let target = Target::Operation(id);
-                let sighting = Sighting { target, source: Source::Config, labels: Labels::default() };
+                let sighting = Sighting {
+                    target,
+                    source: Source::Config,
+                    labels: Labels::default(),
+                };
                 if inbox.send(Input::Sighted(sighting)).await.is_err() {
                     return;
                 }
@@ -88,9 +104,7 @@ async fn tell_births(simulator: Handle, inbox: Inbox) {
 
 /// Runs only the simulator.
 pub(crate) fn simulate(arguments: &Simulate) -> anyhow::Result<Exit> {
-    let level = LogLevel::from_word(&arguments.log.level).context("--log.level: error, warn, info, debug or trace")?;
-    let format = LogFormat::from_word(&arguments.log.format).context("--log.format: logfmt or json")?;
-    logging::start(level, format);
+    logging::start(arguments.log.level, arguments.log.format);
     let scenario = scenario(arguments)?;
     let settings = settings(arguments)?;
     serve::runtime()?.block_on(async {
@@ -120,8 +134,8 @@ fn scenario(arguments: &Simulate) -> anyhow::Result<Scenario> {
         Some(path) => {
             let mut scenario = Scenario::load(path).with_context(|| path.display().to_string())?;
             if let Some(speed) = speed {
-                if !(speed > 0.0) {
-                    bail!("--speed: a number above zero");
+                if !(0.001..=100_000.0).contains(&speed) {
+                    bail!("--speed: a number from 0.001 to 100000");
                 }
                 scenario.speed = speed;
             }
@@ -138,7 +152,10 @@ fn settings(arguments: &Simulate) -> anyhow::Result<simulator::Settings> {
         settings.http_listen_address = address;
     }
     if let (Some(certificate), Some(key)) = (&arguments.tls_cert_file, &arguments.tls_key_file) {
-        settings.identity = Some(Identity { certificate_pem: read(certificate)?, key_pem: read(key)? });
+        settings.identity = Some(Identity {
+            certificate_pem: read(certificate)?,
+            key_pem: read(key)?,
+        });
     }
     Ok(settings)
 }

@@ -8,8 +8,8 @@ use crate::clock::{Clock, Timestamp};
 use crate::cloud::Client;
 use crate::config::Config;
 use crate::model::{
-    Decoded, Input, Kind, Labels, Look, LookAnswer, OperationSnapshot, OutcomeKind, Sighting, Source, Target, Text,
-    TrackedOperation,
+    Decoded, Input, JobStatus, Kind, Labels, Look, LookAnswer, NotebookStatus, OperationSnapshot,
+    OutcomeKind, Sighting, Source, Target, Text, TrackedOperation,
 };
 use crate::tracker::{self, Tracker};
 use crate::web;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Shows how an operation is.
-pub(crate) fn get(arguments: &Get, config: Config) -> anyhow::Result<Exit> {
+pub(crate) fn get(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
     let (client, clock, runtime) = connect(config)?;
     let answer = runtime.block_on(client.get_operation(&arguments.id))?;
     let row = believe(arguments, answer, clock.now()).context("the answer names another operation")?;
@@ -29,12 +29,17 @@ pub(crate) fn get(arguments: &Get, config: Config) -> anyhow::Result<Exit> {
 
 /// Asks an operation to end. A job ends through the jobs' own service, as the official client does it, since an
 /// operation's own cancellation is for operations that say they support it.
-pub(crate) fn cancel(arguments: &Cancel, config: Config) -> anyhow::Result<Exit> {
+pub(crate) fn cancel(arguments: &Cancel, config: &Config) -> anyhow::Result<Exit> {
     let get = &arguments.get;
     let (client, clock, runtime) = connect(config)?;
     let answer = runtime.block_on(async {
         let before = client.get_operation(&get.id).await?;
-        match before.value.job.as_ref().filter(|_| before.value.kind == Kind::Job && !before.value.done) {
+        match before
+            .value
+            .job
+            .as_ref()
+            .filter(|_| before.value.kind == Kind::Job && !before.value.done)
+        {
             Some(job) => {
                 client.cancel_job(&job.id, arguments.graceful).await?;
                 client.get_operation(&get.id).await
@@ -46,14 +51,18 @@ pub(crate) fn cancel(arguments: &Cancel, config: Config) -> anyhow::Result<Exit>
     let done = answer.value.done;
     let row = believe(get, answer, clock.now()).context("the answer names another operation")?;
     if get.output == Output::Text {
-        say(if done { "it has ended" } else { "asked to end; `operation watch` shows when it does" });
+        say(if done {
+            "it has ended"
+        } else {
+            "asked to end; `operation watch` shows when it does"
+        });
     }
     say(&show(&row, get.output, clock.now()));
     Ok(Exit::Well)
 }
 
 /// A client for a command that is about one operation, and a runtime for it.
-pub(crate) fn connect(config: Config) -> anyhow::Result<(Client, Clock, tokio::runtime::Runtime)> {
+pub(crate) fn connect(config: &Config) -> anyhow::Result<(Client, Clock, tokio::runtime::Runtime)> {
     logging::start(config.log_level, config.log_format);
     let runtime = serve::runtime()?;
     let clock = Clock::system();
@@ -73,11 +82,28 @@ fn believe(
 ) -> Option<Arc<TrackedOperation>> {
     let mut tracker = Tracker::new(tracker::Settings::default());
     let target = Target::Operation(arguments.id.clone());
-    let described = Decoded { value: OperationSnapshot { described: true, ..answer.value }, gaps: answer.gaps };
+    let described = Decoded {
+        value: OperationSnapshot {
+            described: true,
+            ..answer.value
+        },
+        gaps: answer.gaps,
+    };
     let look = LookAnswer::Operation(Box::new(described));
-    let sighting = Sighting { target: target.clone(), source: Source::Config, labels: Labels::default() };
+    let sighting = Sighting {
+        target: target.clone(),
+        source: Source::Config,
+        labels: Labels::default(),
+    };
     tracker.apply(Input::Sighted(sighting), now);
-    tracker.apply(Input::Looked(Look { target, asked_at: now, answer: Ok(look) }), now);
+    tracker.apply(
+        Input::Looked(Look {
+            target,
+            asked_at: now,
+            answer: Ok(look),
+        }),
+        now,
+    );
     tracker.view().operations.find(arguments.id.as_str()).cloned()
 }
 
@@ -106,13 +132,19 @@ fn describe(row: &TrackedOperation, now: Timestamp) -> String {
     line("notebook", text(&about.notebook_id));
     line("status", Some(status(row)));
     line("progress", progress(row, now));
-    line("outcome", row.outcome.map(|outcome| outcome.kind().label().to_owned()));
+    line(
+        "outcome",
+        row.outcome.map(|outcome| outcome.kind().label().to_owned()),
+    );
     line("return code", reported.return_code.map(|code| code.to_string()));
     let error = reported.error.as_ref();
-    line("error", error.map(|error| match &error.message {
-        Some(message) => format!("{}: {message}", error.code.name()),
-        None => error.code.name().to_owned(),
-    }));
+    line(
+        "error",
+        error.map(|error| match &error.message {
+            Some(message) => format!("{}: {message}", error.code.name()),
+            None => error.code.name().to_owned(),
+        }),
+    );
     line("machine", text(&about.instance_type));
     line("created", row.created_at().map(Timestamp::rfc3339));
     line("started", reported.started_at.map(Timestamp::rfc3339));
@@ -123,15 +155,17 @@ fn describe(row: &TrackedOperation, now: Timestamp) -> String {
 
 /// The most telling word for how an operation stands.
 pub(crate) fn status(row: &TrackedOperation) -> String {
-    let job = row.status.map(|status| status.label());
-    let notebook = row.notebook_status().map(|status| status.label());
+    let job = row.status.map(JobStatus::label);
+    let notebook = row.notebook_status().map(NotebookStatus::label);
     job.or(notebook).unwrap_or(row.state.label()).to_owned()
 }
 
 /// How far it is, and when it ends if it goes on like that.
 fn progress(row: &TrackedOperation, now: Timestamp) -> Option<String> {
     let progress = row.reported.progress.as_ref()?;
-    let eta = eta(row, now).map(|left| format!(", about {} left", duration(left))).unwrap_or_default();
+    let eta = eta(row, now)
+        .map(|left| format!(", about {} left", duration(left)))
+        .unwrap_or_default();
     Some(format!("{}%{eta}", progress.percent))
 }
 
@@ -145,7 +179,12 @@ pub(crate) fn eta(row: &TrackedOperation, now: Timestamp) -> Option<Duration> {
 /// A duration in its two largest units.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
-    match (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60, seconds % 60) {
+    match (
+        seconds / 86_400,
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60,
+    ) {
         (0, 0, 0, seconds) => format!("{seconds}s"),
         (0, 0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
         (0, hours, minutes, _) => format!("{hours}h{minutes:02}m"),

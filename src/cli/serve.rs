@@ -4,6 +4,7 @@ use crate::app::{App, Ended};
 use crate::cli::{Exit, logging, shutdown};
 use crate::config::Config;
 use anyhow::Context;
+use std::pin::pin;
 use tokio_util::sync::CancellationToken;
 
 /// Runs the exporter.
@@ -21,19 +22,12 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
 /// Runs an exporter that is bound, until a signal ends it.
 pub(crate) async fn run(app: App) -> anyhow::Result<Exit> {
     let stop = CancellationToken::new();
-    let signals = shutdown::on_signal(stop.clone());
-    let ended = {
-        tokio::pin!(signals);
-        let running = app.run(stop);
-        tokio::pin!(running);
-        loop {
-            tokio::select! {
-                ended = &mut running => break ended?,
-                heard = &mut signals => {
-                    heard.context("cannot listen to signals")?;
-                    break running.await?;
-                }
-            }
+    let (mut signals, mut running) = (pin!(shutdown::on_signal(stop.clone())), pin!(app.run(stop)));
+    let ended = tokio::select! {
+        ended = &mut running => ended?,
+        heard = &mut signals => {
+            heard.context("cannot listen to signals")?;
+            running.await?
         }
     };
     Ok(match ended {
@@ -44,5 +38,8 @@ pub(crate) async fn run(app: App) -> anyhow::Result<Exit> {
 
 /// The runtime that everything runs on.
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
 }

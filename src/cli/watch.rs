@@ -24,7 +24,7 @@ const INTERVAL_MAX: Duration = Duration::from_secs(10);
 const DRAW_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Follows an operation; exits with its outcome.
-pub(crate) fn watch(arguments: &Get, config: Config) -> anyhow::Result<Exit> {
+pub(crate) fn watch(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
     let mut settings = config.tracker.clone();
     let engine_settings = config.engine;
     let (client, clock, runtime) = connect(config)?;
@@ -33,22 +33,39 @@ pub(crate) fn watch(arguments: &Get, config: Config) -> anyhow::Result<Exit> {
         client.get_operation(&arguments.id).await?;
         let (inbox, deliveries) = Inbox::new();
         let (writer, views) = ViewWriter::new();
-        let engine = Engine::new(engine_settings, Tracker::new(settings), client, clock, deliveries, writer);
+        let engine = Engine::new(
+            engine_settings,
+            Tracker::new(settings),
+            client,
+            clock,
+            deliveries,
+            writer,
+        );
         let mut tasks = JoinSet::new();
         tasks.spawn(engine.run());
         let target = Target::Operation(arguments.id.clone());
-        inbox.send(Input::Sighted(Sighting { target, source: Source::Config, labels: Labels::default() })).await?;
+        inbox
+            .send(Input::Sighted(Sighting {
+                target,
+                source: Source::Config,
+                labels: Labels::default(),
+            }))
+            .await?;
         let outcome = follow(arguments, views, clock).await?;
         Ok(exit(outcome.kind()))
     })
 }
 
 async fn follow(arguments: &Get, mut views: ViewReader, clock: Clock) -> anyhow::Result<Outcome> {
-    let mut display = Display::new(arguments.output);
+    let display = Display::new(arguments.output);
     let mut shown: Option<Arc<TrackedOperation>> = None;
     loop {
         let view = views.view();
-        if let Some(row) = view.operations.find(arguments.id.as_str()).filter(|row| row.observed) {
+        if let Some(row) = view
+            .operations
+            .find(arguments.id.as_str())
+            .filter(|row| row.observed)
+        {
             let same = |before: &Arc<TrackedOperation>| is_same(before, row);
             display.draw(row, shown.as_ref().is_some_and(same), clock.now());
             shown = Some(Arc::clone(row));
@@ -68,7 +85,8 @@ async fn follow(arguments: &Get, mut views: ViewReader, clock: Clock) -> anyhow:
 
 /// Whether nothing that is shown differs.
 fn is_same(before: &TrackedOperation, row: &TrackedOperation) -> bool {
-    (before.status, before.state, &before.reported.progress) == (row.status, row.state, &row.reported.progress)
+    (before.status, before.state, &before.reported.progress)
+        == (row.status, row.state, &row.reported.progress)
 }
 
 /// Where the story goes.
@@ -96,13 +114,22 @@ impl Display {
         match self {
             Self::Bar(bar) => {
                 bar.set_prefix(status(row));
-                bar.set_position(row.reported.progress.as_ref().map_or(0, |progress| u64::from(progress.percent)));
+                bar.set_position(
+                    row.reported
+                        .progress
+                        .as_ref()
+                        .map_or(0, |progress| u64::from(progress.percent)),
+                );
                 bar.set_message(times(row, now));
             }
             Self::Lines(_) if is_same => {}
             Self::Lines(Output::Json) => say(&show(row, Output::Json, now)),
             Self::Lines(Output::Text) => {
-                let percent = row.reported.progress.as_ref().map(|progress| format!(" {}%", progress.percent));
+                let percent = row
+                    .reported
+                    .progress
+                    .as_ref()
+                    .map(|progress| format!(" {}%", progress.percent));
                 let (percent, times) = (percent.unwrap_or_default(), times(row, now));
                 say(&format!("{} {}{percent} {times}", now.rfc3339(), status(row)));
             }
@@ -114,7 +141,11 @@ impl Display {
             bar.finish_and_clear();
         }
         if !matches!(self, Self::Lines(Output::Json)) {
-            let code = row.reported.return_code.map(|code| format!(", return code {code}")).unwrap_or_default();
+            let code = row
+                .reported
+                .return_code
+                .map(|code| format!(", return code {code}"))
+                .unwrap_or_default();
             say(&format!("{} {}{code}", now.rfc3339(), outcome.kind().label()));
         }
     }

@@ -347,6 +347,17 @@ macro_rules! choice {
             }
         }
 
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(word: &str) -> Result<Self, String> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(format!("must be one of {}", [$($word),+].join(", "))),
+                }
+            }
+        }
+
         impl $crate::config::setting::Setting for $name {
             fn kind() -> String {
                 format!("one of {}", [$($word),+].join(", "))
@@ -355,10 +366,8 @@ macro_rules! choice {
             fn read(
                 node: &$crate::config::node::Node,
             ) -> Result<Self, $crate::config::error::Invalid> {
-                match $crate::config::setting::text::<Self>(node)? {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err($crate::config::setting::unexpected::<Self>(node)),
-                }
+                let word = $crate::config::setting::text::<Self>(node)?;
+                word.parse().map_err(|_| $crate::config::setting::unexpected::<Self>(node))
             }
 
             fn write(&self) -> $crate::config::yaml::Yaml {
