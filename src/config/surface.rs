@@ -15,8 +15,8 @@ section! {
         listen_address: ListenAddresses = ListenAddresses::default(), Any;
         /// Where metrics are served.
         telemetry_path: TelemetryPath = TelemetryPath("/metrics".to_owned()), Any;
-        /// Scrapes served at once; further ones are refused with 503.
-        max_requests: usize = 40, Between(1, 10_000);
+        /// Scrapes served at once, 0 for no bound; further ones are refused with 503.
+        max_requests: usize = 40, Between(0, 10_000);
     }
 }
 
@@ -103,6 +103,21 @@ impl Setting for ListenAddresses {
     }
 }
 
+impl Web {
+    /// The room's own settings.
+    pub(crate) fn settings(&self) -> web::Settings {
+        let addresses = self.listen_address.0.iter();
+        web::Settings {
+            listen_addresses: addresses.map(|address| address.0.clone()).collect(),
+            telemetry_path: self.telemetry_path.0.clone(),
+            max_requests: self.max_requests,
+        }
+    }
+}
+
+/// Nobody types a longer one.
+const PATH_BYTES_MAX: usize = 128;
+
 /// Where metrics are served.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TelemetryPath(pub(crate) String);
@@ -116,11 +131,10 @@ impl Setting for TelemetryPath {
         let path = text::<Self>(node)?;
         let first = path.strip_prefix('/').and_then(|rest| rest.split('/').next());
         let is_free =
-            first.is_some_and(|first| !matches!(first, "" | "-" | "api" | "healthz" | "livez" | "readyz"));
-        let is_plain = path
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.'));
-        if is_free && is_plain && path.len() <= 128 {
+            first.is_some_and(|first| !matches!(first, "-" | "api" | "healthz" | "livez" | "readyz"));
+        let is_plain =
+            |byte| matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') || u8::is_ascii_alphanumeric(&byte);
+        if is_free && !path.contains("//") && path.bytes().all(is_plain) && path.len() <= PATH_BYTES_MAX {
             Ok(Self(path.to_owned()))
         } else {
             Err(unexpected::<Self>(node))

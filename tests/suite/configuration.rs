@@ -49,6 +49,7 @@ fn without_more_than_a_way_to_authenticate_all_is_default() {
         config.engine.concurrency,
         datasphere_exporter::engine::Settings::default().concurrency
     );
+    assert_eq!(config.web, datasphere_exporter::web::Settings::default());
     let tracker = datasphere_exporter::tracker::Settings::default();
     assert_eq!(format!("{:?}", config.tracker), format!("{tracker:?}"));
     let sources = datasphere_exporter::sources::Settings::default();
@@ -92,6 +93,7 @@ thresholds:
   progress_stalled: 10m
   unit_balance_warning: -5
   data_expiry_warning: 2h
+web: { listen_address: "127.0.0.1:0", telemetry_path: /m, max_requests: 0 }
 log: { level: debug, format: json }
 "#;
 
@@ -130,6 +132,11 @@ fn every_key_reaches_its_room() {
     assert_eq!(operations, [("bt1plain", 0), ("bt1labelled", 2)]);
     assert_eq!(config.sources.communities.len(), 1);
     assert_eq!(config.engine.concurrency, 7);
+    assert_eq!(config.web.listen_addresses, ["127.0.0.1:0"]);
+    assert_eq!(
+        (config.web.telemetry_path.as_str(), config.web.max_requests),
+        ("/m", 0)
+    );
     assert_eq!(config.metrics.labels, ["team"]);
     assert_eq!(
         config.metrics.poll_intervals[&ProjectScope::Jobs],
