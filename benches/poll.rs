@@ -272,7 +272,7 @@ async fn bare(address: &str, polls: usize) -> Cost {
     while calls.join_next().await.is_some() {}
     Cost {
         polls,
-        cpu: cpu_time() - before,
+        cpu: cpu_time().saturating_sub(before),
     }
 }
 
@@ -321,7 +321,7 @@ async fn pipeline(address: &str, polls: usize) -> Cost {
     tasks.join_next().await;
     Cost {
         polls: usize::try_from(answered.get()).expect("few"),
-        cpu: cpu_time() - before,
+        cpu: cpu_time().saturating_sub(before),
     }
 }
 

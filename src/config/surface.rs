@@ -20,21 +20,6 @@ section! {
     }
 }
 
-impl Web {
-    pub(crate) fn settings(&self) -> web::Settings {
-        web::Settings {
-            listen_addresses: self
-                .listen_address
-                .0
-                .iter()
-                .map(|address| address.0.clone())
-                .collect(),
-            telemetry_path: self.telemetry_path.0.clone(),
-            max_requests: self.max_requests,
-        }
-    }
-}
-
 section! {
     /// What is logged, to standard error. Each key has a flag and a variable of the environment.
     Log {

@@ -33,7 +33,13 @@ impl Tracker {
     }
 
     /// An operation answered. The slot in which it is kept from now on: it may be one with a row we knew.
-    fn answered(&mut self, slot: usize, seen: &OperationSnapshot, asked: Asked, now: Timestamp) -> usize {
+    fn answered(
+        &mut self,
+        slot: usize,
+        seen: &OperationSnapshot,
+        asked_at: Timestamp,
+        now: Timestamp,
+    ) -> usize {
         let known = self.rows.get(slot).is_some_and(|row| row.observed);
         if !known && !seen.described && !seen.done && self.is_worth_waiting(slot) {
             return slot;

@@ -1,8 +1,8 @@
 //! What listings tell, alone and together with looks.
 
 use crate::model::{
-    Change, Departure, JobId, JobSnapshot, JobStatus, Kind, ListingScope, OperationId, Outcome, OutcomeKind, Progress,
-    Source,
+    Change, Departure, JobId, JobSnapshot, JobStatus, Kind, ListingScope, OperationId, Outcome, OutcomeKind,
+    Progress, Source,
 };
 use crate::tracker::tests::story::{Story, at, job, operation};
 use std::time::Duration;
