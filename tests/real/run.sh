@@ -60,7 +60,7 @@ run() {
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
-        sed 's/^/     /' "$TMPDIR.log"
+        tail -n 300 "$TMPDIR.log" | sed 's/^/     /'
         [[ ${seconds%.*} -lt $limit ]] || echo "     stopped at its limit of $limit s"
     fi
 }

@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 from kit.exporter import Exporter, serve, serve_beside
-from kit.programs import BINARY, CheckCase, run
+from kit.programs import BINARY, main, new_folder, run, start
 from kit.scenarios import A_LONG_RUN
 from kit.web import free_port, get
 
@@ -22,6 +22,7 @@ cloud:
 watch:
   interval: 10s
 """
+TWO_WAYS = VALID.replace("anonymous: {}\n", "anonymous: {}\n    iam_token_file: token\n")
 # What is wrong, the line it is in, and the words that the message must hold beside file and line.
 MISTAKES = [
     ("an unknown key", VALID + "  intervall: 1s\n", 8, ["watch.intervall", "interval"]),
@@ -31,13 +32,13 @@ MISTAKES = [
     ("a list for a section", VALID + "thresholds: [1]\n", 8, ["thresholds"]),
     ("a number below its bounds", VALID + "  concurrency: 0\n", 8, ["watch.concurrency"]),
     ("a key twice", VALID + "  interval: 5s\n", 8, ["watch.interval"]),
-    ("two ways to log in", VALID.replace("{}\n", "{}\n    iam_token_file: token\n", 1), 6, ["cloud.auth"]),
+    ("two ways to log in", TWO_WAYS, 4, ["cloud.auth", "anonymous", "iam_token_file"]),
     ("no way to log in that exists", VALID.replace("anonymous: {}", "pasword: x"), 5, ["cloud.auth.pasword"]),
     ("no YAML", VALID + "  x: [\n", None, []),
 ]
 
 
-class TheProgram(CheckCase):
+class TheProgram(unittest.TestCase):
     def serve(self, *words: str | Path) -> subprocess.CompletedProcess[bytes]:
         return run(BINARY, "serve", f"--web.listen-address=127.0.0.1:{free_port()}", *words)
 
@@ -52,7 +53,7 @@ class TheProgram(CheckCase):
 
     def test_names_file_line_and_key_of_a_mistake(self) -> None:
         for name, text, line, words in MISTAKES:
-            file = self.folder() / "config.yaml"
+            file = new_folder() / "config.yaml"
             file.write_text(text)
             for command in (("serve", f"--config.file={file}"), ("check-config", f"--config.file={file}")):
                 with self.subTest(name, command=command[0]):
@@ -64,14 +65,14 @@ class TheProgram(CheckCase):
         self.one_line(self.serve("--config.file=/nowhere/config.yaml"), USAGE, "/nowhere/config.yaml")
 
     def test_names_a_key_file_that_is_missing(self) -> None:
-        file = self.folder() / "config.yaml"
+        file = new_folder() / "config.yaml"
         file.write_text(VALID.replace("anonymous: {}", "service_account_key_file: /nowhere/key.json"))
         said = self.serve(f"--config.file={file}")
         self.assertIn(said.returncode, (1, USAGE))
         self.one_line(said, said.returncode, "/nowhere/key.json")
 
     def test_never_quotes_a_secret_that_is_in_the_wrong_place(self) -> None:
-        file = self.folder() / "config.yaml"
+        file = new_folder() / "config.yaml"
         secret = "t1.9euelZqLkpGSxsjPnpTNkZ-Sns6Vyg.canary"
         file.write_text(VALID.replace("anonymous: {}", f"iam_token: {secret}"))
         self.assertNotIn("canary", self.one_line(self.serve(f"--config.file={file}"), USAGE, "cloud.auth.iam_token"))
@@ -83,7 +84,7 @@ class TheProgram(CheckCase):
             self.assertTrue(ended.stderr)
 
     def test_says_that_a_good_configuration_is_good(self) -> None:
-        file = self.folder() / "config.yaml"
+        file = new_folder() / "config.yaml"
         file.write_text(VALID)
         ended = run(BINARY, "check-config", f"--config.file={file}")
         self.assertEqual((ended.returncode, ended.stderr), (0, b""))
@@ -95,7 +96,7 @@ class TheProgram(CheckCase):
             self.assertIn(b"datasphere-exporter", ended.stdout)
 
     def test_says_that_a_port_is_in_use(self) -> None:
-        file = self.folder() / "config.yaml"
+        file = new_folder() / "config.yaml"
         file.write_text(VALID)
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -104,28 +105,28 @@ class TheProgram(CheckCase):
         self.assertIn(address, ended.stderr.decode().splitlines()[-1])
 
     def test_takes_the_address_from_the_environment(self) -> None:
-        file = self.folder() / "config.yaml"
+        file = new_folder() / "config.yaml"
         file.write_text(VALID)
         port = free_port()
         environment = {
             "DATASPHERE_EXPORTER_CONFIG_FILE": str(file),
             "DATASPHERE_EXPORTER_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
         }
-        exporter = Exporter(self.start("serve", BINARY, environment=environment), port)
+        exporter = Exporter(start(self.addCleanup, "serve", BINARY, environment=environment), port)
         exporter.wait_listening()
         self.assertEqual(exporter.program.terminate(), 0)
 
     def test_ends_well_when_it_is_asked_to(self) -> None:
-        exporter, simulator, _ = serve_beside(self, A_LONG_RUN, interval="1s")
+        exporter, simulator, _ = serve_beside(self.addCleanup, A_LONG_RUN, interval="1s")
         exporter.wait_ready()
         self.assertEqual(get(exporter.port, "/metrics").status, 200)
         self.assertEqual(exporter.program.terminate(), 0)
         self.assertEqual(simulator.terminate(), 0)
 
     def test_ends_well_before_it_ever_reached_the_cloud(self) -> None:
-        exporter = serve(self, free_port(), A_LONG_RUN.watch("1s"))
+        exporter = serve(self.addCleanup, free_port(), A_LONG_RUN.watch("1s"))
         self.assertEqual(exporter.program.terminate(), 0)
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

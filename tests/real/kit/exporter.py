@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from kit import formats
 from kit.deadline import wait_until
 from kit.exposition import Exposition
-from kit.programs import BINARY, CheckCase, Program
+from kit.programs import BINARY, Cleanup, Program, new_folder, start
 from kit.scenarios import Scenario
 from kit.web import Answer, answers, free_port, get
 
+# What the first looks at a cloud that answers may take.
+READY_SECONDS = 10
 # A look at something that cannot be reached may not hold readiness back for longer.
 READINESS_GRACE_SECONDS = 30
 # What a busy machine may take beside.
@@ -39,9 +41,8 @@ class Exporter:
         wait_until("the exporter listens", lambda: self.ended() or answers(self.port, "/-/healthy"), 20)
 
     def wait_ready(self) -> None:
-        """Until it is ready, which its grace bounds; a program that ended is told at once."""
-        seconds = READINESS_GRACE_SECONDS + SLACK_SECONDS
-        wait_until("the exporter is ready", lambda: self.ended() or self.is_ready(), seconds)
+        """Until it has looked at everything once; a program that ended is told at once."""
+        wait_until("the exporter is ready", lambda: self.ended() or self.is_ready(), READY_SECONDS)
 
     def ended(self) -> bool:
         if not self.program.is_running():
@@ -49,31 +50,31 @@ class Exporter:
         return False
 
 
-def demo(case: CheckCase, jobs: int = 40) -> Exporter:
+def demo(cleanup: Cleanup, jobs: int = 40) -> Exporter:
     """The demo with a lively fleet, once it is ready."""
     port = free_port()
-    program = case.start("demo", BINARY, "demo", f"--jobs={jobs}", f"--web.listen-address=127.0.0.1:{port}")
+    program = start(cleanup, "demo", BINARY, "demo", f"--jobs={jobs}", f"--web.listen-address=127.0.0.1:{port}")
     exporter = Exporter(program, port)
     exporter.wait_ready()
     return exporter
 
 
-def simulate(case: CheckCase, scenario: Scenario, port: int) -> Program:
+def simulate(cleanup: Cleanup, scenario: Scenario, port: int) -> Program:
     """The simulator alone, once it listens."""
-    file = case.folder() / "scenario.yaml"
+    file = new_folder() / "scenario.yaml"
     file.write_text(scenario.text())
-    program = case.start("simulate", BINARY, "simulate", f"--listen-address=127.0.0.1:{port}", "--scenario", file)
+    program = start(cleanup, "simulate", BINARY, "simulate", f"--listen-address=127.0.0.1:{port}", "--scenario", file)
     wait_until("the simulator listens", lambda: accepts(port) or not program.is_running(), 20)
     if not program.is_running():
         raise RuntimeError(f"the simulator ended by itself: {program}")
     return program
 
 
-def serve_beside(case: CheckCase, scenario: Scenario, interval: str) -> tuple[Exporter, Program, int]:
+def serve_beside(cleanup: Cleanup, scenario: Scenario, interval: str) -> tuple[Exporter, Program, int]:
     """The exporter on a simulator of its own, that simulator and its port."""
     port = free_port()
-    simulator = simulate(case, scenario, port)
-    return serve(case, port, scenario.watch(interval)), simulator, port
+    simulator = simulate(cleanup, scenario, port)
+    return serve(cleanup, port, scenario.watch(interval)), simulator, port
 
 
 def accepts(port: int) -> bool:
@@ -85,17 +86,19 @@ def accepts(port: int) -> bool:
     return True
 
 
-def serve(case: CheckCase, endpoint_port: int, watch: dict) -> Exporter:
+def serve(cleanup: Cleanup, endpoint_port: int, watch: dict) -> Exporter:
     """The exporter on an endpoint of 127.0.0.1 without TLS, as soon as it listens."""
     configuration = {
         "cloud": {"endpoint": f"127.0.0.1:{endpoint_port}", "tls": {"enabled": False}, "auth": {"anonymous": {}}},
         "watch": watch,
     }
-    file = case.folder() / "config.yaml"
+    file = new_folder() / "config.yaml"
     # JSON is YAML too.
     file.write_text(json.dumps(configuration))
     port = free_port()
-    program = case.start("serve", BINARY, "serve", f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}")
+    program = start(
+        cleanup, "serve", BINARY, "serve", f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}"
+    )
     exporter = Exporter(program, port)
     exporter.wait_listening()
     return exporter

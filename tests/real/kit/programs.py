@@ -3,16 +3,24 @@
 import os
 import signal
 import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import unittest
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from unittest import TestCase
 
 BINARY = os.environ["BIN"]
 TOOLS = Path(os.environ["TOOLS"])
 
+# `addCleanup` of a test, or `addClassCleanup` of a class of tests.
+Cleanup = Callable[..., object]
+
 # How long a program may take to end once it is asked to.
 GRACE_SECONDS = 10
+
+
+# Every program of this check, for quoting.
+STARTED: list["Program"] = []
 
 
 class Program:
@@ -49,30 +57,29 @@ class Program:
         self.process.wait()
 
     def __repr__(self) -> str:
-        said = "\n".join(f"    {line}" for line in self.lines()[-40:])
+        said = "\n".join(f"    {line}" for line in self.lines()[-20:])
         return f"{self.name}, exit code {self.process.poll()}, said at last:\n{said}"
 
 
-class CheckCase(TestCase):
-    """A test whose programs end with it, and are quoted when it fails."""
+def start(cleanup: Cleanup, name: str, *command: str | Path, environment: Mapping[str, str] | None = None) -> Program:
+    """Starts a program that is killed when the test, or the class of tests, is over."""
+    program = Program(name, command, environment)
+    STARTED.append(program)
+    cleanup(program.kill)
+    return program
 
-    maxDiff = None
 
-    def start(self, name: str, *command: str | Path, environment: Mapping[str, str] | None = None) -> Program:
-        """Starts a program that is killed, and quoted if need be, when the test is over."""
-        program = Program(name, command, environment)
-        self.addCleanup(self._end, program)
-        return program
+def new_folder() -> Path:
+    """An empty folder; it goes with the check's own."""
+    return Path(tempfile.mkdtemp())
 
-    def folder(self) -> Path:
-        """A new folder; it goes with the check's own."""
-        return Path(tempfile.mkdtemp())
 
-    def _end(self, program: Program) -> None:
-        program.kill()
-        outcome = self._outcome
-        if outcome and not outcome.success:
-            print(program, flush=True)
+def main() -> None:
+    """Runs the tests of a check; when one failed, every program that was started is quoted."""
+    result = unittest.main(exit=False).result
+    if not result.wasSuccessful():
+        print(*STARTED, sep="\n")
+        sys.exit(1)
 
 
 def plain_environment() -> dict[str, str]:

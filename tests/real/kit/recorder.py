@@ -40,8 +40,13 @@ class Recorder:
             def log_message(self, *_: object) -> None:
                 """Scrapes are kept, not told."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Passage)
-        self._server.daemon_threads = True
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:
+                """A server or the exporter that went away in mid-scrape is found by what is missing."""
+
+        self._server = Server(("127.0.0.1", 0), Passage)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     @property

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 
 from kit.deadline import wait_until
 from kit.exposition import Native, Series, series
-from kit.programs import TOOLS, CheckCase
+from kit.programs import TOOLS, Cleanup, new_folder, start
 from kit.web import answers, free_port, get
 
-# Time between two scrapes of a job.
-INTERVAL_SECONDS = 2
+# Time between two scrapes of a job: long enough for six servers with two dozen jobs on two busy cores.
+INTERVAL_SECONDS = 5
 # Labels that Prometheus adds to every series of a target.
 TARGET_LABELS = {"job", "instance"}
 
@@ -58,8 +58,8 @@ class Stored:
 class Prometheus:
     """A server of one version with one scrape job for each entry of `jobs`."""
 
-    def __init__(self, case: CheckCase, version: str, jobs: dict[str, dict], features: list[str]):
-        folder = case.folder()
+    def __init__(self, cleanup: Cleanup, version: str, jobs: dict[str, dict], features: list[str]):
+        folder = new_folder()
         self.port = free_port()
         configuration = folder / "prometheus.yml"
         # JSON is YAML too.
@@ -74,7 +74,7 @@ class Prometheus:
         command = [tool(version, "prometheus"), f"--config.file={configuration}"]
         command += [f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{self.port}"]
         command += [f"--enable-feature={','.join(features)}"] if features else []
-        self.program = case.start(f"prometheus-{version}", *command)
+        self.program = start(cleanup, f"prometheus-{version}", *command)
         wait_until(f"Prometheus {version} is ready", lambda: answers(self.port, "/-/ready"), 20)
 
     def api(self, path: str, **parameters: str):

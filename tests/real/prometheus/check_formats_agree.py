@@ -9,7 +9,7 @@ from kit.accept import ACCEPT
 from kit.deadline import wait_until
 from kit.exporter import Exporter, serve_beside
 from kit.exposition import Exposition, differences
-from kit.programs import CheckCase
+from kit.programs import main
 from kit.scenarios import A_STILL_LIFE
 from kit.web import Answer
 
@@ -33,14 +33,12 @@ PREFERRED = {
 MOVING = re.compile(r"process_|datasphere_exporter_(http_requests_total|poll_lag_seconds)$")
 
 
-class AStillFleet(CheckCase):
+class AStillFleet(unittest.TestCase):
     """Everything it has was looked at, and nothing is due within the check."""
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.harness = CheckCase()
-        cls.addClassCleanup(cls.harness.doCleanups)
-        cls.exporter, _, _ = serve_beside(cls.harness, A_STILL_LIFE, interval="1h")
+        cls.exporter, _, _ = serve_beside(cls.addClassCleanup, A_STILL_LIFE, interval="1h")
         cls.exporter.wait_ready()
         wait_until("the fleet stands still", lambda: stands_still(cls.exporter), 20, pause=0.5)
 
@@ -164,4 +162,4 @@ def stands_still(exporter: Exporter) -> bool:
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -3,13 +3,13 @@
 import unittest
 
 from kit.exporter import demo
-from kit.programs import CheckCase
+from kit.programs import main
 from kit.server import check_metrics, versions
 
 
-class Promtool(CheckCase):
+class Promtool(unittest.TestCase):
     def test_finds_nothing(self) -> None:
-        exporter = demo(self)
+        exporter = demo(self.addCleanup)
         text = exporter.scrape(accept="text/plain;version=0.0.4").body
         for version in versions():
             with self.subTest(version):
@@ -22,4 +22,4 @@ class Promtool(CheckCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -11,20 +11,20 @@ from kit.accept import ACCEPT
 from kit.deadline import wait_until
 from kit.exporter import demo
 from kit.exposition import Exposition, Series, differences
-from kit.programs import CheckCase
+from kit.programs import main
 from kit.recorder import Recorder, Scrape
 from kit.server import INTERVAL_SECONDS, Prometheus, Stored, versions
 from kit.ways import Way, ways
 
 # Scrapes of each way that are compared.
-SCRAPES = 3
+SCRAPES = 2
 # Half of the time between two scrapes, less a busy machine's delays, tells which one this was.
 NEAR_SECONDS = INTERVAL_SECONDS * 0.45
 
 
-class APrometheus(CheckCase):
+class APrometheus(unittest.TestCase):
     def setUp(self) -> None:
-        self.exporter = demo(self)
+        self.exporter = demo(self.addCleanup)
         self.recorder = Recorder(self.exporter.port)
         self.addCleanup(self.recorder.close)
 
@@ -46,7 +46,7 @@ class APrometheus(CheckCase):
             way.name: {"static_configs": target, "metrics_path": f"/{way.path}/metrics"} | way.settings
             for way in ways(version, native)
         }
-        return Prometheus(self, version, jobs, ["native-histograms"] if native else [])
+        return Prometheus(self.addCleanup, version, jobs, ["native-histograms"] if native else [])
 
     def compare_server(self, server: Prometheus, those: list[Way]) -> None:
         for way in those:
@@ -100,4 +100,4 @@ def without_families(samples: dict[Series, float], served: Exposition) -> dict[S
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()
