@@ -7,6 +7,7 @@ use datasphere_exporter::model::OutcomeKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
@@ -58,7 +59,7 @@ async fn a_scrape_and_the_document_agree_on_names_and_labels_in_both_directions(
             .map(|id| id.parse().unwrap())
             .collect();
         setup.sources.operations = ["op-train", "op-crash", "op-refused", "op-notebook"]
-            .map(|id| (id.parse().unwrap(), Default::default()))
+            .map(|id| (id.parse().unwrap(), Arc::default()))
             .to_vec();
         setup.tracker.retention = std::time::Duration::from_hours(24);
     });
