@@ -48,6 +48,20 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// Whether they could ever be used, without listening: for a check of the configuration.
+    ///
+    /// # Errors
+    /// [`WebError::AddressCount`] and [`WebError::TelemetryPath`].
+    pub fn check(&self) -> Result<(), WebError> {
+        let count = self.listen_addresses.len();
+        if count == 0 || count > LISTEN_ADDRESSES_MAX {
+            return Err(WebError::AddressCount(count));
+        }
+        routes::check_telemetry_path(&self.telemetry_path)
+    }
+}
+
 /// What the answers are made from.
 #[derive(Clone, Debug)]
 pub struct Context {
@@ -118,11 +132,7 @@ impl Server {
     /// # Errors
     /// [`WebError`] when an address or the telemetry path cannot be used.
     pub async fn bind(settings: Settings, context: Context) -> Result<Self, WebError> {
-        routes::check_telemetry_path(&settings.telemetry_path)?;
-        let count = settings.listen_addresses.len();
-        if count == 0 || count > LISTEN_ADDRESSES_MAX {
-            return Err(WebError::AddressCount(count));
-        }
+        settings.check()?;
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for address in &settings.listen_addresses {

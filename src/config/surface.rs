@@ -20,6 +20,22 @@ section! {
     }
 }
 
+impl Web {
+    /// The room's own settings.
+    pub(crate) fn settings(&self) -> web::Settings {
+        web::Settings {
+            listen_addresses: self
+                .listen_address
+                .0
+                .iter()
+                .map(|address| address.0.clone())
+                .collect(),
+            telemetry_path: self.telemetry_path.0.clone(),
+            max_requests: self.max_requests,
+        }
+    }
+}
+
 section! {
     /// What is logged, to standard error. Each key has a flag and a variable of the environment.
     Log {
@@ -85,18 +101,6 @@ impl Setting for ListenAddresses {
 
     fn write(&self) -> Yaml {
         self.0.write()
-    }
-}
-
-impl Web {
-    /// The room's own settings.
-    pub(crate) fn settings(&self) -> web::Settings {
-        let addresses = self.listen_address.0.iter();
-        web::Settings {
-            listen_addresses: addresses.map(|address| address.0.clone()).collect(),
-            telemetry_path: self.telemetry_path.0.clone(),
-            max_requests: self.max_requests,
-        }
     }
 }
 

@@ -17,6 +17,8 @@ mod scene;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod simulated;
 #[cfg(test)]
 mod simulator;

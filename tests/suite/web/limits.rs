@@ -171,12 +171,31 @@ async fn a_head_larger_than_any_of_ours_is_refused() {
 
 #[tokio::test]
 async fn shutdown_ends_what_is_idle_and_finishes_a_scrape_under_way() {
-    let mut door = Door::open(support::crowd()).await;
+    let hour = Duration::from_hours(1);
+    let patience = Patience {
+        head_time_max: hour,
+        idle_time_max: hour,
+        answer_time_max: hour,
+    };
+    let mut door = Door::open_with(support::crowd(), support::settings(), |server| {
+        server.with_patience(patience)
+    })
+    .await;
+    let mut silent = door.connect().await;
     let mut idle = door.connect().await;
+    idle.write_all(b"GET /-/healthy HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("sent");
+    let mut begun = [0; 15];
+    idle.read_exact(&mut begun).await.expect("an answer");
     let mut slow = door.slow_scrape().await;
     let begun = slow.read_a_piece().await;
     door.stop.cancel();
-    assert_eq!(rest(&mut idle).await, "", "closed without a word");
+    assert_eq!(rest(&mut silent).await, "", "closed without a word");
+    assert!(
+        rest(&mut idle).await.ends_with("healthy.\n"),
+        "closed after its answer"
+    );
     let refused = async { while TcpStream::connect(door.addresses[0]).await.is_ok() {} };
     tokio::time::timeout(PATIENCE, refused)
         .await
