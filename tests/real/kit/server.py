@@ -1,6 +1,7 @@
 """A real Prometheus: its configuration, its life, and what it stored."""
 
 import json
+import re
 import subprocess
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from kit.web import answers, free_port, get
 
 # Time between two scrapes of a job: long enough for six servers with two dozen jobs on two busy cores.
 INTERVAL_SECONDS = 5
+# A line of the log that is a warning or an error, in the words of 2 and of 3.
+COMPLAINT = re.compile(r"level=(warn|error)", re.IGNORECASE)
 # Labels that Prometheus adds to every series of a target.
 TARGET_LABELS = {"job", "instance"}
 
@@ -55,10 +58,24 @@ class Stored:
                 self.samples[key] = value
 
 
+@dataclass(frozen=True)
+class Told:
+    """All that a server had to tell before it ended."""
+
+    # By scrape job: what each scrape left, by its time, and what is known of the families, by name.
+    stored: dict[str, dict[float, Stored]]
+    metadata: dict[str, dict[str, dict]]
+    # Health and last error of each target.
+    targets: list[tuple[str, str]]
+    # Lines of its log that are warnings or errors.
+    complaints: list[str]
+
+
 class Prometheus:
     """A server of one version with one scrape job for each entry of `jobs`."""
 
     def __init__(self, cleanup: Cleanup, version: str, jobs: dict[str, dict], features: list[str]):
+        self.jobs = list(jobs)
         folder = new_folder()
         self.port = free_port()
         configuration = folder / "prometheus.yml"
@@ -98,17 +115,23 @@ class Prometheus:
                 found[at].natives[key] = native(histogram)
         return dict(found)
 
-    def targets(self) -> list[dict]:
-        return self.api("targets", state="active")["activeTargets"]
-
     def metadata(self, job: str) -> dict[str, dict]:
         """What it knows of the families of a scrape job, by name."""
         told = self.api("targets/metadata", match_target=f'{{job="{job}"}}')
         return {entry["metric"]: entry for entry in told}
 
-    def complaints(self) -> list[str]:
-        """Lines of its log that are warnings or errors."""
-        return [line for line in self.program.lines() if "level=warn" in line.lower() or "level=error" in line.lower()]
+    def end(self) -> Told:
+        """Asks for everything and ends it, so that comparing takes no time from scrapes."""
+        targets = self.api("targets", state="active")["activeTargets"]
+        told = Told(
+            {job: self.stored(job) for job in self.jobs},
+            {job: self.metadata(job) for job in self.jobs},
+            [(target["health"], target["lastError"]) for target in targets],
+            [line for line in self.program.lines() if COMPLAINT.search(line)],
+        )
+        if code := self.program.terminate():
+            raise RuntimeError(f"the server ended with {code}: {self.program}")
+        return told
 
 
 def check_metrics(version: str, text: bytes) -> subprocess.CompletedProcess[bytes]:

@@ -13,10 +13,10 @@ from kit.exporter import demo
 from kit.exposition import Exposition, Series, differences
 from kit.programs import main
 from kit.recorder import Recorder, Scrape
-from kit.server import INTERVAL_SECONDS, Prometheus, Stored, versions
+from kit.server import INTERVAL_SECONDS, Prometheus, Stored, Told, versions
 from kit.ways import Way, ways
 
-# Scrapes of each way that are compared.
+# Scrapes of each way that are compared, at the least.
 SCRAPES = 2
 # Half of the time between two scrapes, less a busy machine's delays, tells which one this was.
 NEAR_SECONDS = INTERVAL_SECONDS * 0.45
@@ -33,9 +33,10 @@ class APrometheus(unittest.TestCase):
         servers = {asker: self.server(*asker) for asker in askers}
         paths = {way.path for asker in askers for way in ways(*asker)}
         wait_until("enough scrapes", lambda: all(len(self.recorder.scrapes[path]) > SCRAPES for path in paths), 60)
-        for asker, server in servers.items():
+        told = {asker: server.end() for asker, server in servers.items()}
+        for asker, all_of_it in told.items():
             with self.subTest(prometheus=asker[0], native_histograms=asker[1]):
-                self.compare_server(server, ways(*asker))
+                self.compare_server(all_of_it, ways(*asker))
                 if asker in ACCEPT:
                     default = ways(*asker)[0].path
                     self.assertEqual(self.recorder.scrapes[default][0].accept, ACCEPT[asker])
@@ -48,26 +49,24 @@ class APrometheus(unittest.TestCase):
         }
         return Prometheus(self.addCleanup, version, jobs, ["native-histograms"] if native else [])
 
-    def compare_server(self, server: Prometheus, those: list[Way]) -> None:
+    def compare_server(self, told: Told, those: list[Way]) -> None:
         for way in those:
             with self.subTest(scrape=way.path):
-                self.compare_way(server, way)
-        targets = [(target["health"], target["lastError"]) for target in server.targets()]
-        self.assertEqual(targets, [("up", "")] * len(those))
-        self.assertEqual(server.complaints(), [])
-        self.assertEqual(server.program.terminate(), 0)
+                self.compare_way(told, way)
+        self.assertEqual(told.targets, [("up", "")] * len(those))
+        self.assertEqual(told.complaints, [])
 
-    def compare_way(self, server: Prometheus, way: Way) -> None:
-        """Every scrape that is stored; one that is under way has no `up` yet."""
-        finished = {at: stored for at, stored in server.stored(way.name).items() if stored.up is not None}
+    def compare_way(self, told: Told, way: Way) -> None:
+        """Every scrape that is stored; one that was under way has no `up` yet."""
+        finished = {at: stored for at, stored in told.stored[way.name].items() if stored.up is not None}
         self.assertGreaterEqual(len(finished), SCRAPES)
-        for at, stored in sorted(finished.items())[:SCRAPES]:
+        for at, stored in sorted(finished.items()):
             self.assertEqual(stored.up, 1)
             scrape = self.scrape_at(way.path, at)
             self.assertEqual((scrape.status, scrape.content_type.split("; escaping=")[0]), (200, way.content_type))
             served = way.read(scrape)
             self.compare(stored, served, counted=not way.loses_histograms)
-        self.compare_metadata(server.metadata(way.name), served)
+        self.compare_metadata(told.metadata[way.name], served)
 
     def scrape_at(self, path: str, at: float) -> Scrape:
         """The recorded scrape that was stored under this time."""
