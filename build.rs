@@ -7,6 +7,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs, io};
 
 const PROTO_ROOT: &str = "proto";
@@ -17,6 +18,7 @@ const PROTO_ROOT: &str = "proto";
 )]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={PROTO_ROOT}");
+    tell_origin()?;
     let mut descriptors = protox::compile(proto_files(Path::new(PROTO_ROOT))?, [PROTO_ROOT])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(
@@ -43,7 +45,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     {
         method.options = None;
     }
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    // Names let a message be packed into an `Any`; stubs let a server implement only what it is asked for.
+    let mut config = tonic_prost_build::Config::new();
+    config
+        .enable_type_names()
+        .type_name_domain(["."], "type.googleapis.com");
+    tonic_prost_build::configure()
+        .generate_default_stubs(true)
+        .compile_fds_with_config(descriptors, config)?;
     Ok(())
 }
 
@@ -68,4 +77,33 @@ fn without_source(mut descriptors: FileDescriptorSet) -> FileDescriptorSet {
         file.source_code_info = None;
     }
     descriptors
+}
+
+/// Tells the program which compiler and which commit it comes from; a tree without git comes from an unknown one.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells which compiler it uses by environment only"
+)]
+fn tell_origin() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=.git/HEAD");
+    println!("cargo::rerun-if-env-changed=DATASPHERE_EXPORTER_REVISION");
+    let first_line = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program)
+            .args(arguments)
+            .output()
+            .ok()
+            .filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
+    };
+    let rustc = env::var("RUSTC")?;
+    let rustc_version = first_line(&rustc, &["--version"]).unwrap_or_default();
+    let rustc_version = rustc_version.split(' ').nth(1).unwrap_or("unknown");
+    println!("cargo::rustc-env=DATASPHERE_EXPORTER_RUSTC_VERSION={rustc_version}");
+    let given = env::var("DATASPHERE_EXPORTER_REVISION").ok();
+    let revision = given.or_else(|| first_line("git", &["rev-parse", "--short=12", "HEAD"]));
+    println!(
+        "cargo::rustc-env=DATASPHERE_EXPORTER_REVISION={}",
+        revision.as_deref().unwrap_or("unknown")
+    );
+    Ok(())
 }

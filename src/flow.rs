@@ -4,8 +4,10 @@
 //! unbounded queue: a full inbox makes its sources wait.
 
 mod readiness;
+mod throttle;
 
 pub use readiness::{Latch, Readiness};
+pub use throttle::Throttle;
 
 use crate::limits::INBOX_MAX;
 use crate::model::{Input, View};

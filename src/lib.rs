@@ -2,10 +2,20 @@
 //!
 //! `ARCHITECTURE.md` draws the house; the modules below are its rooms, from the ground floor up.
 
+pub mod app;
 pub mod catalogue;
+pub mod cli;
 pub mod clock;
+pub mod cloud;
+pub mod config;
+pub mod decode;
+pub mod engine;
 pub mod flow;
 pub mod limits;
 pub mod metrics;
 pub mod model;
 pub mod proto;
+pub mod simulator;
+pub mod sources;
+pub mod tracker;
+pub mod web;

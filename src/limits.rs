@@ -12,6 +12,10 @@ pub const ID_BYTES_MAX: usize = 64;
 /// enough that 100 000 of them fit in memory.
 pub const TEXT_BYTES_MAX: usize = 256;
 
+/// Longest part of a free text that is searched for secrets, in bytes: far more than is kept of it, and a
+/// bound on the work that a stranger's text can make.
+pub const REDACTED_BYTES_MAX: usize = 4096;
+
 /// User labels on one operation: they become labels of `_info`, and wide series are slow in Prometheus.
 pub const LABELS_MAX: usize = 16;
 
@@ -60,6 +64,49 @@ pub const RESULT_CODES_MAX: usize = 64;
 /// Ended jobs per project whose data expiry is remembered, newest listing first.
 pub const EXPIRIES_MAX: usize = 10_000;
 
+/// Largest configuration file, in bytes: some 100 000 operations with labels.
+pub const CONFIG_BYTES_MAX: u64 = 32 << 20;
+
+/// Deepest nesting in the configuration file: what is declared needs five levels, and reading recurses.
+pub const CONFIG_DEPTH_MAX: usize = 16;
+
+/// Values and other tokens of the configuration file: ten for each of 100 000 operations, and some.
+pub const CONFIG_NODES_MAX: usize = 4_000_000;
+
+/// Values that aliases of the configuration file may repeat: a bomb of aliases ends here.
+pub const CONFIG_REPLAYED_MAX: usize = 10_000;
+
+/// Bytes kept of the anchors of the configuration file.
+pub const CONFIG_ANCHOR_BYTES_MAX: usize = 1 << 20;
+
+/// Deliveries applied in one turn of the engine: enough for a burst, and few enough that looks and views are
+/// never kept waiting for long.
+pub const DRAIN_MAX: usize = 256;
+
+/// Pages of ended jobs asked for in one sweep: a thousand ends a minute are plenty, and a project's whole past
+/// must not use up the rate limit.
+pub const SWEEP_PAGES_MAX: usize = 20;
+/// Longest token, token file or answer that carries a token, in bytes: IAM tokens have some hundred, an OIDC
+/// token of Kubernetes one or two thousand.
+pub const TOKEN_BYTES_MAX: usize = 64 << 10;
+
+/// Attempts at one call, the first included: a call has a deadline as well, and more attempts against a
+/// struggling API make its trouble worse.
+pub const ATTEMPTS_MAX: u32 = 4;
+
+/// Pages of one listing: at the official 50 a page that is half a million jobs, and a listing that does not end
+/// is a fault of the API.
+pub const LISTING_PAGES_MAX: usize = 10_000;
+
+/// Projects and communities whose page size was reduced, remembered at once.
+pub const PAGE_SIZES_MAX: usize = 2_000;
+
+/// Messages that are rate-limited apart from each other: keys come from the code, not from outside.
+pub const THROTTLE_KEYS_MAX: usize = 256;
+
+/// Shortest time between two equal lines in the log.
+pub const THROTTLE_INTERVAL: Duration = Duration::from_mins(1);
+
 /// Bytes of the exposition rendered before they go out: enough for some 500 lines, so that the cost of a
 /// chunk vanishes, and small enough to stay in a core's own cache.
 pub const SCRAPE_CHUNK_BYTES: usize = 64 << 10;
@@ -73,3 +120,49 @@ pub const COMPRESSED_CHUNK_BYTES_MIN: usize = 16 << 10;
 
 /// Chunks of one exposition whose memory is kept for the next: as many as a connection holds at a time.
 pub const SCRAPE_CHUNKS_MAX: usize = 4;
+
+/// Longest time that readiness waits for first looks and listings: a cloud that is down must not keep the
+/// exporter out of service discovery, where its own metrics tell of it.
+pub const READINESS_GRACE: Duration = Duration::from_secs(30);
+
+/// Longest time for an orderly end: container runtimes send SIGKILL after ten seconds, a scrape in progress takes
+/// one or two.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
+/// Addresses listened on: a host has a handful of interfaces, and each listener is a task.
+pub const LISTEN_ADDRESSES_MAX: usize = 16;
+
+/// Connections open at once on one listener: far more than Prometheus servers and people need; further ones wait
+/// in the kernel's queue. A connection costs some 50 kB.
+pub const HTTP_CONNECTIONS_MAX: usize = 512;
+
+/// Longest request line and headers, in bytes: ours need one or two hundred, cookies of other programs on the
+/// same host come along. It bounds the buffer for sending too, beside the chunk that is being sent.
+pub const HTTP_HEAD_BYTES_MAX: usize = 32 << 10;
+
+/// Headers of one request.
+pub const HTTP_HEADERS_MAX: usize = 100;
+
+/// Longest time for a request's head to arrive, from the opening of the connection or its first byte: whoever
+/// sends a byte at a time must not hold a connection.
+pub const HTTP_HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Longest time between two requests of one connection: above the usual scrape intervals, so that Prometheus
+/// keeps its connection.
+pub const HTTP_IDLE_TIME_MAX: Duration = Duration::from_mins(3);
+
+/// Longest time for an answer to be taken: no scrape interval in use leaves more, and whoever reads a byte at a
+/// time must not hold a scrape.
+pub const HTTP_ANSWER_TIME_MAX: Duration = Duration::from_mins(2);
+
+/// Pause after a connection could not be accepted, for lack of descriptors as a rule: to ask again at once would
+/// burn a core.
+pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Operations on one page of the JSON API unless the caller asks for another number.
+pub const API_PAGE_DEFAULT: usize = 100;
+
+/// Operations on one page of the JSON API: about a megabyte, made while others wait.
+pub const API_PAGE_MAX: usize = 500;
+
+/// Projects on the landing page: it is for a glance; the API and the metrics have all.
+pub const LANDING_PROJECTS_MAX: usize = 50;

@@ -41,11 +41,16 @@ impl Readiness {
         self.0.stopping.store(true, Ordering::Release);
     }
 
+    /// Whether shutdown has begun.
+    pub fn is_stopping(&self) -> bool {
+        self.0.stopping.load(Ordering::Acquire)
+    }
+
     /// Whether we are ready now.
     pub fn is_ready(&self) -> bool {
         let settled = self.0.held.load(Ordering::Acquire) == 0
             || self.0.grace_until.is_some_and(|until| Instant::now() >= until);
-        settled && !self.0.stopping.load(Ordering::Acquire)
+        settled && !self.is_stopping()
     }
 }
 

@@ -153,7 +153,7 @@ impl OutputErrors {
 }
 
 /// Properties of an operation that rarely change; shared between versions of its row.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The job's name, as the user wrote it.
     pub name: Option<Text>,

@@ -190,6 +190,18 @@ pub enum ExecutionStatus {
     Unknown,
 }
 
+impl ExecutionStatus {
+    /// The API's own word; empty while unknown.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Error => "ERROR",
+            Self::Aborted => "ABORTED",
+            Self::Unknown => "",
+        }
+    }
+}
+
 /// A `google.rpc.Status` that is not OK.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RpcError {

@@ -138,6 +138,12 @@ impl RpcCode {
     pub const CANCELLED: Self = Self(1);
     /// `UNKNOWN`: also what a number outside the table becomes.
     pub const UNKNOWN: Self = Self(2);
+    /// `NOT_FOUND`: nobody knows it, or nobody knows it any more.
+    pub const NOT_FOUND: Self = Self(5);
+    /// `PERMISSION_DENIED`: a role is missing.
+    pub const PERMISSION_DENIED: Self = Self(7);
+    /// `UNAUTHENTICATED`: the token is missing, wrong or revoked.
+    pub const UNAUTHENTICATED: Self = Self(16);
 
     const NAMES: [&'static str; 17] = [
         "OK",

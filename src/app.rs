@@ -1,0 +1,184 @@
+//! Binds everything, runs it, and ends it in the order in which the data flows.
+//!
+//! In: a [`Config`]. Out: a running exporter and the addresses it listens on. Never: logic of its own; this is the
+//! only file that knows the whole house.
+
+use crate::catalogue::Instruments;
+use crate::clock::Clock;
+use crate::cloud::{Client, CloudError};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::flow::{Inbox, Readiness, ViewReader, ViewWriter};
+use crate::limits::{READINESS_GRACE, SHUTDOWN_GRACE};
+use crate::sources::Sources;
+use crate::tracker::Tracker;
+use crate::web::{self, Server};
+use std::net::SocketAddr;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// An exporter that listens and has not begun.
+#[derive(Debug)]
+pub struct App {
+    sources: Sources,
+    engine: Engine,
+    server: Server,
+    inbox: Inbox,
+    views: ViewReader,
+    readiness: Readiness,
+}
+
+/// How an exporter ended that was asked to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything ended in time.
+    Well,
+    /// Something was cut short; the log names it.
+    GraceExceeded,
+}
+
+/// Why an exporter cannot begin, or ended unasked.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Something about the credentials or certificates that only the operator can mend.
+    #[error("the connection to the cloud cannot be set up")]
+    Cloud(#[from] CloudError),
+    /// An address cannot be listened on.
+    #[error("the web server cannot start")]
+    Web(#[from] web::WebError),
+    /// A part ended though nobody asked it to.
+    #[error("{part} ended unasked; this is a defect of the exporter, please report it with the log")]
+    Unasked {
+        /// Which.
+        part: &'static str,
+    },
+    /// A part broke.
+    #[error("a part of the exporter broke; please report it with the log")]
+    Broke(#[from] JoinError),
+}
+
+impl App {
+    /// Opens every address and reads every key. A cloud that cannot be reached is no error: it may come back.
+    ///
+    /// # Errors
+    /// What only the operator can mend.
+    pub async fn bind(config: Config) -> Result<Self, AppError> {
+        let clock = Clock::system();
+        let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
+        instruments.config_last_reload_successful.set(1.0);
+        instruments
+            .config_last_reload_success_timestamp_seconds
+            .set(clock.now().seconds_f64());
+        let client = Client::new(&config.cloud, clock, &instruments)?;
+        let readiness = Readiness::with_grace(READINESS_GRACE);
+        let (inbox, deliveries) = Inbox::new();
+        let (writer, views) = ViewWriter::new();
+        let sources = Sources::new(
+            config.sources,
+            client.clone(),
+            inbox.clone(),
+            clock,
+            readiness.clone(),
+        );
+        let engine = Engine::new(
+            config.engine,
+            Tracker::new(config.tracker),
+            client,
+            clock,
+            deliveries,
+            writer,
+        );
+        let context = web::Context {
+            views: views.clone(),
+            instruments,
+            metrics: config.metrics,
+            readiness: readiness.clone(),
+            clock,
+        };
+        let server = Server::bind(config.web, context).await?;
+        Ok(Self {
+            sources,
+            engine,
+            server,
+            inbox,
+            views,
+            readiness,
+        })
+    }
+
+    /// The addresses that are listened on, with the ports that were given out.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.server.addresses()
+    }
+
+    /// A way in for what nobody configured. The engine runs until it is dropped.
+    pub fn inbox(&self) -> Inbox {
+        self.inbox.clone()
+    }
+
+    /// What readers see.
+    pub fn views(&self) -> ViewReader {
+        self.views.clone()
+    }
+
+    /// Runs until `stop` is cancelled, then ends in the order of the flow: not ready, sources, engine, web.
+    ///
+    /// # Errors
+    /// When a part ends though nobody asked it to.
+    pub async fn run(self, stop: CancellationToken) -> Result<Ended, AppError> {
+        let Self {
+            sources,
+            engine,
+            server,
+            inbox,
+            readiness,
+            ..
+        } = self;
+        let (sources_stop, web_stop) = (CancellationToken::new(), CancellationToken::new());
+        let mut parts: JoinSet<&'static str> = JoinSet::new();
+        parts.spawn(part("the sources", sources.run(sources_stop.clone())));
+        parts.spawn(part("the engine", engine.run()));
+        parts.spawn(part("the web server", server.run(web_stop.clone())));
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Some(ended) = parts.join_next() => return Err(AppError::Unasked { part: ended? }),
+        }
+        readiness.stop();
+        sources_stop.cancel();
+        drop(inbox);
+        let mut running = vec!["the sources", "the engine", "the web server"];
+        let orderly = async {
+            while let Some(ended) = parts.join_next().await {
+                let ended = ended?;
+                running.retain(|part| *part != ended);
+                if !running.contains(&"the engine") {
+                    web_stop.cancel();
+                }
+            }
+            Ok::<_, AppError>(())
+        };
+        if let Ok(ended) = tokio::time::timeout(SHUTDOWN_GRACE, orderly).await {
+            return ended.map(|()| Ended::Well);
+        }
+        tracing::error!(
+            parts = running.join(", "),
+            "did not end in time and was cut short"
+        );
+        Ok(Ended::GraceExceeded)
+    }
+}
+
+/// A part with its name as its last word.
+async fn part(name: &'static str, running: impl Future<Output = ()>) -> &'static str {
+    running.await;
+    name
+}
+
+/// The version of this program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit it was built from, or `unknown`.
+pub const REVISION: &str = env!("DATASPHERE_EXPORTER_REVISION");
+
+/// The compiler it was built with.
+pub const RUSTC_VERSION: &str = env!("DATASPHERE_EXPORTER_RUSTC_VERSION");

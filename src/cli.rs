@@ -1,0 +1,158 @@
+//! The command line: flags, subcommands, exit codes.
+//!
+//! In: arguments and the environment, read here and nowhere else. Out: an exit code, and what was asked for on
+//! standard output; everything else goes to the log on standard error. Never: a decision about operations.
+
+mod arguments;
+mod demo;
+mod logging;
+mod operation;
+mod serve;
+mod shutdown;
+mod watch;
+
+use crate::config::{Config, ConfigError, Flags};
+use arguments::{Arguments, Command, OperationCommand, Settings};
+use clap::{CommandFactory, Parser};
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// How the program ended, as the shell sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Ended well.
+    Well,
+    /// Failed.
+    Failed,
+    /// Something did not end within the shutdown's grace.
+    GraceExceeded,
+    /// The watched operation ended with outcome `failure`.
+    OperationFailure,
+    /// The watched operation ended with outcome `error`.
+    OperationError,
+    /// The watched operation was cancelled.
+    OperationCancelled,
+    /// The watched operation was lost.
+    OperationLost,
+    /// Usage or configuration: `EX_USAGE` of `sysexits.h`.
+    Usage,
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Well => 0,
+            Self::Failed => 1,
+            Self::GraceExceeded => 2,
+            Self::OperationFailure => 3,
+            Self::OperationError => 4,
+            Self::OperationCancelled => 5,
+            Self::OperationLost => 6,
+            Self::Usage => 64,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// Runs the program on these arguments, the program's own name first.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Well
+            };
+        }
+    };
+    match dispatch(arguments) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let exit = if error.is::<ConfigError>() {
+                Exit::Usage
+            } else {
+                Exit::Failed
+            };
+            say_error(&error);
+            exit
+        }
+    }
+}
+
+fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
+    match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
+        Command::Serve(serve) if serve.config_check => check(&serve.settings),
+        Command::Serve(serve) => serve::serve(load(&serve.settings)?),
+        Command::Demo(demo) => demo::demo(&demo),
+        Command::Simulate(simulate) => demo::simulate(&simulate),
+        Command::CheckConfig(settings) => check(&settings),
+        Command::PrintConfig(settings) => {
+            say(load(&settings)?.to_yaml().trim_end());
+            Ok(Exit::Well)
+        }
+        Command::Operation(OperationCommand::Get(get)) => operation::get(&get, &load(&get.settings)?),
+        Command::Operation(OperationCommand::Watch(get)) => watch::watch(&get, &load(&get.settings)?),
+        Command::Operation(OperationCommand::Cancel(cancel)) => {
+            operation::cancel(&cancel, &load(&cancel.get.settings)?)
+        }
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(
+                shell,
+                &mut Arguments::command(),
+                "datasphere-exporter",
+                &mut script,
+            );
+            say(String::from_utf8_lossy(&script).trim_end());
+            Ok(Exit::Well)
+        }
+    }
+}
+
+fn check(settings: &Settings) -> anyhow::Result<Exit> {
+    load(settings)?;
+    say("the configuration is valid");
+    Ok(Exit::Well)
+}
+
+fn load(settings: &Settings) -> Result<Config, ConfigError> {
+    let file = settings
+        .config_file
+        .clone()
+        .or_else(|| environment("DATASPHERE_EXPORTER_CONFIG_FILE").map(Into::into));
+    Config::load(file.as_deref(), &Flags::from(settings), environment)
+}
+
+/// A variable of the environment, if it is set and readable.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment is read here and nowhere else"
+)]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What was asked for goes to standard output; a reader that has gone is no error.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// An error, in one line with its causes.
+fn say_error(error: &anyhow::Error) {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    let _ = writeln!(std::io::stderr(), "datasphere-exporter: {line}");
+}

@@ -1,0 +1,178 @@
+//! What may be typed.
+
+use crate::config::{Flags, LogFormat, LogLevel};
+use crate::model::OperationId;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// A Prometheus exporter for Yandex DataSphere: follows jobs, notebooks and other long-running operations, and tells
+/// how they are and how they end.
+#[derive(Debug, Parser)]
+#[command(name = "datasphere-exporter", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) serve: Serve,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch and serve; the default
+    Serve(Serve),
+    /// The whole product without an account: a simulated fleet, and the exporter on it
+    Demo(Demo),
+    /// Only the simulator: a believable DataSphere on a local port
+    Simulate(Simulate),
+    /// Check the configuration and end
+    CheckConfig(Settings),
+    /// Print the configuration in effect, with secrets as ***
+    PrintConfig(Settings),
+    /// One operation, straight from the cloud
+    #[command(subcommand)]
+    Operation(OperationCommand),
+    /// Print a completion script for a shell
+    Completion {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `serve`.
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// Check the configuration and end
+    #[arg(long = "config.check")]
+    pub(crate) config_check: bool,
+}
+
+/// Settings on the command line. Each may also come from the environment, as `DATASPHERE_EXPORTER_` and its name with
+/// dots and dashes as underscores; a flag wins over the environment, and that over the file.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Settings {
+    /// The configuration; docs/configuration.md lists all keys
+    #[arg(long = "config.file", value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
+    /// Where to listen [default: :10477]; may be repeated
+    #[arg(long = "web.listen-address", value_name = "ADDRESS")]
+    pub(crate) web_listen_address: Vec<String>,
+    /// Where metrics are served [default: /metrics]
+    #[arg(long = "web.telemetry-path", value_name = "PATH")]
+    pub(crate) web_telemetry_path: Option<String>,
+    /// Scrapes served at once [default: 40]
+    #[arg(long = "web.max-requests", value_name = "NUMBER")]
+    pub(crate) web_max_requests: Option<String>,
+    /// error, warn, info, debug or trace [default: info]
+    #[arg(long = "log.level", value_name = "LEVEL")]
+    pub(crate) log_level: Option<String>,
+    /// logfmt or json [default: logfmt]
+    #[arg(long = "log.format", value_name = "FORMAT")]
+    pub(crate) log_format: Option<String>,
+}
+
+impl From<&Settings> for Flags {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            web_listen_address: settings.web_listen_address.clone(),
+            web_telemetry_path: settings.web_telemetry_path.clone(),
+            web_max_requests: settings.web_max_requests.clone(),
+            log_level: settings.log_level.clone(),
+            log_format: settings.log_format.clone(),
+        }
+    }
+}
+
+/// `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct Demo {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// How many seconds of the fleet's life pass in one
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) speed: f64,
+    /// About how many jobs the fleet has
+    #[arg(long, default_value_t = 40)]
+    pub(crate) jobs: usize,
+}
+
+/// `simulate`.
+#[derive(Args, Debug)]
+pub(crate) struct Simulate {
+    /// Where gRPC is served
+    #[arg(long, default_value = "127.0.0.1:10480")]
+    pub(crate) listen_address: SocketAddr,
+    /// Where files and instance metadata are served [default: any free port]
+    #[arg(long)]
+    pub(crate) http_listen_address: Option<SocketAddr>,
+    /// What happens; docs/simulator.md tells how to write one [default: the demo's fleet]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// How many seconds of script pass in one [default: the scenario's own]
+    #[arg(long)]
+    pub(crate) speed: Option<f64>,
+    /// Certificate for TLS, in PEM
+    #[arg(long = "tls.cert-file", requires = "tls_key_file")]
+    pub(crate) tls_cert_file: Option<PathBuf>,
+    /// Its key, in PEM
+    #[arg(long = "tls.key-file", requires = "tls_cert_file")]
+    pub(crate) tls_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: Log,
+}
+
+/// Logging of commands that have no configuration.
+#[derive(Args, Debug)]
+pub(crate) struct Log {
+    /// error, warn, info, debug or trace
+    #[arg(long = "log.level", value_name = "LEVEL", default_value = "info")]
+    pub(crate) level: LogLevel,
+    /// logfmt or json
+    #[arg(long = "log.format", value_name = "FORMAT", default_value = "logfmt")]
+    pub(crate) format: LogFormat,
+}
+
+/// `operation`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum OperationCommand {
+    /// Show how an operation is
+    Get(Get),
+    /// Follow an operation to its end; exits with 0 success, 3 failure, 4 error, 5 cancelled, 6 lost
+    Watch(Get),
+    /// Ask an operation to end
+    Cancel(Cancel),
+}
+
+/// Which operation, and how to show it.
+#[derive(Args, Debug)]
+pub(crate) struct Get {
+    /// The operation's id
+    pub(crate) id: OperationId,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+/// `operation cancel`.
+#[derive(Args, Debug)]
+pub(crate) struct Cancel {
+    #[command(flatten)]
+    pub(crate) get: Get,
+    /// Let a job shut down by its own signal first
+    #[arg(long)]
+    pub(crate) graceful: bool,
+}
+
+/// Form of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Lines for people.
+    Text,
+    /// One JSON document, as the API of `serve` gives it.
+    Json,
+}

@@ -1,0 +1,161 @@
+//! `demo` and `simulate`: the simulator, with and without the exporter on it.
+
+use crate::app::App;
+use crate::cli::arguments::{Demo, Simulate};
+use crate::cli::{Exit, environment, logging, say, serve, shutdown};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Flags};
+use crate::flow::Inbox;
+use crate::model::{Input, Labels, Sighting, Source, Target};
+use crate::simulator::{self, Handle, Identity, Scenario, Simulator};
+use anyhow::{Context, bail};
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How often the demo looks for runs that have begun.
+const BIRTHS_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Runs the whole product on a simulated fleet.
+pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
+    let scenario = simulator::demo(arguments.jobs, arguments.speed)?;
+    let flags = Flags::from(&arguments.settings);
+    serve::runtime()?.block_on(async {
+        let clock = Clock::system();
+        let simulator = Simulator::bind(&scenario, simulator::Settings::loopback(), clock).await?;
+        let yaml = watch_everything(&simulator);
+        let config =
+            Config::parse(&yaml, Path::new(""), &flags, environment).map_err(ConfigError::Elsewhere)?;
+        logging::start(config.log_level, config.log_format);
+        let grpc_address = simulator.grpc_address();
+        let app = App::bind(config).await?;
+        let address = app
+            .addresses()
+            .first()
+            .copied()
+            .context("the demo listens nowhere")?;
+        let port = address.port();
+        say(&format!(
+            "DataSphere, simulated: {} jobs at {} times the speed of life, gRPC on {grpc_address}\n\
+             metrics:    http://localhost:{port}/metrics\n\
+             operations: http://localhost:{port}/api/v1/operations\n\
+             overview:   http://localhost:{port}/\n\
+             Ctrl-C ends it.",
+            arguments.jobs, arguments.speed
+        ));
+        let stop = CancellationToken::new();
+        let ended = stop.clone();
+        let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
+        let births = stop
+            .clone()
+            .run_until_cancelled_owned(tell_births(simulator.handle(), app.inbox()));
+        tasks.spawn(async move { births.await.map_or(Ok(()), Ok) });
+        tasks.spawn(async move { simulator.run(ended).await.context("the simulator") });
+        let exit = serve::run(app).await;
+        stop.cancel();
+        while let Some(ended) = tasks.join_next().await {
+            ended.context("the simulator was cut short")??;
+        }
+        exit
+    })
+}
+
+/// A configuration that follows all of a simulator's communities.
+fn watch_everything(simulator: &Simulator) -> String {
+    let (address, communities) = (
+        simulator.grpc_address(),
+        simulator.handle().community_ids().join(", "),
+    );
+    format!(
+        "cloud:\n  endpoint: {address}\n  tls: {{ enabled: false }}\n  auth: {{ anonymous: {{}} }}\n\
+         watch:\n  interval: 2s\n  interval_max: 15s\n  list_interval: 3s\n  sweep_interval: 15s\n  \
+         balance_interval: 15s\n  communities: [{communities}]\n"
+    )
+}
+
+/// Tells the exporter of each run as it begins: no listing leads from a job to its operation, so without this the
+/// demo would show neither progress nor return codes.
+async fn tell_births(simulator: Handle, inbox: Inbox) {
+    let mut told = HashSet::new();
+    loop {
+        let runs = simulator.runs(Duration::ZERO);
+        told.retain(|id| runs.iter().any(|run| run.operation_id == *id));
+        for run in runs {
+            let Ok(id) = run.operation_id.parse() else {
+                continue;
+            };
+            if told.insert(run.operation_id) {
+                let target = Target::Operation(id);
+                let sighting = Sighting {
+                    target,
+                    source: Source::Config,
+                    labels: Labels::default(),
+                };
+                if inbox.send(Input::Sighted(sighting)).await.is_err() {
+                    return;
+                }
+            }
+        }
+        tokio::time::sleep(BIRTHS_INTERVAL).await;
+    }
+}
+
+/// Runs only the simulator.
+pub(crate) fn simulate(arguments: &Simulate) -> anyhow::Result<Exit> {
+    logging::start(arguments.log.level, arguments.log.format);
+    let scenario = scenario(arguments)?;
+    let settings = settings(arguments)?;
+    serve::runtime()?.block_on(async {
+        let simulator = Simulator::bind(&scenario, settings, Clock::system()).await?;
+        say(&format!(
+            "DataSphere, simulated: gRPC on {}, files and instance metadata on http://{}",
+            simulator.grpc_address(),
+            simulator.http_address()
+        ));
+        let stop = CancellationToken::new();
+        let running = simulator.run(stop.clone());
+        let (ended, heard) = tokio::join!(running, async {
+            let heard = shutdown::on_signal(stop.clone()).await;
+            stop.cancel();
+            heard
+        });
+        heard.context("cannot listen to signals")?;
+        ended?;
+        Ok(Exit::Well)
+    })
+}
+
+fn scenario(arguments: &Simulate) -> anyhow::Result<Scenario> {
+    let speed = arguments.speed;
+    match &arguments.scenario {
+        None => Ok(simulator::demo(40, speed.unwrap_or(60.0))?),
+        Some(path) => {
+            let mut scenario = Scenario::load(path).with_context(|| path.display().to_string())?;
+            if let Some(speed) = speed {
+                if !(0.001..=100_000.0).contains(&speed) {
+                    bail!("--speed: a number from 0.001 to 100000");
+                }
+                scenario.speed = speed;
+            }
+            Ok(scenario)
+        }
+    }
+}
+
+fn settings(arguments: &Simulate) -> anyhow::Result<simulator::Settings> {
+    let read = |path: &Path| std::fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let mut settings = simulator::Settings::loopback();
+    settings.listen_address = arguments.listen_address;
+    if let Some(address) = arguments.http_listen_address {
+        settings.http_listen_address = address;
+    }
+    if let (Some(certificate), Some(key)) = (&arguments.tls_cert_file, &arguments.tls_key_file) {
+        settings.identity = Some(Identity {
+            certificate_pem: read(certificate)?,
+            key_pem: read(key)?,
+        });
+    }
+    Ok(settings)
+}

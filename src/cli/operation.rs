@@ -1,0 +1,223 @@
+//! `operation get` and `operation cancel`: one operation, straight from the cloud.
+
+use crate::app::{REVISION, RUSTC_VERSION, VERSION};
+use crate::catalogue::Instruments;
+use crate::cli::arguments::{Cancel, Get, Output};
+use crate::cli::{Exit, logging, say, serve};
+use crate::clock::{Clock, Timestamp};
+use crate::cloud::Client;
+use crate::config::Config;
+use crate::model::{
+    Decoded, Input, JobStatus, Kind, Labels, Look, LookAnswer, NotebookStatus, OperationSnapshot,
+    OutcomeKind, Sighting, Source, Target, Text, TrackedOperation,
+};
+use crate::tracker::{self, Tracker};
+use crate::web;
+use anyhow::Context;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Shows how an operation is.
+pub(crate) fn get(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
+    let (client, clock, runtime) = connect(config)?;
+    let answer = runtime.block_on(client.get_operation(&arguments.id))?;
+    let row = believe(arguments, answer, clock.now()).context("the answer names another operation")?;
+    say(&show(&row, arguments.output, clock.now()));
+    Ok(Exit::Well)
+}
+
+/// Asks an operation to end. A job ends through the jobs' own service, as the official client does it, since an
+/// operation's own cancellation is for operations that say they support it.
+pub(crate) fn cancel(arguments: &Cancel, config: &Config) -> anyhow::Result<Exit> {
+    let get = &arguments.get;
+    let (client, clock, runtime) = connect(config)?;
+    let answer = runtime.block_on(async {
+        let before = client.get_operation(&get.id).await?;
+        match before
+            .value
+            .job
+            .as_ref()
+            .filter(|_| before.value.kind == Kind::Job && !before.value.done)
+        {
+            Some(job) => {
+                client.cancel_job(&job.id, arguments.graceful).await?;
+                client.get_operation(&get.id).await
+            }
+            None if before.value.done => Ok(before),
+            None => client.cancel_operation(&get.id).await,
+        }
+    })?;
+    let done = answer.value.done;
+    let row = believe(get, answer, clock.now()).context("the answer names another operation")?;
+    if get.output == Output::Text {
+        say(if done {
+            "it has ended"
+        } else {
+            "asked to end; `operation watch` shows when it does"
+        });
+    }
+    say(&show(&row, get.output, clock.now()));
+    Ok(Exit::Well)
+}
+
+/// A client for a command that is about one operation, and a runtime for it.
+pub(crate) fn connect(config: &Config) -> anyhow::Result<(Client, Clock, tokio::runtime::Runtime)> {
+    logging::start(config.log_level, config.log_format);
+    let runtime = serve::runtime()?;
+    let clock = Clock::system();
+    let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
+    let client = {
+        let _inside = runtime.enter();
+        Client::new(&config.cloud, clock, &instruments)?
+    };
+    Ok((client, clock, runtime))
+}
+
+/// What the tracker would believe after this one answer.
+fn believe(
+    arguments: &Get,
+    answer: Decoded<OperationSnapshot>,
+    now: Timestamp,
+) -> Option<Arc<TrackedOperation>> {
+    let mut tracker = Tracker::new(tracker::Settings::default());
+    let target = Target::Operation(arguments.id.clone());
+    let described = Decoded {
+        value: OperationSnapshot {
+            described: true,
+            ..answer.value
+        },
+        gaps: answer.gaps,
+    };
+    let look = LookAnswer::Operation(Box::new(described));
+    let sighting = Sighting {
+        target: target.clone(),
+        source: Source::Config,
+        labels: Labels::default(),
+    };
+    tracker.apply(Input::Sighted(sighting), now);
+    tracker.apply(
+        Input::Looked(Look {
+            target,
+            asked_at: now,
+            answer: Ok(look),
+        }),
+        now,
+    );
+    tracker.view().operations.find(arguments.id.as_str()).cloned()
+}
+
+/// An operation for a person or a program.
+pub(crate) fn show(row: &TrackedOperation, output: Output, now: Timestamp) -> String {
+    match output {
+        Output::Json => web::operation_json(row).to_string(),
+        Output::Text => describe(row, now),
+    }
+}
+
+fn describe(row: &TrackedOperation, now: Timestamp) -> String {
+    let mut lines = String::new();
+    let mut line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            let _ = writeln!(lines, "{name:<12}{value}");
+        }
+    };
+    let text = |text: &Option<Text>| text.as_ref().map(ToString::to_string);
+    let (reported, about) = (&row.reported, &row.about);
+    line("operation", row.operation_id.as_ref().map(ToString::to_string));
+    line("kind", Some(row.kind.label().to_owned()));
+    line("project", row.project_id.as_ref().map(ToString::to_string));
+    line("job", row.job_id.as_ref().map(ToString::to_string));
+    line("name", text(&about.name));
+    line("notebook", text(&about.notebook_id));
+    line("status", Some(status(row)));
+    line("progress", progress(row, now));
+    line(
+        "outcome",
+        row.outcome.map(|outcome| outcome.kind().label().to_owned()),
+    );
+    line("return code", reported.return_code.map(|code| code.to_string()));
+    let error = reported.error.as_ref();
+    line(
+        "error",
+        error.map(|error| match &error.message {
+            Some(message) => format!("{}: {message}", error.code.name()),
+            None => error.code.name().to_owned(),
+        }),
+    );
+    line("machine", text(&about.instance_type));
+    line("created", row.created_at().map(Timestamp::rfc3339));
+    line("started", reported.started_at.map(Timestamp::rfc3339));
+    line("finished", reported.finished_at.map(Timestamp::rfc3339));
+    line("data until", reported.data_expires_at.map(Timestamp::rfc3339));
+    lines.trim_end().to_owned()
+}
+
+/// The most telling word for how an operation stands.
+pub(crate) fn status(row: &TrackedOperation) -> String {
+    let job = row.status.map(JobStatus::label);
+    let notebook = row.notebook_status().map(NotebookStatus::label);
+    job.or(notebook).unwrap_or(row.state.label()).to_owned()
+}
+
+/// How far it is, and when it ends if it goes on like that.
+fn progress(row: &TrackedOperation, now: Timestamp) -> Option<String> {
+    let progress = row.reported.progress.as_ref()?;
+    let eta = eta(row, now)
+        .map(|left| format!(", about {} left", duration(left)))
+        .unwrap_or_default();
+    Some(format!("{}%{eta}", progress.percent))
+}
+
+/// The time left, if the program goes on as fast as so far.
+pub(crate) fn eta(row: &TrackedOperation, now: Timestamp) -> Option<Duration> {
+    let percent = u32::from(row.reported.progress.as_ref()?.percent);
+    let elapsed = now.since(row.reported.started_at?);
+    (row.outcome.is_none() && (1..100).contains(&percent)).then(|| elapsed / percent * (100 - percent))
+}
+
+/// A duration in its two largest units.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match (
+        seconds / 86_400,
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60,
+    ) {
+        (0, 0, 0, seconds) => format!("{seconds}s"),
+        (0, 0, minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+        (0, hours, minutes, _) => format!("{hours}h{minutes:02}m"),
+        (days, hours, _, _) => format!("{days}d{hours:02}h"),
+    }
+}
+
+/// The exit code of an ended operation.
+pub(crate) fn exit(outcome: OutcomeKind) -> Exit {
+    match outcome {
+        OutcomeKind::Success => Exit::Well,
+        OutcomeKind::Failure => Exit::OperationFailure,
+        OutcomeKind::Error => Exit::OperationError,
+        OutcomeKind::Cancelled => Exit::OperationCancelled,
+        OutcomeKind::Lost => Exit::OperationLost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_show_their_two_largest_units() {
+        let cases = [(5, "5s"), (65, "1m05s"), (3_725, "1h02m"), (90_000, "1d01h")];
+        for (seconds, text) in cases {
+            assert_eq!(duration(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn an_operations_outcome_is_the_exit_code() {
+        let codes = OutcomeKind::ALL.map(|outcome| exit(outcome).code());
+        assert_eq!(codes, [0, 3, 4, 5, 6]);
+    }
+}

@@ -1,0 +1,45 @@
+//! `serve`: the exporter, until a signal ends it.
+
+use crate::app::{App, Ended};
+use crate::cli::{Exit, logging, shutdown};
+use crate::config::Config;
+use anyhow::Context;
+use std::pin::pin;
+use tokio_util::sync::CancellationToken;
+
+/// Runs the exporter.
+pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
+    logging::start(config.log_level, config.log_format);
+    runtime()?.block_on(async {
+        let app = App::bind(config).await?;
+        for address in app.addresses() {
+            tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+        }
+        run(app).await
+    })
+}
+
+/// Runs an exporter that is bound, until a signal ends it.
+pub(crate) async fn run(app: App) -> anyhow::Result<Exit> {
+    let stop = CancellationToken::new();
+    let (mut signals, mut running) = (pin!(shutdown::on_signal(stop.clone())), pin!(app.run(stop)));
+    let ended = tokio::select! {
+        ended = &mut running => ended?,
+        heard = &mut signals => {
+            heard.context("cannot listen to signals")?;
+            running.await?
+        }
+    };
+    Ok(match ended {
+        Ended::Well => Exit::Well,
+        Ended::GraceExceeded => Exit::GraceExceeded,
+    })
+}
+
+/// The runtime that everything runs on.
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")
+}

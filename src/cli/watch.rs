@@ -1,0 +1,161 @@
+//! `operation watch`: follows one operation to its end.
+
+use crate::cli::Exit;
+use crate::cli::arguments::{Get, Output};
+use crate::cli::operation::{connect, duration, eta, exit, show, status};
+use crate::cli::say;
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::flow::{Inbox, ViewReader, ViewWriter};
+use crate::model::{Input, Labels, Outcome, Sighting, Source, Target, TrackedOperation};
+use crate::tracker::Tracker;
+use anyhow::bail;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+
+/// Longest time between two looks: somebody is waiting.
+const INTERVAL_MAX: Duration = Duration::from_secs(10);
+
+/// How often a bar is drawn: its clock runs between two looks.
+const DRAW_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Follows an operation; exits with its outcome.
+pub(crate) fn watch(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
+    let mut settings = config.tracker.clone();
+    let engine_settings = config.engine;
+    let (client, clock, runtime) = connect(config)?;
+    settings.interval_max = settings.interval_max.min(INTERVAL_MAX).max(settings.interval);
+    runtime.block_on(async {
+        client.get_operation(&arguments.id).await?;
+        let (inbox, deliveries) = Inbox::new();
+        let (writer, views) = ViewWriter::new();
+        let engine = Engine::new(
+            engine_settings,
+            Tracker::new(settings),
+            client,
+            clock,
+            deliveries,
+            writer,
+        );
+        let mut tasks = JoinSet::new();
+        tasks.spawn(engine.run());
+        let target = Target::Operation(arguments.id.clone());
+        inbox
+            .send(Input::Sighted(Sighting {
+                target,
+                source: Source::Config,
+                labels: Labels::default(),
+            }))
+            .await?;
+        let outcome = follow(arguments, views, clock).await?;
+        Ok(exit(outcome.kind()))
+    })
+}
+
+async fn follow(arguments: &Get, mut views: ViewReader, clock: Clock) -> anyhow::Result<Outcome> {
+    let display = Display::new(arguments.output);
+    let mut shown: Option<Arc<TrackedOperation>> = None;
+    loop {
+        let view = views.view();
+        if let Some(row) = view
+            .operations
+            .find(arguments.id.as_str())
+            .filter(|row| row.observed)
+        {
+            let same = |before: &Arc<TrackedOperation>| is_same(before, row);
+            display.draw(row, shown.as_ref().is_some_and(same), clock.now());
+            shown = Some(Arc::clone(row));
+            if let Some(outcome) = row.outcome {
+                display.close(row, outcome, clock.now());
+                return Ok(outcome);
+            }
+        }
+        tokio::select! {
+            open = views.changed() => if !open {
+                bail!("watching ended before the operation did");
+            },
+            () = tokio::time::sleep(DRAW_INTERVAL) => {}
+        }
+    }
+}
+
+/// Whether nothing that is shown differs.
+fn is_same(before: &TrackedOperation, row: &TrackedOperation) -> bool {
+    (before.status, before.state, &before.reported.progress)
+        == (row.status, row.state, &row.reported.progress)
+}
+
+/// Where the story goes.
+enum Display {
+    /// A bar on a terminal.
+    Bar(ProgressBar),
+    /// A line for each change.
+    Lines(Output),
+}
+
+impl Display {
+    fn new(output: Output) -> Self {
+        if output == Output::Json || !std::io::stderr().is_terminal() {
+            return Self::Lines(output);
+        }
+        let bar = ProgressBar::new(100);
+        let template = "{prefix:.bold} [{bar:32}] {percent:>3}% {msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        Self::Bar(bar)
+    }
+
+    fn draw(&self, row: &TrackedOperation, is_same: bool, now: Timestamp) {
+        match self {
+            Self::Bar(bar) => {
+                bar.set_prefix(status(row));
+                bar.set_position(
+                    row.reported
+                        .progress
+                        .as_ref()
+                        .map_or(0, |progress| u64::from(progress.percent)),
+                );
+                bar.set_message(times(row, now));
+            }
+            Self::Lines(_) if is_same => {}
+            Self::Lines(Output::Json) => say(&show(row, Output::Json, now)),
+            Self::Lines(Output::Text) => {
+                let percent = row
+                    .reported
+                    .progress
+                    .as_ref()
+                    .map(|progress| format!(" {}%", progress.percent));
+                let (percent, times) = (percent.unwrap_or_default(), times(row, now));
+                say(&format!("{} {}{percent} {times}", now.rfc3339(), status(row)));
+            }
+        }
+    }
+
+    fn close(&self, row: &TrackedOperation, outcome: Outcome, now: Timestamp) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+        if !matches!(self, Self::Lines(Output::Json)) {
+            let code = row
+                .reported
+                .return_code
+                .map(|code| format!(", return code {code}"))
+                .unwrap_or_default();
+            say(&format!("{} {}{code}", now.rfc3339(), outcome.kind().label()));
+        }
+    }
+}
+
+/// How long it has been running, and how long it may still.
+fn times(row: &TrackedOperation, now: Timestamp) -> String {
+    let since = row.reported.started_at.or(row.created_at());
+    let until = row.reported.finished_at.unwrap_or(now);
+    let elapsed = since.map(|since| format!("{} elapsed", duration(until.since(since))));
+    let left = eta(row, now).map(|left| format!("about {} left", duration(left)));
+    elapsed.into_iter().chain(left).collect::<Vec<_>>().join(", ")
+}

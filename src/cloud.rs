@@ -1,0 +1,364 @@
+//! The connection to Yandex Cloud: endpoints, TLS, IAM tokens, deadlines, rate limit and retries.
+//!
+//! In: [`Settings`], and what to ask for. Out: snapshots that `decode` made, or a [`CloudError`] that says what to
+//! do. Never: a call of Execute, Create or Clone; a call without a deadline; a token in an error, a log line or a
+//! `Debug`.
+//!
+//! A call waits for the one rate limit, takes the route and the token of the moment, and is sent. What may be tried
+//! again is, within the call's own time. Tokens are renewed early in their life, behind the back of the calls that use
+//! them; addresses are looked up when they are first needed. Neither has to be there for [`Client::new`] to succeed:
+//! a cloud that cannot be reached at start is one that cannot be reached yet. Both are fetched one at a time, with
+//! growing pauses between failures, and so are outside the rate limit.
+
+mod answer;
+mod attempt;
+mod call;
+mod channel;
+mod error;
+mod limiter;
+mod method;
+mod page;
+mod renewal;
+mod retry;
+mod route;
+mod screen;
+mod secret;
+mod settings;
+mod token;
+
+pub use answer::Answer;
+pub use error::CloudError;
+pub use page::PageTrail;
+pub use route::Channels;
+pub use secret::Secret;
+pub use settings::{Auth, Endpoints, Settings, Tls};
+
+use crate::catalogue::Instruments;
+use crate::clock::Clock;
+use crate::decode::{self, Page, wire};
+use crate::flow::Throttle;
+use crate::model::{
+    CommunityId, Decoded, Gaps, JobId, JobSnapshot, JobStatus, ListingScope, OperationId, OperationSnapshot,
+    ProjectId, ProjectSnapshot,
+};
+use crate::proto::yandex::cloud::datasphere::v2::jobs::{
+    CancelProjectJobRequest, GetProjectJobRequest, ListProjectJobRequest,
+};
+use crate::proto::yandex::cloud::datasphere::v2::{
+    GetProjectRequest, GetUnitBalanceRequest, ListProjectsRequest,
+};
+use crate::proto::yandex::cloud::operation::{CancelOperationRequest, GetOperationRequest};
+use call::Caller;
+use limiter::Limiter;
+use method::{Method, Methods};
+use page::PageSizes;
+use prometheus::IntCounterVec;
+use prost::Message;
+use route::{Discovery, Routes};
+use std::fmt;
+use std::sync::Arc;
+use token::{Authorization, House};
+use tokio::time::Instant;
+
+/// Asks the cloud. Clones share connections, token, rate limit and what was learned about the API.
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    caller: Caller,
+    methods: Arc<Methods>,
+    page_sizes: PageSizes,
+    decode_gaps_total: IntCounterVec,
+    /// The filters of listings, made once.
+    live: String,
+    ended: String,
+}
+
+impl Client {
+    /// A client for these settings; connects, looks up and signs in when it is first used. Call it within a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// What only the operator can mend: a key file or CA file that cannot be used, an address that is none, a system
+    /// without certificate authorities. Never that the cloud cannot be reached.
+    pub fn new(settings: &Settings, clock: Clock, instruments: &Instruments) -> Result<Self, CloudError> {
+        Self::build(settings, clock, instruments, |discovery| {
+            Routes::dial(&settings.endpoints, discovery)
+        })
+    }
+
+    /// The same over connections that exist already; addresses and TLS of the settings are not used.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn over(
+        channels: Channels,
+        settings: &Settings,
+        clock: Clock,
+        instruments: &Instruments,
+    ) -> Result<Self, CloudError> {
+        Self::build(settings, clock, instruments, |discovery| {
+            Ok(Routes::over(channels, discovery))
+        })
+    }
+
+    fn build(
+        settings: &Settings,
+        clock: Clock,
+        instruments: &Instruments,
+        routes: impl FnOnce(Discovery) -> Result<Routes, CloudError>,
+    ) -> Result<Self, CloudError> {
+        let methods = Arc::new(Methods::new(instruments));
+        let throttle = Arc::new(Throttle::default());
+        let discovery = Discovery::new(settings, Arc::clone(&methods), clock, Arc::clone(&throttle))?;
+        let dialer = discovery.dialer().clone();
+        let routes = Arc::new(routes(discovery)?);
+        let house = House {
+            routes: Arc::clone(&routes),
+            methods: Arc::clone(&methods),
+            instruments: instruments.clone(),
+            clock,
+            throttle: Arc::clone(&throttle),
+        };
+        let authorization = Authorization::new(settings, &dialer, house)?;
+        let limiter = Limiter::new(settings.requests_per_second, instruments);
+        Ok(Self(Arc::new(Shared {
+            caller: Caller::new(settings, routes, authorization, limiter, clock, throttle),
+            methods,
+            page_sizes: PageSizes::default(),
+            decode_gaps_total: instruments.decode_gaps_total.clone(),
+            live: filter(|status| !status.is_terminal()),
+            ended: filter(JobStatus::is_terminal),
+        })))
+    }
+
+    /// One operation as it is now.
+    ///
+    /// # Errors
+    /// See [`CloudError`].
+    pub async fn get_operation(&self, id: &OperationId) -> Result<Decoded<OperationSnapshot>, CloudError> {
+        let method = &self.0.methods.get_operation;
+        let ask = || GetOperationRequest {
+            operation_id: id.as_str().to_owned(),
+        };
+        let answer = self.call(method, ask).await?;
+        let decoded = decode::operation(id, &answer);
+        self.count(&decoded.gaps);
+        Ok(decoded)
+    }
+
+    /// Asks an operation to end, and answers how it is then. Sent again only if it cannot have arrived.
+    ///
+    /// # Errors
+    /// See [`CloudError`].
+    pub async fn cancel_operation(&self, id: &OperationId) -> Result<Decoded<OperationSnapshot>, CloudError> {
+        let method = &self.0.methods.cancel_operation;
+        let ask = || CancelOperationRequest {
+            operation_id: id.as_str().to_owned(),
+        };
+        let answer = self.call(method, ask).await?;
+        let decoded = decode::operation(id, &answer);
+        self.count(&decoded.gaps);
+        Ok(decoded)
+    }
+
+    /// One job as it is now.
+    ///
+    /// # Errors
+    /// See [`CloudError`].
+    pub async fn get_job(&self, id: &JobId) -> Result<Decoded<JobSnapshot>, CloudError> {
+        let method = &self.0.methods.get_job;
+        let ask = || GetProjectJobRequest {
+            job_id: id.as_str().to_owned(),
+        };
+        let answer = self.call(method, ask).await?;
+        let decoded = decode::job(id, &answer);
+        self.count(&decoded.gaps);
+        Ok(decoded)
+    }
+
+    /// Asks a job to end; that this succeeds says only that it was asked. `graceful` sends the job's own signal first.
+    /// Sent again only if it cannot have arrived.
+    ///
+    /// # Errors
+    /// See [`CloudError`].
+    pub async fn cancel_job(&self, id: &JobId, graceful: bool) -> Result<(), CloudError> {
+        let method = &self.0.methods.cancel_job;
+        let ask = || CancelProjectJobRequest {
+            job_id: id.as_str().to_owned(),
+            reason: String::new(),
+            graceful,
+        };
+        self.call(method, ask).await
+    }
+
+    /// A page of a project's jobs in live or in ended statuses; the first with an empty `page_token`. [`PageTrail`]
+    /// leads through all of them.
+    ///
+    /// A page that is too large, or too slow to come in time, makes the next ones smaller; one that is too large is
+    /// asked for again at once.
+    ///
+    /// # Errors
+    /// See [`CloudError`]; [`CloudError::EndlessListing`] when the next page has the token of this one.
+    pub async fn list_jobs(
+        &self,
+        project_id: &ProjectId,
+        scope: ListingScope,
+        page_token: &str,
+    ) -> Result<Page<Decoded<JobSnapshot>>, CloudError> {
+        let method = &self.0.methods.list_jobs;
+        let filter = match scope {
+            ListingScope::Live => &self.0.live,
+            ListingScope::Ended => &self.0.ended,
+        };
+        let ask = |page_size| ListProjectJobRequest {
+            project_id: project_id.as_str().to_owned(),
+            page_size,
+            page_token: page_token.to_owned(),
+            filter: filter.clone(),
+        };
+        let answer: wire::JobPage = self.list(method, project_id.as_str(), ask).await?;
+        let page = decode::jobs(&answer);
+        self.check(method, page_token, page)
+    }
+
+    /// A project's name and limits.
+    ///
+    /// # Errors
+    /// See [`CloudError`].
+    pub async fn get_project(&self, id: &ProjectId) -> Result<Decoded<ProjectSnapshot>, CloudError> {
+        let method = &self.0.methods.get_project;
+        let ask = || GetProjectRequest {
+            project_id: id.as_str().to_owned(),
+        };
+        let answer = self.call(method, ask).await?;
+        let decoded = decode::project(id, &answer);
+        self.count(&decoded.gaps);
+        Ok(decoded)
+    }
+
+    /// A page of a community's projects; otherwise as [`Client::list_jobs`].
+    ///
+    /// # Errors
+    /// As [`Client::list_jobs`].
+    pub async fn list_projects(
+        &self,
+        community_id: &CommunityId,
+        page_token: &str,
+    ) -> Result<Page<Decoded<ProjectSnapshot>>, CloudError> {
+        let method = &self.0.methods.list_projects;
+        let ask = |page_size| ListProjectsRequest {
+            community_id: community_id.as_str().to_owned(),
+            page_size,
+            page_token: page_token.to_owned(),
+            ..ListProjectsRequest::default()
+        };
+        let answer: wire::ProjectPage = self.list(method, community_id.as_str(), ask).await?;
+        let page = decode::projects(&answer);
+        self.check(method, page_token, page)
+    }
+
+    /// Units that a project may still spend; `None` for no limit.
+    ///
+    /// # Errors
+    /// See [`CloudError`].
+    pub async fn unit_balance(&self, id: &ProjectId) -> Result<Decoded<Option<i64>>, CloudError> {
+        let method = &self.0.methods.unit_balance;
+        let ask = || GetUnitBalanceRequest {
+            project_id: id.as_str().to_owned(),
+        };
+        let answer = self.call(method, ask).await?;
+        let decoded = decode::unit_balance(&answer);
+        self.count(&decoded.gaps);
+        Ok(decoded)
+    }
+
+    async fn call<Q, A>(&self, method: &Method, ask: impl Fn() -> Q) -> Result<A, CloudError>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        self.0.caller.call(method, ask).await
+    }
+
+    /// Asks for a page, for a smaller one if it is too large.
+    async fn list<Q, A>(&self, method: &Method, parent: &str, ask: impl Fn(i64) -> Q) -> Result<A, CloudError>
+    where
+        Q: Message + 'static,
+        A: Message + Default + 'static,
+    {
+        let sizes = &self.0.page_sizes;
+        let mut size = sizes.get(parent, Instant::now());
+        loop {
+            let error = match self.call(method, || ask(size)).await {
+                Err(error) if error.asks_for_less() => error,
+                answer => return answer,
+            };
+            let smaller = sizes.reduce(parent, size, Instant::now());
+            match smaller {
+                Some(smaller) if error.is_about_size() => size = smaller,
+                // The call's time is over; the next one asks for less.
+                _ => return Err(error),
+            }
+        }
+    }
+
+    fn check<T>(
+        &self,
+        method: &Method,
+        page_token: &str,
+        page: Page<Decoded<T>>,
+    ) -> Result<Page<Decoded<T>>, CloudError> {
+        self.count(&page.gaps);
+        for item in &page.items {
+            self.count(&item.gaps);
+        }
+        if !page.next_page_token.is_empty() && page.next_page_token == page_token {
+            return Err(CloudError::EndlessListing { method: method.label });
+        }
+        Ok(page)
+    }
+
+    fn count(&self, gaps: &Gaps) {
+        if gaps.is_empty() {
+            return;
+        }
+        for (gap, count) in gaps.iter().filter(|(_, count)| *count > 0) {
+            let counter = self.0.decode_gaps_total.with_label_values(&[gap.label()]);
+            counter.inc_by(u64::from(count));
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+/// The one form of filter that the API is known to understand.
+fn filter(wanted: impl Fn(JobStatus) -> bool) -> String {
+    let statuses: Vec<_> = JobStatus::ALL
+        .into_iter()
+        .filter(|status| *status != JobStatus::Unknown && wanted(*status))
+        .map(JobStatus::label)
+        .collect();
+    format!("status IN ({})", statuses.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_name_every_status_once() {
+        assert_eq!(
+            filter(|status| !status.is_terminal()),
+            "status IN (CREATING, PREPARING, EXECUTING, UPLOADING_OUTPUT, CANCELLING)"
+        );
+        assert_eq!(
+            filter(JobStatus::is_terminal),
+            "status IN (SUCCESS, ERROR, CANCELLED)"
+        );
+    }
+}

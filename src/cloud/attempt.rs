@@ -1,0 +1,94 @@
+//! One attempt at one call.
+
+use crate::cloud::CloudError;
+use crate::cloud::answer::{Answer, is_local_timeout};
+use crate::cloud::channel::Route;
+use crate::cloud::method::{Method, OK};
+use crate::limits::MESSAGE_BYTES_MAX;
+use http::{Extensions, HeaderMap};
+use prost::Message;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tonic::client::Grpc;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Status};
+use tonic_prost::ProstCodec;
+
+/// Why an attempt brought nothing.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A status other than OK arrived, or tonic made one of a broken connection.
+    Answered(Box<Answer>),
+    /// The deadline passed first.
+    Late,
+}
+
+/// Sends one request and decodes its answer straight into `A`; counts the attempt.
+///
+/// tonic has a timer of its own for the header `grpc-timeout`, but it ends with the answer's headers: a server that
+/// stalls in the middle of a message would be waited for without end.
+pub(crate) async fn unary<Q, A>(
+    method: &Method,
+    route: &Arc<Route>,
+    headers: HeaderMap,
+    message: Q,
+    deadline: Instant,
+) -> Result<A, Failure>
+where
+    Q: Message + 'static,
+    A: Message + Default + 'static,
+{
+    let asked_at = Instant::now();
+    let exchange = async {
+        let mut grpc = Grpc::new(route.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        grpc.ready()
+            .await
+            .map_err(|error| Status::from_error(Box::new(error)))?;
+        let request = Request::from_parts(MetadataMap::from_headers(headers), Extensions::new(), message);
+        grpc.unary(request, method.path.clone(), ProstCodec::default())
+            .await
+    };
+    match timeout_at(deadline, exchange).await {
+        Ok(Ok(response)) => {
+            method.count(OK, asked_at.elapsed());
+            route.answered();
+            Ok(response.into_inner())
+        }
+        Ok(Err(status)) if !is_local_timeout(&status) => {
+            let answer = Box::new(Answer::new(method, &route.address, &status));
+            method.count(answer.code.name(), asked_at.elapsed());
+            let failure = Failure::Answered(answer);
+            if !failure.is_silence() {
+                route.answered();
+            }
+            Err(failure)
+        }
+        Ok(Err(_)) | Err(_) => {
+            method.count("DEADLINE_EXCEEDED", asked_at.elapsed());
+            Err(Failure::Late)
+        }
+    }
+}
+
+impl Failure {
+    /// In words; `after` is the time that the call had.
+    pub(crate) fn into_error(self, method: &Method, route: &Route, after: Duration) -> CloudError {
+        match self {
+            Self::Answered(answer) => CloudError::Answer(answer),
+            Self::Late => CloudError::Deadline {
+                method: method.label,
+                endpoint: Arc::clone(&route.address),
+                after,
+            },
+        }
+    }
+
+    /// Whether the other side is not to be had, as opposed to answering something unwelcome.
+    pub(crate) fn is_silence(&self) -> bool {
+        match self {
+            Self::Answered(answer) => answer.code.name() == "UNAVAILABLE",
+            Self::Late => true,
+        }
+    }
+}

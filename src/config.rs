@@ -1,0 +1,209 @@
+//! The configuration: file, environment and flags, into one validated whole.
+//!
+//! In: a YAML file, flags, and variables of the environment that somebody else reads. Out: [`Config`], composed of
+//! each room's own settings, or one message that names file, line, key and what is allowed. Never: a value of the
+//! file in a message or a secret in what is printed; never an access to the cloud.
+//!
+//! Every key is declared once, by `section!` in `config::setting`: its meaning, type, default and range. Reading,
+//! checking, printing and the reference document all follow from that declaration.
+
+mod auth;
+mod cloud;
+mod document;
+mod duration;
+mod error;
+mod exposition;
+mod layers;
+mod node;
+mod root;
+mod setting;
+mod surface;
+mod value;
+mod watch;
+mod yaml;
+
+pub use document::document;
+pub use error::{ConfigError, Invalid, Place};
+pub use layers::{Flags, environment_name};
+pub use surface::{LogFormat, LogLevel};
+
+use crate::decode::redact;
+use crate::engine;
+use crate::limits::CONFIG_BYTES_MAX;
+use crate::metrics;
+use crate::sources;
+use crate::tracker;
+use crate::web;
+use auth::Auth;
+use node::Node;
+use root::Root;
+use setting::Setting;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// What is in effect.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The connection to the cloud.
+    pub cloud: crate::cloud::Settings,
+    /// What the tracker believes for how long.
+    pub tracker: tracker::Settings,
+    /// The loop.
+    pub engine: engine::Settings,
+    /// What is watched.
+    pub sources: sources::Settings,
+    /// What is exported.
+    pub metrics: metrics::Settings,
+    /// Where it is served.
+    pub web: web::Settings,
+    /// The least important messages that are logged.
+    pub log_level: LogLevel,
+    /// The form of a line of the log.
+    pub log_format: LogFormat,
+    root: Root,
+}
+
+impl Config {
+    /// Reads the file, if there is one, and lays environment and flags over it. Files that it names must be
+    /// readable.
+    ///
+    /// `environment` tells the value of a variable; an empty one counts as none.
+    ///
+    /// # Errors
+    /// One [`ConfigError`] that names the first thing that is wrong, and what is allowed.
+    pub fn load(
+        path: Option<&Path>,
+        flags: &Flags,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let Some(path) = path else {
+            return Self::read("", Path::new(""), flags, environment).map_err(ConfigError::Elsewhere);
+        };
+        let unreadable = |source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let yaml = read_file(path).map_err(unreadable)?;
+        let absolute = std::path::absolute(path).map_err(unreadable)?;
+        let folder = absolute.parent().unwrap_or(Path::new(""));
+        Self::read(&yaml, folder, flags, environment).map_err(|invalid| {
+            if matches!(invalid.place, Place::Flag(_) | Place::Environment(_)) {
+                ConfigError::Elsewhere(invalid)
+            } else {
+                ConfigError::InFile {
+                    path: path.to_owned(),
+                    invalid,
+                }
+            }
+        })
+    }
+
+    /// The same from text, without a look at the files that it names.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse(
+        yaml: &str,
+        folder: &Path,
+        flags: &Flags,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Invalid> {
+        let (node, root) = layered(yaml, folder, flags, environment)?;
+        Self::compose(&node, root)
+    }
+
+    fn read(
+        yaml: &str,
+        folder: &Path,
+        flags: &Flags,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Invalid> {
+        let (node, root) = layered(yaml, folder, flags, environment)?;
+        check_files(&node, &root)?;
+        Self::compose(&node, root)
+    }
+
+    fn compose(node: &Node, root: Root) -> Result<Self, Invalid> {
+        let Root {
+            cloud,
+            watch,
+            metrics,
+            thresholds,
+            web,
+            log,
+        } = &root;
+        let missing_auth = || Invalid {
+            place: node.place_of("cloud.auth"),
+            key: "cloud.auth".to_owned(),
+            problem: Auth::missing(),
+        };
+        Ok(Self {
+            cloud: cloud.settings(watch).ok_or_else(missing_auth)?,
+            tracker: metrics.tracker(watch),
+            engine: watch.engine(),
+            sources: watch.sources(),
+            metrics: metrics.exposition(watch, thresholds),
+            web: web.settings(),
+            log_level: log.level,
+            log_format: log.format,
+            root,
+        })
+    }
+
+    /// All that is in effect, defaults included, as a document that can be read again; secrets are `***`.
+    pub fn to_yaml(&self) -> String {
+        self.root.write().document()
+    }
+}
+
+/// The file with environment and flags laid over it: as a tree, for places, and as what it says.
+fn layered(
+    yaml: &str,
+    folder: &Path,
+    flags: &Flags,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<(Node, Root), Invalid> {
+    let environment = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let mut node = Node::parse(yaml)?;
+    layers::lay_over(&mut node, flags, environment);
+    let mut root = Root::read(&node)?;
+    let from_folder = |path: &mut PathBuf| *path = folder.join(&*path);
+    root.cloud.tls.ca_file.iter_mut().for_each(from_folder);
+    root.cloud.auth.file_mut().into_iter().for_each(from_folder);
+    root.cloud.auth = root.cloud.auth.with_environment(environment)?;
+    Ok((node, root))
+}
+
+fn read_file(path: &Path) -> io::Result<String> {
+    let mut yaml = String::new();
+    let read = File::open(path)?
+        .take(CONFIG_BYTES_MAX + 1)
+        .read_to_string(&mut yaml)?;
+    if u64::try_from(read).is_ok_and(|read| read > CONFIG_BYTES_MAX) {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("larger than {CONFIG_BYTES_MAX} bytes"),
+        ));
+    }
+    Ok(yaml)
+}
+
+/// Makes sure that files which must be there are.
+fn check_files(node: &Node, root: &Root) -> Result<(), Invalid> {
+    let ca_file = root.cloud.tls.ca_file.as_deref();
+    let files = [
+        ca_file.map(|path| ("cloud.tls.ca_file", path)),
+        root.cloud.auth.file(),
+    ];
+    for (key, path) in files.into_iter().flatten() {
+        if let Err(error) = File::open(path) {
+            return Err(Invalid {
+                place: node.place_of(key),
+                key: key.to_owned(),
+                problem: format!("cannot read {}: {error}", redact(&path.to_string_lossy())),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! The section `cloud`.
+
+use crate::cloud;
+use crate::config::auth::Auth;
+use crate::config::error::Invalid;
+use crate::config::node::Node;
+use crate::config::setting::{Any, Setting, section, text, unexpected};
+use crate::config::value::Address;
+use crate::config::watch::Watch;
+use crate::config::yaml::Yaml;
+use std::path::PathBuf;
+
+section! {
+    /// Where the cloud is, and how calls are authenticated.
+    Cloud {
+        /// Address of `ApiEndpointService`, which tells the addresses below.
+        endpoint: Address = Address("api.cloud.yandex.net:443".to_owned()), Any;
+        /// Explicit addresses.
+        endpoints: Endpoints = Endpoints::default(), Any;
+        /// The protocol of calls; `rest` is not available in this version.
+        transport: Transport = Transport::Grpc, Any;
+        /// Encryption of calls.
+        tls: Tls = Tls::default(), Any;
+        /// Who we are.
+        auth: Auth = Auth::Unset, Any;
+    }
+}
+
+section! {
+    /// Each wins over what discovery tells; with all three nothing is looked up.
+    Endpoints {
+        /// Address of `OperationService`.
+        operation: Option<Address> = None, Any;
+        /// Address of `ProjectJobService`, `ProjectService` and `CommunityService`.
+        datasphere: Option<Address> = None, Any;
+        /// Address of `IamTokenService`.
+        iam: Option<Address> = None, Any;
+    }
+}
+
+section! {
+    /// Encryption of calls, for all addresses.
+    Tls {
+        /// Off for a local endpoint only: tokens travel in clear then.
+        enabled: bool = true, Any;
+        /// PEM file of the authorities to trust instead of the system's.
+        ca_file: Option<PathBuf> = None, Any;
+        /// The name that certificates must carry, where it is not the host that was dialled.
+        server_name: Option<String> = None, Any;
+    }
+}
+
+/// The protocol of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// gRPC over HTTP/2.
+    Grpc,
+}
+
+impl Setting for Transport {
+    fn kind() -> String {
+        "grpc".to_owned()
+    }
+
+    fn read(node: &Node) -> Result<Self, Invalid> {
+        match text::<Self>(node)? {
+            "grpc" => Ok(Self::Grpc),
+            "rest" => Err(node.invalid("rest is not available in this version; use grpc")),
+            _ => Err(unexpected::<Self>(node)),
+        }
+    }
+
+    fn write(&self) -> Yaml {
+        Yaml::Plain("grpc".to_owned())
+    }
+}
+
+impl Cloud {
+    /// The room's own settings; `None` without a way to authenticate.
+    pub(crate) fn settings(&self, watch: &Watch) -> Option<cloud::Settings> {
+        let address = |address: &Option<Address>| address.as_ref().map(|address| address.0.clone());
+        Some(cloud::Settings {
+            endpoint: self.endpoint.0.clone(),
+            endpoints: cloud::Endpoints {
+                operation: address(&self.endpoints.operation),
+                datasphere: address(&self.endpoints.datasphere),
+                iam: address(&self.endpoints.iam),
+            },
+            tls: cloud::Tls {
+                enabled: self.tls.enabled,
+                ca_file: self.tls.ca_file.clone(),
+                server_name: self.tls.server_name.clone(),
+            },
+            request_timeout: watch.request_timeout,
+            requests_per_second: watch.requests_per_second,
+            ..cloud::Settings::new(self.auth.settings()?)
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! Flags and the environment, laid over what the file says.
+
+use crate::config::error::Place;
+use crate::config::node::{Node, Value};
+
+/// Flags of `serve` that are settings: what was given on the command line, unparsed, so that every source of a
+/// value is checked in one place and in the same words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--web.listen-address`, which may be given more than once.
+    pub web_listen_address: Vec<String>,
+    /// `--web.telemetry-path`.
+    pub web_telemetry_path: Option<String>,
+    /// `--web.max-requests`.
+    pub web_max_requests: Option<String>,
+    /// `--log.level`.
+    pub log_level: Option<String>,
+    /// `--log.format`.
+    pub log_format: Option<String>,
+}
+
+/// A flag that is a setting.
+#[derive(Debug)]
+pub(crate) struct Flag {
+    /// With its dashes.
+    pub(crate) name: &'static str,
+    /// Section and name of the setting.
+    pub(crate) key: (&'static str, &'static str),
+    /// Whether it takes more than one value: in the environment they are separated by commas.
+    pub(crate) is_list: bool,
+    given: fn(&Flags) -> Vec<String>,
+}
+
+pub(crate) const FLAGS: &[Flag] = &[
+    Flag {
+        name: "--web.listen-address",
+        key: ("web", "listen_address"),
+        is_list: true,
+        given: |flags| flags.web_listen_address.clone(),
+    },
+    Flag {
+        name: "--web.telemetry-path",
+        key: ("web", "telemetry_path"),
+        is_list: false,
+        given: |flags| flags.web_telemetry_path.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--web.max-requests",
+        key: ("web", "max_requests"),
+        is_list: false,
+        given: |flags| flags.web_max_requests.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--log.level",
+        key: ("log", "level"),
+        is_list: false,
+        given: |flags| flags.log_level.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--log.format",
+        key: ("log", "format"),
+        is_list: false,
+        given: |flags| flags.log_format.iter().cloned().collect(),
+    },
+];
+
+/// The variable of the environment that stands for a flag: `--web.listen-address` is
+/// `DATASPHERE_EXPORTER_WEB_LISTEN_ADDRESS`.
+pub fn environment_name(flag: &str) -> String {
+    let name = flag.trim_start_matches('-').replace(['.', '-'], "_");
+    format!("DATASPHERE_EXPORTER_{}", name.to_ascii_uppercase())
+}
+
+/// Lays the environment over the file, and flags over both. An empty variable is none.
+pub(crate) fn lay_over(file: &mut Node, flags: &Flags, environment: impl Fn(&str) -> Option<String>) {
+    for flag in FLAGS {
+        let given = (flag.given)(flags);
+        let variable = environment_name(flag.name);
+        let (place, values) = if !given.is_empty() {
+            (Place::Flag(flag.name), given)
+        } else if let Some(value) = environment(&variable) {
+            let values = if flag.is_list {
+                value.split(',').map(|part| part.trim().to_owned()).collect()
+            } else {
+                vec![value]
+            };
+            (Place::Environment(variable), values)
+        } else {
+            continue;
+        };
+        put(file, flag, &place, values);
+    }
+}
+
+fn put(file: &mut Node, flag: &Flag, place: &Place, values: Vec<String>) {
+    let (section, name) = flag.key;
+    let key = format!("{section}.{name}");
+    let text = |name: &str, text| Node {
+        name: name.to_owned(),
+        key: key.clone(),
+        place: place.clone(),
+        value: Value::Text(text),
+    };
+    let mut node = text(name, String::new());
+    node.value = if flag.is_list {
+        Value::List(values.into_iter().map(|value| text(name, value)).collect())
+    } else {
+        Value::Text(values.into_iter().next().unwrap_or_default())
+    };
+    let empty = Node {
+        name: section.to_owned(),
+        key: section.to_owned(),
+        ..Node::empty()
+    };
+    // Where the file has something else in place of a section, reading it will say so.
+    if let Some(section) = file.child_mut(empty) {
+        section.replace(node);
+    }
+}

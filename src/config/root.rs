@@ -1,0 +1,25 @@
+//! The whole document.
+
+use crate::config::cloud::Cloud;
+use crate::config::exposition::{Metrics, Thresholds};
+use crate::config::setting::{Any, section};
+use crate::config::surface::{Log, Web};
+use crate::config::watch::Watch;
+
+section! {
+    /// The configuration.
+    Root {
+        /// See the section.
+        cloud: Cloud = Cloud::default(), Any;
+        /// See the section.
+        watch: Watch = Watch::default(), Any;
+        /// See the section.
+        metrics: Metrics = Metrics::default(), Any;
+        /// See the section.
+        thresholds: Thresholds = Thresholds::default(), Any;
+        /// See the section.
+        web: Web = Web::default(), Any;
+        /// See the section.
+        log: Log = Log::default(), Any;
+    }
+}

@@ -1,0 +1,136 @@
+//! The sections `web` and `log`, which have flags too.
+
+use crate::config::error::Invalid;
+use crate::config::node::{Node, Value};
+use crate::config::setting::{Any, Between, Setting, section, text, unexpected};
+use crate::config::value::{ListenAddress, choice};
+use crate::config::yaml::Yaml;
+use crate::limits::LISTEN_ADDRESSES_MAX;
+use crate::web;
+
+section! {
+    /// HTTP. Each key has a flag and a variable of the environment.
+    Web {
+        /// Addresses to listen on: one, or a list.
+        listen_address: ListenAddresses = ListenAddresses::default(), Any;
+        /// Where metrics are served.
+        telemetry_path: TelemetryPath = TelemetryPath("/metrics".to_owned()), Any;
+        /// Scrapes served at once, 0 for no bound; further ones are refused with 503.
+        max_requests: usize = 40, Between(0, 10_000);
+    }
+}
+
+impl Web {
+    /// The room's own settings.
+    pub(crate) fn settings(&self) -> web::Settings {
+        web::Settings {
+            listen_addresses: self
+                .listen_address
+                .0
+                .iter()
+                .map(|address| address.0.clone())
+                .collect(),
+            telemetry_path: self.telemetry_path.0.clone(),
+            max_requests: self.max_requests,
+        }
+    }
+}
+
+section! {
+    /// What is logged, to standard error. Each key has a flag and a variable of the environment.
+    Log {
+        /// The least important messages that are logged.
+        level: LogLevel = LogLevel::Info, Any;
+        /// The form of a line.
+        format: LogFormat = LogFormat::Logfmt, Any;
+    }
+}
+
+choice! {
+    /// How important a message is.
+    LogLevel {
+        /// Something does not work.
+        Error = "error",
+        /// Something may soon not work.
+        Warn = "warn",
+        /// What an operator wants to know.
+        Info = "info",
+        /// What a developer wants to know.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+}
+
+choice! {
+    /// The form of a line of the log.
+    LogFormat {
+        /// `key=value`.
+        Logfmt = "logfmt",
+        /// One JSON document a line.
+        Json = "json",
+    }
+}
+
+/// At least one address to listen on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ListenAddresses(pub(crate) Vec<ListenAddress>);
+
+impl Default for ListenAddresses {
+    fn default() -> Self {
+        Self(vec![ListenAddress(":10477".to_owned())])
+    }
+}
+
+impl Setting for ListenAddresses {
+    fn kind() -> String {
+        format!("{}, or a list of them", ListenAddress::kind())
+    }
+
+    fn read(node: &Node) -> Result<Self, Invalid> {
+        let addresses = match &node.value {
+            Value::List(items) if !items.is_empty() => Vec::read(node)?,
+            Value::Text(_) => vec![ListenAddress::read(node)?],
+            Value::Nothing | Value::List(_) | Value::Section(_) => return Err(unexpected::<Self>(node)),
+        };
+        if addresses.len() > LISTEN_ADDRESSES_MAX {
+            return Err(node.invalid(format!("must be at most {LISTEN_ADDRESSES_MAX} addresses")));
+        }
+        Ok(Self(addresses))
+    }
+
+    fn write(&self) -> Yaml {
+        self.0.write()
+    }
+}
+
+/// Nobody types a longer one.
+const PATH_BYTES_MAX: usize = 128;
+
+/// Where metrics are served.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TelemetryPath(pub(crate) String);
+
+impl Setting for TelemetryPath {
+    fn kind() -> String {
+        "a path such as /metrics, outside of /api and /-".to_owned()
+    }
+
+    fn read(node: &Node) -> Result<Self, Invalid> {
+        let path = text::<Self>(node)?;
+        let first = path.strip_prefix('/').and_then(|rest| rest.split('/').next());
+        let is_free =
+            first.is_some_and(|first| !matches!(first, "-" | "api" | "healthz" | "livez" | "readyz"));
+        let is_plain =
+            |byte| matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') || u8::is_ascii_alphanumeric(&byte);
+        if is_free && !path.contains("//") && path.bytes().all(is_plain) && path.len() <= PATH_BYTES_MAX {
+            Ok(Self(path.to_owned()))
+        } else {
+            Err(unexpected::<Self>(node))
+        }
+    }
+
+    fn write(&self) -> Yaml {
+        Yaml::Text(self.0.clone())
+    }
+}

@@ -1,0 +1,255 @@
+//! The one loop: what arrives is applied, what is due is looked at, what changed is published.
+//!
+//! In: deliveries from the inbox, and answers to its own looks. Out: views. Never: a task or a channel for one
+//! operation; a decision, which is the tracker's; a wait for the cloud before a view.
+
+use crate::clock::{Clock, Timestamp};
+use crate::cloud::{Client, CloudError};
+use crate::flow::{Delivery, Latch, Throttle, ViewWriter};
+use crate::limits::{DRAIN_MAX, PUBLISH_INTERVAL_MIN};
+use crate::model::{Change, Event, Input, Look, LookAnswer, Target};
+use crate::tracker::Tracker;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+
+/// What an operator may set of the engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Looks under way at once.
+    pub concurrency: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { concurrency: 64 }
+    }
+}
+
+/// Drives a tracker until its inbox closes.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    tracker: Tracker,
+    client: Client,
+    clock: Clock,
+    inbox: mpsc::Receiver<Delivery>,
+    views: ViewWriter,
+    looks: JoinSet<(Look, Option<CloudError>)>,
+    throttle: Throttle,
+    /// Released once everything delivered so far was looked at.
+    first_looks: Vec<Latch>,
+    published_at: Option<Instant>,
+    is_changed: bool,
+}
+
+impl Engine {
+    /// An engine that has not begun.
+    pub fn new(
+        settings: Settings,
+        tracker: Tracker,
+        client: Client,
+        clock: Clock,
+        inbox: mpsc::Receiver<Delivery>,
+        views: ViewWriter,
+    ) -> Self {
+        Self {
+            settings,
+            tracker,
+            client,
+            clock,
+            inbox,
+            views,
+            looks: JoinSet::new(),
+            throttle: Throttle::default(),
+            first_looks: Vec::new(),
+            published_at: None,
+            is_changed: true,
+        }
+    }
+
+    /// Runs until every inbox handle is dropped and what they sent is applied; looks that are then under way
+    /// are given up, since nobody reads their answers any more.
+    pub async fn run(mut self) {
+        loop {
+            self.look_at_due();
+            self.publish_if_due();
+            let wake_at = self.wake_at();
+            tokio::select! {
+                delivery = self.inbox.recv() => match delivery {
+                    Some(delivery) => self.drain(delivery),
+                    None => break,
+                },
+                Some(look) = self.looks.join_next() => self.collect(look),
+                () = tokio::time::sleep_until(wake_at) => {
+                    let events = self.tracker.expire(self.clock.now());
+                    self.tell(events);
+                }
+            }
+            self.release_first_looks();
+        }
+        self.views.publish(self.tracker.view());
+    }
+
+    /// Applies everything that has arrived, as far as that is bounded, before anything else happens.
+    fn drain(&mut self, first: Delivery) {
+        self.deliver(first);
+        for _ in 0..DRAIN_MAX {
+            match self.inbox.try_recv() {
+                Ok(delivery) => self.deliver(delivery),
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::Input(input) => self.apply(input),
+            Delivery::FirstLook(latch) => self.first_looks.push(latch),
+        }
+    }
+
+    /// Takes in the answers that have arrived.
+    fn collect(&mut self, first: Result<(Look, Option<CloudError>), JoinError>) {
+        let mut arrived = Some(first);
+        while let Some(look) = arrived {
+            match look {
+                Ok((look, error)) => {
+                    if let Some(error) = error {
+                        self.complain(&look.target, &error);
+                    }
+                    self.apply(Input::Looked(look));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a look was cut short; this is a defect of the exporter");
+                }
+            }
+            arrived = self.looks.try_join_next();
+        }
+    }
+
+    /// Says why a look told nothing: one line a minute for each code, whatever the number of operations.
+    fn complain(&self, target: &Target, error: &CloudError) {
+        let Some(held_back) = self.throttle.admit(error.code(), self.clock.now()) else {
+            return;
+        };
+        let id = match target {
+            Target::Operation(id) => id.as_str(),
+            Target::Job(id) => id.as_str(),
+        };
+        tracing::warn!(id, %error, held_back, "a look at an operation told nothing; watching goes on");
+    }
+
+    fn apply(&mut self, input: Input) {
+        let events = self.tracker.apply(input, self.clock.now());
+        self.is_changed = true;
+        self.tell(events);
+    }
+
+    fn tell(&mut self, events: Vec<Event>) {
+        self.is_changed |= !events.is_empty();
+        for event in events {
+            log(&event);
+        }
+    }
+
+    fn look_at_due(&mut self) {
+        let room = self.settings.concurrency.saturating_sub(self.looks.len());
+        if room == 0 {
+            return;
+        }
+        for target in self.tracker.take_due(self.clock.now(), room) {
+            self.is_changed = true;
+            self.looks.spawn(look(self.client.clone(), target, self.clock));
+        }
+    }
+
+    fn publish_if_due(&mut self) {
+        if self.is_changed && self.publish_at() <= Instant::now() {
+            self.views.publish(self.tracker.view());
+            self.published_at = Some(Instant::now());
+            self.is_changed = false;
+        }
+    }
+
+    fn publish_at(&self) -> Instant {
+        self.published_at
+            .map_or_else(Instant::now, |at| at + PUBLISH_INTERVAL_MIN)
+    }
+
+    /// When something is to be done though nothing arrives.
+    fn wake_at(&self) -> Instant {
+        let instant = |at: Timestamp| self.clock.instant_of(at);
+        let has_room = self.looks.len() < self.settings.concurrency;
+        let due = self.tracker.next_due().filter(|_| has_room).map(instant);
+        let expiry = self.tracker.next_expiry().map(instant);
+        let publication = self.is_changed.then(|| self.publish_at());
+        let idle = Instant::now() + IDLE_WAKE_INTERVAL;
+        [due, expiry, publication]
+            .into_iter()
+            .flatten()
+            .fold(idle, Instant::min)
+    }
+
+    fn release_first_looks(&mut self) {
+        if !self.first_looks.is_empty() && self.tracker.unlooked() == 0 {
+            self.views.publish(self.tracker.view());
+            self.first_looks.clear();
+        }
+    }
+}
+
+/// With nothing due and nothing arriving, the loop still turns this often: job names and data expiries age.
+const IDLE_WAKE_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Asks the cloud once.
+async fn look(client: Client, target: Target, clock: Clock) -> (Look, Option<CloudError>) {
+    let asked_at = clock.now();
+    let answer = match &target {
+        Target::Operation(id) => client
+            .get_operation(id)
+            .await
+            .map(|answer| LookAnswer::Operation(Box::new(answer))),
+        Target::Job(id) => client
+            .get_job(id)
+            .await
+            .map(|answer| LookAnswer::Job(Box::new(answer))),
+    };
+    match answer {
+        Ok(answer) => (
+            Look {
+                target,
+                asked_at,
+                answer: Ok(answer),
+            },
+            None,
+        ),
+        Err(error) => (
+            Look {
+                target,
+                asked_at,
+                answer: Err(error.look()),
+            },
+            Some(error),
+        ),
+    }
+}
+
+/// Ends are worth a line each; all other changes are details.
+fn log(event: &Event) {
+    let row = &event.after;
+    let (operation_id, job_id) = (row.operation_id.as_ref(), row.job_id.as_ref());
+    let (operation_id, job_id) = (
+        operation_id.map(tracing::field::display),
+        job_id.map(tracing::field::display),
+    );
+    let project_id = row.project_id.as_ref().map(tracing::field::display);
+    match (event.change, row.outcome) {
+        (Change::Ended, Some(outcome)) => {
+            let (outcome, code) = (outcome.kind().label(), row.reported.return_code);
+            tracing::info!(operation_id, job_id, project_id, outcome, code, "operation ended");
+        }
+        (change, _) => tracing::debug!(operation_id, job_id, project_id, ?change, "operation changed"),
+    }
+}

@@ -1,0 +1,146 @@
+//! Who tells us what to watch: the configured list, and the listings of projects and communities.
+//!
+//! In: settings, and what the cloud lists. Out: inputs for the engine. Never: Execute, Create, Clone or Cancel,
+//! which may start or end somebody's run; and never a project that stops the others.
+
+mod community;
+mod pace;
+mod project;
+
+use crate::clock::Clock;
+use crate::cloud::{Client, CloudError};
+use crate::flow::{Inbox, Latch, Readiness, Throttle};
+use crate::limits::PROJECTS_MAX;
+use crate::model::{CommunityId, Input, Labels, OperationId, ProjectId, Sighting, Source, Target};
+use community::Community;
+use project::Project;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What an operator may set of the sources; defaults are those of the documentation.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Operations to watch, with their labels.
+    pub operations: Vec<(OperationId, Labels)>,
+    /// Projects whose jobs are listed.
+    pub projects: Vec<ProjectId>,
+    /// Communities whose projects are listed.
+    pub communities: Vec<CommunityId>,
+    /// Between two listings of a project's live jobs.
+    pub list_interval: Duration,
+    /// Between two listings of a project's ended jobs.
+    pub sweep_interval: Duration,
+    /// Between two looks at a project's balance; limits and names are looked at ten times less often.
+    pub balance_interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            operations: Vec::new(),
+            projects: Vec::new(),
+            communities: Vec::new(),
+            list_interval: Duration::from_secs(10),
+            sweep_interval: Duration::from_mins(1),
+            balance_interval: Duration::from_mins(1),
+        }
+    }
+}
+
+/// What every source needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) client: Client,
+    pub(crate) inbox: Inbox,
+    pub(crate) clock: Clock,
+    pub(crate) throttle: Arc<Throttle>,
+    /// Projects that have a listing already: a community and the configuration may both name one.
+    followed: Arc<Mutex<HashSet<ProjectId>>>,
+}
+
+impl Context {
+    /// Whether a project is to be followed by the caller: the first who asks.
+    pub(crate) fn claim(&self, project_id: &ProjectId) -> bool {
+        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        followed.len() < PROJECTS_MAX && followed.insert(project_id.clone())
+    }
+
+    /// Says what went wrong, once a minute for each key.
+    pub(crate) fn complain(&self, key: &str, error: &CloudError, doing: &str) {
+        if let Some(held_back) = self.throttle.admit(key, self.clock.now()) {
+            tracing::warn!(id = key, %error, held_back, "{doing} failed; trying again");
+        }
+    }
+}
+
+/// All sources of one configuration.
+#[derive(Debug)]
+pub struct Sources {
+    context: Context,
+    readiness: Readiness,
+    /// Held until every source holds its own.
+    latch: Latch,
+}
+
+impl Sources {
+    /// Sources that have not begun; they hold `readiness` back until each was listed or looked at once.
+    pub fn new(settings: Settings, client: Client, inbox: Inbox, clock: Clock, readiness: Readiness) -> Self {
+        let context = Context {
+            settings: Arc::new(settings),
+            client,
+            inbox,
+            clock,
+            throttle: Arc::default(),
+            followed: Arc::default(),
+        };
+        let latch = readiness.latch();
+        Self {
+            context,
+            readiness,
+            latch,
+        }
+    }
+
+    /// Runs until `stop` is cancelled; the inbox stays open until then.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            context,
+            readiness,
+            latch,
+        } = self;
+        let mut tasks = JoinSet::new();
+        for project_id in &context.settings.projects {
+            if context.claim(project_id) {
+                let project = Project::new(project_id.clone(), context.clone());
+                tasks.spawn(project.run(Some(readiness.latch()), stop.clone()));
+            }
+        }
+        for community_id in &context.settings.communities {
+            let community = Community::new(community_id.clone(), context.clone());
+            tasks.spawn(community.run(readiness.clone(), readiness.latch(), stop.clone()));
+        }
+        let _ = stop.run_until_cancelled(sight_configured(&context, latch)).await;
+        stop.cancelled().await;
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Hands the configured list over, and readiness with it.
+async fn sight_configured(context: &Context, latch: Latch) {
+    for (operation_id, labels) in &context.settings.operations {
+        let target = Target::Operation(operation_id.clone());
+        let sighting = Sighting {
+            target,
+            source: Source::Config,
+            labels: Arc::clone(labels),
+        };
+        if context.inbox.send(Input::Sighted(sighting)).await.is_err() {
+            return;
+        }
+    }
+    let _ = context.inbox.after_first_look(latch).await;
+}

@@ -1,0 +1,84 @@
+//! One community: the projects in it, each followed as if it were configured.
+
+use crate::cloud::{CloudError, PageTrail};
+use crate::flow::{Latch, Readiness};
+use crate::model::{CommunityId, ProjectId};
+use crate::sources::Context;
+use crate::sources::pace::Pace;
+use crate::sources::project::Project;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Between two listings of a community's projects: new ones are rare, and nothing waits for them.
+const PROJECTS_INTERVAL: Duration = Duration::from_mins(5);
+
+/// Follows one community.
+#[derive(Debug)]
+pub(crate) struct Community {
+    id: CommunityId,
+    context: Context,
+}
+
+impl Community {
+    pub(crate) fn new(id: CommunityId, context: Context) -> Self {
+        Self { id, context }
+    }
+
+    /// Runs until `stop`. A project that leaves the community is followed on, for its runs may go on.
+    pub(crate) async fn run(self, readiness: Readiness, latch: Latch, stop: CancellationToken) {
+        let mut projects = JoinSet::new();
+        let mut first = Some(latch);
+        let (mut pace, mut retry) = (
+            Pace::new(PROJECTS_INTERVAL),
+            Pace::new(self.context.settings.list_interval),
+        );
+        while let Some(found) = stop.run_until_cancelled(self.list_projects()).await {
+            for project_id in found.iter().flatten().filter(|id| self.context.claim(id)) {
+                let project = Project::new(project_id.clone(), self.context.clone());
+                let latch = first.is_some().then(|| readiness.latch());
+                projects.spawn(project.run(latch, stop.clone()));
+            }
+            first = None;
+            retry.done(found.is_some());
+            pace.done(true);
+            let next = if found.is_some() {
+                pace.due_at()
+            } else {
+                retry.due_at()
+            };
+            if stop
+                .run_until_cancelled(tokio::time::sleep_until(next))
+                .await
+                .is_none()
+            {
+                break;
+            }
+        }
+        while projects.join_next().await.is_some() {}
+    }
+
+    /// The projects of all pages, or `None` when a page failed.
+    async fn list_projects(&self) -> Option<Vec<ProjectId>> {
+        let mut found = Vec::new();
+        match self.page_through(&mut found).await {
+            Ok(()) => Some(found),
+            Err(error) => {
+                self.context
+                    .complain(self.id.as_str(), &error, "listing the projects of a community");
+                None
+            }
+        }
+    }
+
+    async fn page_through(&self, found: &mut Vec<ProjectId>) -> Result<(), CloudError> {
+        let mut trail = PageTrail::default();
+        let mut page_token = Some(String::new());
+        while let Some(token) = page_token {
+            let page = self.context.client.list_projects(&self.id, &token).await?;
+            found.extend(page.items.into_iter().map(|project| project.value.id));
+            page_token = trail.follow("ProjectService.List", page.next_page_token)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,280 @@
+//! What we believe about every operation, what just changed, and when each is due for the next look.
+//!
+//! In: [`Input`]s and the time. Out: [`Event`]s, the [`Target`]s that are due, and a [`View`]. Never: a clock,
+//! I/O, a failure, or a look of its own: the same inputs at the same times give the same events.
+
+mod ended;
+mod fleet;
+mod listing;
+mod looks;
+mod names;
+mod observation;
+mod outcome;
+mod rows;
+mod schedule;
+mod settings;
+mod sighted;
+
+#[cfg(test)]
+mod tests;
+
+pub use names::{JobNameRewrite, JobNames};
+pub use settings::Settings;
+
+use crate::clock::Timestamp;
+use crate::model::{Change, Departure, Dropped, Event, Input, Source, State, Target, TrackedOperation, View};
+use ended::EndedIds;
+use fleet::Fleet;
+use rows::Rows;
+use schedule::{Lane, Schedule, poll_interval};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Everything that is believed; see the module.
+#[derive(Debug)]
+pub struct Tracker {
+    settings: Settings,
+    rows: Rows,
+    schedule: Schedule,
+    fleet: Fleet,
+    ended: EndedIds,
+    /// Ended rows in the order in which their ends were observed: retention takes them from the front.
+    retained: VecDeque<(Timestamp, usize)>,
+    dropped_total: BTreeMap<Dropped, u64>,
+    run_series: u64,
+    events: Vec<Event>,
+}
+
+impl Tracker {
+    /// A tracker that knows nothing yet.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            fleet: Fleet::new(settings.job_names.clone()),
+            settings,
+            rows: Rows::default(),
+            schedule: Schedule::default(),
+            ended: EndedIds::default(),
+            retained: VecDeque::new(),
+            dropped_total: BTreeMap::new(),
+            run_series: 0,
+            events: Vec::new(),
+        }
+    }
+
+    /// Takes an input in and tells what it changed.
+    pub fn apply(&mut self, input: Input, now: Timestamp) -> Vec<Event> {
+        match input {
+            Input::Sighted(sighting) => self.sighted(&sighting, now),
+            Input::Looked(look) => self.looked(look, now),
+            Input::Listed(listing) => self.listed(listing, now),
+            Input::ListingFailed { project_id } | Input::ProjectFollowed(project_id) => {
+                self.fleet.follow(project_id);
+            }
+            Input::Project(project) => self.fleet.describe(project, now),
+            Input::Balance { project_id, units } => self.fleet.balance(project_id, units, now),
+        }
+        std::mem::take(&mut self.events)
+    }
+
+    /// Lets time pass: what ended `retention` ago leaves, and so do job names that rested too long.
+    pub fn expire(&mut self, now: Timestamp) -> Vec<Event> {
+        while let Some((ended_at, slot)) = self.retained.front().copied() {
+            if now.since(ended_at) < self.settings.retention {
+                break;
+            }
+            self.retained.pop_front();
+            self.leave(slot, Departure::Retention, now);
+        }
+        self.fleet.forget_idle(now);
+        std::mem::take(&mut self.events)
+    }
+
+    /// At most `limit` targets whose look is due, the urgent ones first. Each stays out of the schedule until
+    /// its look is applied: one look in flight per operation.
+    pub fn take_due(&mut self, now: Timestamp, limit: usize) -> Vec<Target> {
+        let slots = self.schedule.take_due(now, limit);
+        slots
+            .into_iter()
+            .filter_map(|slot| self.rows.depart(slot))
+            .collect()
+    }
+
+    /// When the next look is due.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.schedule.earliest()
+    }
+
+    /// When the next operation leaves by itself.
+    pub fn next_expiry(&self) -> Option<Timestamp> {
+        self.retained
+            .front()
+            .map(|(ended_at, _)| ended_at.plus(self.settings.retention))
+    }
+
+    /// Operations that were never looked at, successfully or not.
+    pub fn unlooked(&self) -> usize {
+        self.rows.unlooked()
+    }
+
+    /// A picture for readers; costs the same however much is tracked.
+    pub fn view(&self) -> View {
+        let mut tracker = self.fleet.figures();
+        tracker.tracked = self.rows.tracked();
+        tracker.unreadable = self.rows.unreadable();
+        tracker.dropped_total.clone_from(&self.dropped_total);
+        tracker.run_series = self.run_series;
+        tracker.earliest_due_at = self.schedule.earliest();
+        View {
+            operations: self.rows.operations(),
+            projects: self.fleet.projects(),
+            tracker,
+        }
+    }
+
+    /// Makes `next` the row at `slot`, tells what is different, and counts it. The only way a row changes.
+    fn commit(&mut self, slot: usize, next: TrackedOperation, now: Timestamp) {
+        let Some(before) = self.rows.get(slot).cloned() else {
+            return;
+        };
+        if *before == next {
+            return;
+        }
+        let after = Arc::new(next);
+        let changes = changes(&before, &after);
+        self.fleet.shift(Some(&before), Some(&after));
+        for change in &changes {
+            self.fleet.count(*change, &before, &after, now);
+        }
+        self.rows.replace(slot, &after);
+        if changes.contains(&Change::Ended) {
+            self.retained.push_back((now, slot));
+            self.schedule.remove(slot);
+        }
+        self.recount_series(slot, &before, &after);
+        self.events.extend(changes.into_iter().map(|change| Event {
+            at: now,
+            change,
+            after: Arc::clone(&after),
+        }));
+    }
+
+    /// Takes the row at `slot` away.
+    fn leave(&mut self, slot: usize, departure: Departure, now: Timestamp) {
+        let Some(before) = self.rows.remove(slot) else {
+            return;
+        };
+        self.schedule.remove(slot);
+        self.fleet.shift(Some(&before), None);
+        self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(&before)));
+        if before.outcome.is_some() {
+            self.ended.remember(&before);
+        }
+        self.events.push(Event {
+            at: now,
+            change: Change::Left(departure),
+            after: before,
+        });
+    }
+
+    /// Puts a live row back into the schedule, as far as looks are what follows it.
+    fn reschedule(&mut self, slot: usize, now: Timestamp) {
+        let Some(row) = self.rows.get(slot) else { return };
+        let Some(book) = self.rows.book(slot) else { return };
+        if row.outcome.is_some() || !(is_polled(row) || book.is_awaited()) {
+            self.schedule.remove(slot);
+            return;
+        }
+        let wait = poll_interval(row, book, &self.settings, now);
+        let lane = if book.is_awaited() || now.since(row.tracked_at) < wait {
+            Lane::Urgent
+        } else {
+            Lane::Routine
+        };
+        self.schedule.put(slot, lane, now.plus(wait));
+    }
+
+    /// Puts a row at the head of the schedule, unless a look at it is under way.
+    fn look_soon(&mut self, slot: usize, now: Timestamp) {
+        if self.rows.book(slot).is_some_and(|book| !book.in_flight) {
+            self.schedule.put(slot, Lane::Urgent, now);
+        }
+    }
+
+    fn drop_one(&mut self, reason: Dropped) {
+        *self.dropped_total.entry(reason).or_insert(0) += 1;
+    }
+
+    fn series_of(&self, row: &TrackedOperation) -> u32 {
+        if self.settings.per_run && row.in_run_tier() {
+            row.run_series()
+        } else {
+            0
+        }
+    }
+
+    /// Keeps the run tier within `series_max`: whole operations leave it, the oldest ended first, and if none
+    /// is left the one that came last.
+    fn recount_series(&mut self, slot: usize, before: &TrackedOperation, after: &TrackedOperation) {
+        self.run_series += u64::from(self.series_of(after));
+        self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(before)));
+        while self.run_series > self.settings.series_max {
+            let oldest_ended = self
+                .retained
+                .iter()
+                .map(|(_, slot)| *slot)
+                .find(|slot| self.shows_series(*slot));
+            let hidden = oldest_ended.unwrap_or(slot);
+            if !self.hide(hidden) {
+                return;
+            }
+        }
+    }
+
+    fn shows_series(&self, slot: usize) -> bool {
+        self.rows.get(slot).is_some_and(|row| row.in_run_tier())
+    }
+
+    fn hide(&mut self, slot: usize) -> bool {
+        let Some(row) = self.rows.get(slot).filter(|row| row.in_run_tier()) else {
+            return false;
+        };
+        let series = u64::from(self.series_of(row));
+        let hidden = Arc::new(TrackedOperation {
+            hidden: true,
+            ..TrackedOperation::clone(row)
+        });
+        self.rows.replace(slot, &hidden);
+        self.run_series = self.run_series.saturating_sub(series);
+        self.drop_one(Dropped::SeriesMax);
+        true
+    }
+}
+
+/// Whether looks at the single operation follow it; jobs found by listing are followed by the listing.
+fn is_polled(row: &TrackedOperation) -> bool {
+    row.outcome.is_none() && (row.operation_id.is_some() || row.source != Source::Discovery)
+}
+
+/// What is different between two versions of a row, most important first; never empty for unequal ones.
+fn changes(before: &TrackedOperation, after: &TrackedOperation) -> Vec<Change> {
+    let mut changes = Vec::new();
+    if after.observed && !before.observed {
+        changes.push(Change::Observed);
+    }
+    if after.status != before.status {
+        changes.push(Change::Status { from: before.status });
+    }
+    if after.reported.progress != before.reported.progress {
+        changes.push(Change::Progress);
+    }
+    if after.state == State::Failing && before.state != after.state {
+        changes.push(Change::Failing);
+    }
+    if after.outcome.is_some() && before.outcome.is_none() {
+        changes.push(Change::Ended);
+    }
+    if changes.is_empty() {
+        changes.push(Change::Updated);
+    }
+    changes
+}

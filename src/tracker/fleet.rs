@@ -1,0 +1,387 @@
+//! The bounded counters of every project: derived from changes, and from nothing else.
+
+use crate::clock::Timestamp;
+use crate::limits::{EXPIRIES_MAX, JOB_NAME_IDLE_MAX, PROJECTS_MAX, RESULT_CODES_MAX};
+use crate::model::{
+    Buckets, Change, Histogram, JobId, JobName, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
+    OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, ResultKey, TrackedOperation,
+    TrackerFigures,
+};
+use crate::tracker::is_polled;
+use crate::tracker::names::{JobNames, OTHER};
+use smol_str::{SmolStr, ToSmolStr};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+type ProjectKey = Option<ProjectId>;
+
+/// How often names that rested too long are looked for: they rest for weeks.
+const IDLE_CHECK_INTERVAL: Duration = Duration::from_hours(1);
+
+/// Projects by id, shared with the views that were published.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    names: JobNames,
+    projects: Arc<BTreeMap<ProjectKey, Arc<Project>>>,
+    /// One empty histogram, shared until a project's own differs.
+    empty: Arc<Histogram>,
+    /// Rows that single looks follow: while there are any, looks at operations are due.
+    polled: HashMap<ProjectKey, u32>,
+    expiry_of: HashMap<ProjectId, HashMap<JobId, Timestamp>>,
+    idle_checked_at: Option<Timestamp>,
+    figures: TrackerFigures,
+}
+
+impl Fleet {
+    pub(crate) fn new(names: JobNames) -> Self {
+        Self {
+            names,
+            projects: Arc::default(),
+            empty: Arc::new(Histogram::new(Buckets::RUNS)),
+            polled: HashMap::new(),
+            expiry_of: HashMap::new(),
+            idle_checked_at: None,
+            figures: TrackerFigures::default(),
+        }
+    }
+
+    pub(crate) fn projects(&self) -> Arc<BTreeMap<ProjectKey, Arc<Project>>> {
+        Arc::clone(&self.projects)
+    }
+
+    /// The figures that are counted here; the tracker adds its own.
+    pub(crate) fn figures(&self) -> TrackerFigures {
+        self.figures.clone()
+    }
+
+    /// A project, made with all its counters at zero when it is new and there is room.
+    fn project(&mut self, key: &ProjectKey) -> Option<&mut Project> {
+        if !self.projects.contains_key(key) {
+            if self.projects.len() >= PROJECTS_MAX {
+                self.figures.project_overflows_total += 1;
+                return None;
+            }
+            let project = Arc::new(Project::new(key.clone(), &self.empty));
+            Arc::make_mut(&mut self.projects).insert(key.clone(), project);
+        }
+        Arc::make_mut(&mut self.projects).get_mut(key).map(Arc::make_mut)
+    }
+
+    /// A project's jobs are listed from now on.
+    pub(crate) fn follow(&mut self, project_id: ProjectId) {
+        let key = Some(project_id);
+        if !self.projects.get(&key).is_some_and(|project| project.followed)
+            && let Some(project) = self.project(&key)
+        {
+            project.followed = true;
+        }
+    }
+
+    /// A project told its name and limits.
+    pub(crate) fn describe(&mut self, snapshot: ProjectSnapshot, now: Timestamp) {
+        let Some(project) = self.project(&Some(snapshot.id)) else {
+            return;
+        };
+        project.followed = true;
+        project.name = snapshot.name.or(project.name.take());
+        project.community_id = snapshot.community_id.or(project.community_id.take());
+        project.units_per_hour_max = snapshot.units_per_hour_max;
+        project.units_per_execution_max = snapshot.units_per_execution_max;
+        project.last_success_at.insert(ProjectScope::Projects, now);
+    }
+
+    /// A project's balance: what it lost since the last one was spent; what it gained was paid in.
+    pub(crate) fn balance(&mut self, project_id: ProjectId, units: Option<i64>, now: Timestamp) {
+        let Some(project) = self.project(&Some(project_id)) else {
+            return;
+        };
+        if let Some(units) = units {
+            let spent = project
+                .unit_balance
+                .map_or(0, |before| before.saturating_sub(units).max(0));
+            let total = project.units_spent_total.get_or_insert(0);
+            *total = total.saturating_add(spent.unsigned_abs());
+        }
+        project.unit_balance = units;
+        project.followed = true;
+        project.last_success_at.insert(ProjectScope::Projects, now);
+    }
+
+    /// Something of a scope was told.
+    pub(crate) fn succeeded(&mut self, key: &ProjectKey, scope: ProjectScope, now: Timestamp) {
+        let is_due =
+            scope != ProjectScope::Operations || self.polled.get(key).is_some_and(|count| *count > 0);
+        if is_due && let Some(project) = self.project(key) {
+            project.last_success_at.insert(scope, now);
+        }
+    }
+
+    /// Moves a row from what it was to what it is, in every count of the present.
+    pub(crate) fn shift(&mut self, before: Option<&TrackedOperation>, after: Option<&TrackedOperation>) {
+        let place = |row: &TrackedOperation| {
+            (
+                row.project_id.clone(),
+                row.kind,
+                row.state,
+                row.status,
+                is_polled(row),
+            )
+        };
+        let observed = |row: &&TrackedOperation| row.observed;
+        let (before, after) = (
+            before.filter(observed).map(place),
+            after.filter(observed).map(place),
+        );
+        if before == after {
+            return;
+        }
+        for (place, by) in [(before, -1), (after, 1)] {
+            let Some((key, kind, state, status, polled)) = place else {
+                continue;
+            };
+            if polled {
+                self.count_polled(&key, by);
+            }
+            let Some(project) = self.project(&key) else {
+                continue;
+            };
+            let operations = project.operations.entry((kind, state)).or_insert(0);
+            *operations = operations.saturating_add_signed(by);
+            let jobs = status
+                .filter(|_| kind == Kind::Job)
+                .and_then(|status| project.jobs.get_mut(status.index()));
+            if let Some(jobs) = jobs {
+                *jobs = jobs.saturating_add_signed(by);
+            }
+        }
+    }
+
+    fn count_polled(&mut self, key: &ProjectKey, by: i32) {
+        let count = self.polled.entry(key.clone()).or_insert(0);
+        *count = count.saturating_add_signed(by);
+        if *count == 0
+            && let Some(project) = self.project(key)
+        {
+            project.last_success_at.remove(&ProjectScope::Operations);
+        }
+    }
+
+    /// Counts what a change adds to the project's history.
+    pub(crate) fn count(
+        &mut self,
+        change: Change,
+        before: &TrackedOperation,
+        after: &TrackedOperation,
+        now: Timestamp,
+    ) {
+        let Some(project) = self.project(&after.project_id) else {
+            return;
+        };
+        match change {
+            Change::Observed => {
+                *project
+                    .tracked_total
+                    .entry((after.kind, after.source))
+                    .or_insert(0) += 1;
+            }
+            Change::Status { from: Some(left) } => {
+                let visits = |row: &TrackedOperation| row.status_times.get(left).unwrap_or_default();
+                let was_measured = after.status_times != before.status_times;
+                if let Some(durations) = project.status_durations.get_mut(&left).filter(|_| was_measured) {
+                    Arc::make_mut(durations).observe(visits(after).saturating_sub(visits(before)), None);
+                }
+            }
+            Change::Ended => self.count_end(after, now),
+            _ => {}
+        }
+    }
+
+    fn count_end(&mut self, row: &TrackedOperation, now: Timestamp) {
+        let Some(outcome) = row.outcome else { return };
+        let Some(project) = self.project(&row.project_id) else {
+            return;
+        };
+        let key = (row.kind, outcome.kind());
+        project.finished_total.entry(key).or_default().count += 1;
+        if let Some(duration) = row.duration().filter(|_| outcome != Outcome::Lost)
+            && let Some(durations) = project.durations.get_mut(&key)
+        {
+            Arc::make_mut(durations).observe(duration, None);
+        }
+        let results = Arc::make_mut(&mut project.results_total);
+        let mut result = ResultKey {
+            kind: row.kind,
+            outcome: outcome.kind(),
+            code: code(row, outcome),
+        };
+        let is_full = results
+            .keys()
+            .filter(|known| (known.kind, known.outcome) == key)
+            .count()
+            >= RESULT_CODES_MAX;
+        let overflows = is_full && !results.contains_key(&result);
+        if overflows {
+            result.code = SmolStr::new_static(OTHER);
+        }
+        *results.entry(result).or_insert(0) += 1;
+        self.figures.code_overflows_total += u64::from(overflows);
+        if let Some(name) = &row.about.job_name {
+            let finished_at = row
+                .reported
+                .finished_at
+                .or(row.reported.modified_at)
+                .unwrap_or(now);
+            let last = LastResult {
+                finished_at,
+                outcome: outcome.kind(),
+                duration_seconds: row.run_duration().map(|duration| duration.as_secs_f64()),
+                return_code: row.reported.return_code,
+            };
+            self.finish_name(&row.project_id, name, last, row.run_duration(), now);
+        }
+    }
+
+    /// Puts an end into the history of its job name.
+    fn finish_name(
+        &mut self,
+        key: &ProjectKey,
+        name: &SmolStr,
+        last: LastResult,
+        run_duration: Option<Duration>,
+        now: Timestamp,
+    ) {
+        let Some(project) = self.project(key) else { return };
+        let known = Arc::make_mut(project.job_names.entry(name.clone()).or_default());
+        known.seen_at = known.seen_at.max(Some(now));
+        let succeeded = last.outcome == OutcomeKind::Success;
+        if succeeded && let Some(duration) = run_duration {
+            known
+                .durations
+                .get_or_insert_with(|| Histogram::new(Buckets::RUNS))
+                .observe(duration, None);
+        }
+        if name == OTHER {
+            return;
+        }
+        if succeeded {
+            known.last_success_at = known.last_success_at.max(Some(last.finished_at));
+        }
+        if known
+            .last
+            .as_ref()
+            .is_none_or(|before| before.finished_at <= last.finished_at)
+        {
+            known.last = Some(last);
+        }
+    }
+
+    /// Gives a job the name that its fleet series carry, once.
+    pub(crate) fn name(&mut self, row: &mut TrackedOperation, now: Timestamp) {
+        if row.about.job_name.is_some() {
+            return;
+        }
+        let raw = row.about.name.as_ref().map_or("", |name| name.as_str());
+        let name = self.claim_name(&row.project_id, &self.names.rewrite(raw), now);
+        Arc::make_mut(&mut row.about).job_name = Some(name);
+    }
+
+    fn claim_name(&mut self, key: &ProjectKey, name: &SmolStr, now: Timestamp) -> SmolStr {
+        let max = self.names.max;
+        let Some(project) = self.project(key) else {
+            return SmolStr::new_static(OTHER);
+        };
+        let own = project.job_names.keys().filter(|known| *known != OTHER).count();
+        if own >= max && !project.job_names.contains_key(name) {
+            self.figures.job_name_overflows_total += 1;
+            return SmolStr::new_static(OTHER);
+        }
+        Arc::make_mut(project.job_names.entry(name.clone()).or_default()).seen_at = Some(now);
+        name.clone()
+    }
+
+    /// An end from before watching began: it is not counted, but it is the newest one known of its name.
+    pub(crate) fn seed(&mut self, project_id: &ProjectId, job: &JobSnapshot, now: Timestamp) {
+        let Some(finished_at) = job.finished_at.filter(|at| now.since(*at) < JOB_NAME_IDLE_MAX) else {
+            return;
+        };
+        let key = Some(project_id.clone());
+        let raw = job.name.as_ref().map_or("", |name| name.as_str());
+        let name = self.claim_name(&key, &self.names.rewrite(raw), finished_at);
+        let outcome = match job.status {
+            JobStatus::Success => OutcomeKind::Success,
+            JobStatus::Cancelled => OutcomeKind::Cancelled,
+            _ => OutcomeKind::Failure,
+        };
+        let duration_seconds = job.started_at.map(|at| finished_at.since(at).as_secs_f64());
+        let last = LastResult {
+            finished_at,
+            outcome,
+            duration_seconds,
+            return_code: None,
+        };
+        self.finish_name(&key, &name, last, None, finished_at);
+    }
+
+    /// Notes when the stored data of an ended job goes.
+    pub(crate) fn note_expiry(&mut self, project_id: &ProjectId, job: &JobSnapshot) {
+        let expires_at = job
+            .data_expires_at
+            .filter(|_| job.status.is_terminal() && !job.data_cleared);
+        let known = self.expiry_of.entry(project_id.clone()).or_default();
+        let before = known.get(&job.id).copied();
+        if before == expires_at || (before.is_none() && known.len() >= EXPIRIES_MAX) {
+            return;
+        }
+        match expires_at {
+            Some(at) => known.insert(job.id.clone(), at),
+            None => known.remove(&job.id),
+        };
+        let Some(project) = self.project(&Some(project_id.clone())) else {
+            return;
+        };
+        let expiries = Arc::make_mut(&mut project.expiries);
+        before.map(|at| expiries.remove(&(at, job.id.clone())));
+        expires_at.map(|at| expiries.insert((at, job.id.clone())));
+    }
+
+    /// Names that rested too long leave, and so do expiries that have passed.
+    pub(crate) fn forget_idle(&mut self, now: Timestamp) {
+        if self
+            .idle_checked_at
+            .is_some_and(|checked_at| now.since(checked_at) < IDLE_CHECK_INTERVAL)
+        {
+            return;
+        }
+        self.idle_checked_at = Some(now);
+        for (key, known) in self.projects.as_ref().clone() {
+            let rested = |name: &JobName| name.seen_at.is_some_and(|at| now.since(at) >= JOB_NAME_IDLE_MAX);
+            let passed = |at: &Timestamp| *at <= now;
+            let is_idle = known.job_names.values().any(|name| rested(name));
+            if !is_idle && !known.expiries.first().is_some_and(|(at, _)| passed(at)) {
+                continue;
+            }
+            let Some(project) = self.project(&key) else {
+                continue;
+            };
+            project.job_names.retain(|_, name| !rested(name));
+            Arc::make_mut(&mut project.expiries).retain(|(at, _)| !passed(at));
+            if let Some(expiry_of) = key.and_then(|id| self.expiry_of.get_mut(&id)) {
+                expiry_of.retain(|_, at| !passed(at));
+            }
+        }
+    }
+}
+
+/// The label `code` of a result.
+fn code(row: &TrackedOperation, outcome: Outcome) -> SmolStr {
+    let rpc = row.reported.error.as_ref().map(|error| error.code);
+    match (row.kind, row.reported.return_code, row.reported.execution_status) {
+        _ if outcome == Outcome::Lost => SmolStr::default(),
+        _ if rpc.is_some() => SmolStr::new_static(rpc.map_or("", |code| code.name())),
+        (Kind::Job, Some(code @ -255..=255), _) => code.to_smolstr(),
+        (Kind::Job, Some(_), _) => SmolStr::new_static(OTHER),
+        (Kind::Notebook, _, Some(status)) => SmolStr::new_static(status.label()),
+        _ => SmolStr::default(),
+    }
+}

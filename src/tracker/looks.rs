@@ -1,0 +1,308 @@
+//! What the answer to one look changes.
+
+use crate::clock::Timestamp;
+use crate::limits::{ALIASES_MAX, LOST_AFTER_MIN, LOST_LOOKS_MIN, SILENT_END_MAX, UNDESCRIBED_LOOKS_MAX};
+use crate::model::{
+    Departure, JobSnapshot, JobStatus, Kind, Look, LookAnswer, LookError, OperationSnapshot, Outcome,
+    ProjectScope, RpcCode, State, Target, TrackedOperation, Unreadable,
+};
+use crate::tracker::Tracker;
+use crate::tracker::observation::{Observation, enter_status, observe, observe_ended};
+use crate::tracker::outcome::{final_status, outcome};
+use crate::tracker::rows::Asked;
+use std::sync::Arc;
+
+impl Tracker {
+    /// An answer, or why there is none. The operation may have left meanwhile.
+    pub(crate) fn looked(&mut self, look: Look, now: Timestamp) {
+        let Some(slot) = self.rows.find(&look.target) else {
+            return;
+        };
+        self.rows.looked(slot);
+        let slot = match look.answer {
+            Ok(LookAnswer::Operation(answer)) => self.answered(slot, &answer.value, look.asked_at, now),
+            Ok(LookAnswer::Job(answer)) => {
+                self.observed(slot, None, Some(&answer.value), Asked::Alone(look.asked_at), now)
+            }
+            Err(error) => {
+                self.unanswered(slot, error, now);
+                slot
+            }
+        };
+        self.reschedule(slot, now);
+    }
+
+    /// An operation answered. The slot in which it is kept from now on: it may be one with a row we knew.
+    fn answered(
+        &mut self,
+        slot: usize,
+        seen: &OperationSnapshot,
+        asked_at: Timestamp,
+        now: Timestamp,
+    ) -> usize {
+        let known = self.rows.get(slot).is_some_and(|row| row.observed);
+        if !known && !seen.described && !seen.done && self.is_worth_waiting(slot) {
+            return slot;
+        }
+        let slot = self.identify(slot, seen, now);
+        self.observed(slot, Some(seen), seen.job.as_ref(), Asked::Alone(asked_at), now)
+    }
+
+    /// An operation without metadata may be a job whose metadata is still to come: a few looks are worth it,
+    /// since what was counted as another kind cannot be taken back.
+    fn is_worth_waiting(&mut self, slot: usize) -> bool {
+        self.rows.set_unreadable(slot, None);
+        let Some(book) = self.rows.book_mut(slot) else {
+            return false;
+        };
+        book.undescribed = book.undescribed.saturating_add(1);
+        book.undescribed < UNDESCRIBED_LOOKS_MAX
+    }
+
+    /// Takes an answer into a row, and closes the row when that was its end.
+    pub(crate) fn observed(
+        &mut self,
+        slot: usize,
+        operation: Option<&OperationSnapshot>,
+        job: Option<&JobSnapshot>,
+        asked: Asked,
+        now: Timestamp,
+    ) -> usize {
+        self.rows.set_unreadable(slot, None);
+        let slot = job.map_or(slot, |job| self.next_attempt(slot, job, now));
+        let (Some(row), Some(book)) = (self.rows.get(slot), self.rows.book(slot)) else {
+            return slot;
+        };
+        let is_over = row.status.is_some_and(JobStatus::is_terminal);
+        let says_over =
+            operation.is_some_and(|seen| seen.done) || job.is_some_and(|job| job.status.is_terminal());
+        if book.is_stale(asked, is_over, says_over) {
+            return slot;
+        }
+        let mut next = TrackedOperation::clone(row);
+        let previous_at = book.asked_at();
+        if next.outcome.is_some() {
+            if let Some(job) = job {
+                observe_ended(&mut next, job);
+            }
+        } else {
+            let seen = Observation {
+                operation,
+                job,
+                previous_at,
+                now,
+            };
+            observe(&mut next, &seen);
+            if next.kind == Kind::Job {
+                self.fleet.name(&mut next, now);
+            }
+            self.close(slot, &mut next, &seen);
+        }
+        next.polled_at = next.polled_at.or(Some(now));
+        let project_id = next.project_id.clone();
+        self.commit(slot, next, now);
+        self.rows.polled(slot, now);
+        if operation.is_some() {
+            self.fleet.succeeded(&project_id, ProjectScope::Operations, now);
+        }
+        if let Some(book) = self.rows.book_mut(slot) {
+            book.applied(asked);
+        }
+        slot
+    }
+
+    /// Ends a row that is over: at `done`, or by its job's status where no operation will tell.
+    fn close(&mut self, slot: usize, next: &mut TrackedOperation, seen: &Observation<'_>) {
+        let Some(book) = self.rows.book_mut(slot) else {
+            return;
+        };
+        let over = next.status.is_some_and(JobStatus::is_terminal);
+        let terminal_since = over.then(|| book.terminal_since.unwrap_or(seen.now));
+        book.terminal_since = terminal_since;
+        let no_operation = next.operation_id.is_none() || book.operation_gone;
+        let silent = terminal_since.is_some_and(|since| seen.now.since(since) >= SILENT_END_MAX);
+        if next.state == State::Done || (over && (no_operation || silent)) {
+            end(next, outcome(next), seen);
+        }
+    }
+
+    /// An attempt after the end: the row of the attempt before makes room. The slot of the present one.
+    fn next_attempt(&mut self, slot: usize, job: &JobSnapshot, now: Timestamp) -> usize {
+        let Some(row) = self.rows.get(slot).filter(|row| row.outcome.is_some()) else {
+            return slot;
+        };
+        let is_later = match (job.started_at, row.reported.started_at, row.reported.finished_at) {
+            (Some(started_at), Some(before), _) => started_at > before,
+            (Some(started_at), None, Some(finished_at)) => started_at > finished_at,
+            _ => false,
+        };
+        if !is_later {
+            return slot;
+        }
+        let (source, attempt) = (row.source, row.attempt.saturating_add(1));
+        self.make_way(slot, now);
+        self.track(&Target::Job(job.id.clone()), source, attempt, now)
+            .unwrap_or(slot)
+    }
+
+    /// Whether the operation at `slot` turns out to be an execution that another row follows already. The
+    /// slot that stays.
+    fn identify(&mut self, slot: usize, seen: &OperationSnapshot, now: Timestamp) -> usize {
+        let Some(job) = seen.job.as_ref() else { return slot };
+        let Some(known) = self
+            .rows
+            .find(&Target::Job(job.id.clone()))
+            .filter(|known| *known != slot)
+        else {
+            return slot;
+        };
+        let Some(row) = self.rows.get(known).cloned() else {
+            return slot;
+        };
+        if row.outcome.is_some() && begins_after(seen, &row) {
+            self.make_way(known, now);
+            if let Some(this) = self.rows.get(slot) {
+                let next = TrackedOperation {
+                    attempt: row.attempt.saturating_add(1),
+                    ..TrackedOperation::clone(this)
+                };
+                self.commit(slot, next, now);
+            }
+            return slot;
+        }
+        let labels = self
+            .rows
+            .get(slot)
+            .map(|this| Arc::clone(&this.about.labels))
+            .unwrap_or_default();
+        self.leave(slot, Departure::Merged, now);
+        let mut next = TrackedOperation::clone(&row);
+        if next.operation_id.is_none() {
+            next.operation_id = Some(seen.id.clone());
+        } else if next.about.aliases.len() < ALIASES_MAX {
+            Arc::make_mut(&mut next.about).aliases.push(seen.id.clone());
+        }
+        if !labels.is_empty() {
+            let about = Arc::make_mut(&mut next.about);
+            Arc::make_mut(&mut about.labels).extend(labels.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        self.commit(known, next, now);
+        known
+    }
+
+    /// Takes an ended row away for a later attempt of its job.
+    fn make_way(&mut self, slot: usize, now: Timestamp) {
+        self.retained.retain(|(_, retained)| *retained != slot);
+        self.leave(slot, Departure::Replaced, now);
+    }
+
+    /// No answer: what is not known to be over goes on.
+    fn unanswered(&mut self, slot: usize, error: LookError, now: Timestamp) {
+        let Some(observed) = self.rows.get(slot).map(|row| row.observed) else {
+            return;
+        };
+        match error {
+            LookError::Unanswered => {
+                if let Some(book) = self.rows.book_mut(slot) {
+                    book.unanswered = book.unanswered.saturating_add(1);
+                }
+                self.end_silent(slot, now);
+            }
+            LookError::Refused(RpcCode::NOT_FOUND) if observed => self.not_found(slot, now),
+            LookError::Refused(code) => {
+                self.rows.set_unreadable(slot, Some(unreadable(code)));
+                self.end_silent(slot, now);
+            }
+        }
+    }
+
+    /// An operation seen before is not found: lost, once that is sure.
+    fn not_found(&mut self, slot: usize, now: Timestamp) {
+        let Some(book) = self.rows.book_mut(slot) else {
+            return;
+        };
+        if book.not_found == 0 {
+            book.not_found_since = Some(now);
+        }
+        book.not_found = book.not_found.saturating_add(1);
+        let lasted = book
+            .not_found_since
+            .is_some_and(|since| now.since(since) >= LOST_AFTER_MIN);
+        if book.not_found < LOST_LOOKS_MIN || !lasted {
+            return;
+        }
+        let Some(row) = self.rows.get(slot).filter(|row| row.outcome.is_none()) else {
+            return;
+        };
+        let mut next = TrackedOperation::clone(row);
+        let by_job = next.operation_id.is_some() && next.job_id.is_some();
+        let Some(book) = self.rows.book_mut(slot) else {
+            return;
+        };
+        if by_job && !book.operation_gone {
+            book.operation_gone = true;
+            book.not_found = 0;
+            return;
+        }
+        let over = next.status.is_some_and(JobStatus::is_terminal);
+        let how = if over { outcome(&next) } else { Outcome::Lost };
+        end(
+            &mut next,
+            how,
+            &Observation {
+                operation: None,
+                job: None,
+                previous_at: None,
+                now,
+            },
+        );
+        self.commit(slot, next, now);
+    }
+
+    /// Ends a row whose job is over by its status, when its operation has been silent for too long.
+    fn end_silent(&mut self, slot: usize, now: Timestamp) {
+        let Some(row) = self.rows.get(slot).filter(|row| row.outcome.is_none()) else {
+            return;
+        };
+        let mut next = TrackedOperation::clone(row);
+        self.close(
+            slot,
+            &mut next,
+            &Observation {
+                operation: None,
+                job: None,
+                previous_at: None,
+                now,
+            },
+        );
+        self.commit(slot, next, now);
+    }
+}
+
+/// Ends a row. A job's status follows: one that ended is not `EXECUTING`, whatever was reported last.
+fn end(row: &mut TrackedOperation, outcome: Outcome, seen: &Observation<'_>) {
+    row.state = State::Done;
+    row.outcome = Some(outcome);
+    row.ended_at = Some(seen.now);
+    if row.kind == Kind::Job && !row.status.is_some_and(JobStatus::is_terminal) {
+        enter_status(row, final_status(outcome), seen);
+    }
+}
+
+/// Whether an operation was started after an execution had ended, by the cloud's own clock.
+fn begins_after(seen: &OperationSnapshot, ended: &TrackedOperation) -> bool {
+    let Some(finished_at) = ended.reported.finished_at.or(ended.reported.modified_at) else {
+        return false;
+    };
+    let started_at = seen.job.as_ref().and_then(|job| job.started_at);
+    seen.created_at.or(started_at).is_some_and(|at| at >= finished_at)
+}
+
+fn unreadable(code: RpcCode) -> Unreadable {
+    match code {
+        RpcCode::PERMISSION_DENIED => Unreadable::PermissionDenied,
+        RpcCode::UNAUTHENTICATED => Unreadable::Unauthenticated,
+        RpcCode::NOT_FOUND => Unreadable::NotFound,
+        _ => Unreadable::Refused,
+    }
+}

@@ -1,0 +1,341 @@
+//! The rows, how they are found, and what is noted about looking at each.
+
+use crate::clock::Timestamp;
+use crate::model::{
+    Boundary, JobId, Kind, OperationId, OperationKey, Operations, ProjectId, Reported, Source, State,
+    StatusTimes, Target, TrackedOperation, Unreadable,
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// Rows by slot, by operation id and by job id.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    operations: Operations,
+    books: Vec<Book>,
+    free: Vec<usize>,
+    by_operation: HashMap<OperationId, usize>,
+    by_job: HashMap<JobId, usize>,
+    /// Jobs of each project that have not ended: what a listing of live jobs should show.
+    live_jobs: HashMap<ProjectId, BTreeSet<usize>>,
+    tracked: BTreeMap<Kind, u64>,
+    unreadable: BTreeMap<Unreadable, u64>,
+    unlooked: usize,
+    next_key: u64,
+}
+
+/// How an answer was asked for, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked {
+    /// By a look at this operation.
+    Alone(Timestamp),
+    /// By a listing of its project's jobs.
+    InListing(Timestamp),
+}
+
+/// What is noted about looking at one row; not part of what readers see.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Book {
+    /// When the newest look that was applied had been asked for.
+    pub(crate) looked_at: Option<Timestamp>,
+    /// When the newest listing that was applied had been asked for.
+    pub(crate) listed_at: Option<Timestamp>,
+    /// When its job's status first said that it ended.
+    pub(crate) terminal_since: Option<Timestamp>,
+    /// When `NOT_FOUND` was first answered in the present run of such answers.
+    pub(crate) not_found_since: Option<Timestamp>,
+    /// Looks so far, of any answer; wraps, but never to zero. Spreads the jitter too.
+    pub(crate) looks: u8,
+    /// `NOT_FOUND` answers in a row.
+    pub(crate) not_found: u8,
+    /// Looks without an answer, in a row.
+    pub(crate) unanswered: u8,
+    /// Looks that told nothing worth counting yet.
+    pub(crate) undescribed: u8,
+    /// The job left the live listing, so its end is to be found by a look.
+    pub(crate) left_listing: bool,
+    /// The cloud forgot the operation, though its job is known: ask for the job.
+    pub(crate) operation_gone: bool,
+    /// A look is under way.
+    pub(crate) in_flight: bool,
+    /// Why it cannot be read.
+    pub(crate) unreadable: Option<Unreadable>,
+}
+
+impl Book {
+    /// When the newest answer that was applied had been asked for.
+    pub(crate) fn asked_at(&self) -> Option<Timestamp> {
+        self.looked_at.max(self.listed_at)
+    }
+
+    /// Whether an answer is older than what is known.
+    ///
+    /// A look may have waited for the rate limit, so a listing asked for meanwhile proves little against it: it is
+    /// stale only if it says that a job lives which is known to be over.
+    pub(crate) fn is_stale(&self, asked: Asked, is_over: bool, says_over: bool) -> bool {
+        match asked {
+            Asked::InListing(at) => self.asked_at().is_some_and(|applied| at < applied),
+            Asked::Alone(at) => {
+                let is_older = |applied: Option<Timestamp>| applied.is_some_and(|applied| at < applied);
+                is_older(self.looked_at) || (is_older(self.listed_at) && is_over && !says_over)
+            }
+        }
+    }
+
+    /// Notes that an answer was applied.
+    pub(crate) fn applied(&mut self, asked: Asked) {
+        match asked {
+            Asked::Alone(at) => self.looked_at = Some(at),
+            Asked::InListing(at) => self.listed_at = Some(at),
+        }
+        self.not_found = 0;
+        self.unanswered = 0;
+        self.left_listing = false;
+    }
+
+    /// Whether a look is expected to find an end or a first observation: such looks come first.
+    pub(crate) fn is_awaited(&self) -> bool {
+        self.left_listing || self.terminal_since.is_some() || self.looks == 0
+    }
+}
+
+impl Rows {
+    /// A new row, known by `target` only. Its slot.
+    pub(crate) fn insert(&mut self, target: &Target, source: Source, attempt: u32, now: Timestamp) -> usize {
+        let key = OperationKey(self.next_key);
+        self.next_key += 1;
+        let row = Arc::new(TrackedOperation {
+            attempt,
+            ..blank(key, target, source, now)
+        });
+        let slot = self.free.pop().unwrap_or(self.books.len());
+        if let Some(book) = self.books.get_mut(slot) {
+            *book = Book::default();
+        } else {
+            self.books.push(Book::default());
+        }
+        self.unlooked += 1;
+        *self.tracked.entry(row.kind).or_insert(0) += 1;
+        self.index(slot, &row);
+        self.operations.set(slot, Some(row));
+        slot
+    }
+
+    /// Takes a row away, with all its ids.
+    pub(crate) fn remove(&mut self, slot: usize) -> Option<Arc<TrackedOperation>> {
+        let row = Arc::clone(self.operations.get(slot)?);
+        self.operations.set(slot, None);
+        self.set_unreadable(slot, None);
+        if self.book(slot).is_some_and(|book| book.looks == 0) {
+            self.unlooked -= 1;
+        }
+        self.count_kind(row.kind, -1);
+        self.list_live(slot, Some(&row), None);
+        for id in row.operation_id.iter().chain(&row.about.aliases) {
+            if self.by_operation.get(id) == Some(&slot) {
+                self.by_operation.remove(id);
+            }
+        }
+        if let Some(id) = row
+            .job_id
+            .as_ref()
+            .filter(|id| self.by_job.get(*id) == Some(&slot))
+        {
+            self.by_job.remove(id);
+        }
+        self.free.push(slot);
+        Some(row)
+    }
+
+    /// Replaces a row, and learns the ids it has now.
+    pub(crate) fn replace(&mut self, slot: usize, row: &Arc<TrackedOperation>) {
+        let Some(before) = self.operations.get(slot).map(Arc::clone) else {
+            return;
+        };
+        if before.kind != row.kind {
+            self.count_kind(before.kind, -1);
+            self.count_kind(row.kind, 1);
+        }
+        self.list_live(slot, Some(&before), Some(row));
+        self.index(slot, row);
+        self.operations.set(slot, Some(Arc::clone(row)));
+    }
+
+    fn list_live(
+        &mut self,
+        slot: usize,
+        before: Option<&TrackedOperation>,
+        after: Option<&TrackedOperation>,
+    ) {
+        let live_in = |row: &TrackedOperation| {
+            row.project_id
+                .clone()
+                .filter(|_| row.job_id.is_some() && row.outcome.is_none())
+        };
+        let (before, after) = (before.and_then(live_in), after.and_then(live_in));
+        if before == after {
+            return;
+        }
+        if let Some(slots) = before.and_then(|project_id| self.live_jobs.get_mut(&project_id)) {
+            slots.remove(&slot);
+        }
+        if let Some(project_id) = after {
+            self.live_jobs.entry(project_id).or_default().insert(slot);
+        }
+    }
+
+    /// Slots of a project's jobs that have not ended.
+    pub(crate) fn live_jobs(&self, project_id: &ProjectId) -> Vec<usize> {
+        self.live_jobs
+            .get(project_id)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect()
+    }
+
+    fn index(&mut self, slot: usize, row: &TrackedOperation) {
+        for id in row.operation_id.iter().chain(&row.about.aliases) {
+            if self.by_operation.get(id) != Some(&slot) {
+                self.by_operation.insert(id.clone(), slot);
+            }
+        }
+        if let Some(id) = row
+            .job_id
+            .as_ref()
+            .filter(|id| self.by_job.get(*id) != Some(&slot))
+        {
+            self.by_job.insert(id.clone(), slot);
+        }
+    }
+
+    fn count_kind(&mut self, kind: Kind, by: i64) {
+        let count = self.tracked.entry(kind).or_insert(0);
+        *count = count.saturating_add_signed(by);
+    }
+
+    /// A look came back, whatever it told.
+    pub(crate) fn looked(&mut self, slot: usize) {
+        self.seen(slot);
+        if let Some(book) = self.books.get_mut(slot) {
+            book.looks = book.looks.wrapping_add(1).max(1);
+            book.in_flight = false;
+        }
+    }
+
+    /// A row is no longer one that nobody ever looked at, be it by a look or by a listing.
+    pub(crate) fn seen(&mut self, slot: usize) {
+        if let Some(book) = self.books.get_mut(slot).filter(|book| book.looks == 0) {
+            book.looks = 1;
+            self.unlooked -= 1;
+        }
+    }
+
+    /// A look or a listing told something at `now`: bookkeeping that makes no event.
+    pub(crate) fn polled(&mut self, slot: usize, now: Timestamp) {
+        if let Some(row) = self.operations.get_mut(slot) {
+            row.polled_at = Some(now);
+        }
+    }
+
+    /// Notes why a row cannot be read, or that it can.
+    pub(crate) fn set_unreadable(&mut self, slot: usize, reason: Option<Unreadable>) {
+        let Some(book) = self.books.get_mut(slot) else {
+            return;
+        };
+        let before = std::mem::replace(&mut book.unreadable, reason);
+        if before == reason {
+            return;
+        }
+        if let Some(count) = before.and_then(|reason| self.unreadable.get_mut(&reason)) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(reason) = reason {
+            *self.unreadable.entry(reason).or_insert(0) += 1;
+        }
+    }
+
+    pub(crate) fn get(&self, slot: usize) -> Option<&Arc<TrackedOperation>> {
+        self.operations.get(slot)
+    }
+
+    pub(crate) fn book(&self, slot: usize) -> Option<&Book> {
+        self.books.get(slot)
+    }
+
+    pub(crate) fn book_mut(&mut self, slot: usize) -> Option<&mut Book> {
+        self.books.get_mut(slot)
+    }
+
+    /// The row that is known by a target.
+    pub(crate) fn find(&self, target: &Target) -> Option<usize> {
+        match target {
+            Target::Operation(id) => self.by_operation.get(id).copied(),
+            Target::Job(id) => self.by_job.get(id).copied(),
+        }
+    }
+
+    /// What to ask for, to learn how a row stands; the look is under way from here.
+    pub(crate) fn depart(&mut self, slot: usize) -> Option<Target> {
+        let (row, book) = (self.operations.get(slot)?, self.books.get_mut(slot)?);
+        book.in_flight = true;
+        let by_job = || row.job_id.clone().map(Target::Job);
+        let by_operation = || row.operation_id.clone().map(Target::Operation);
+        if book.operation_gone {
+            by_job()
+        } else {
+            by_operation().or_else(by_job)
+        }
+    }
+
+    /// Rows in use.
+    pub(crate) fn len(&self) -> usize {
+        self.books.len() - self.free.len()
+    }
+
+    pub(crate) fn unlooked(&self) -> usize {
+        self.unlooked
+    }
+
+    pub(crate) fn operations(&self) -> Operations {
+        self.operations.clone()
+    }
+
+    pub(crate) fn tracked(&self) -> BTreeMap<Kind, u64> {
+        self.tracked.clone()
+    }
+
+    pub(crate) fn unreadable(&self) -> BTreeMap<Unreadable, u64> {
+        self.unreadable.clone()
+    }
+}
+
+fn blank(key: OperationKey, target: &Target, source: Source, now: Timestamp) -> TrackedOperation {
+    let (operation_id, job_id) = match target {
+        Target::Operation(id) => (Some(id.clone()), None),
+        Target::Job(id) => (None, Some(id.clone())),
+    };
+    TrackedOperation {
+        key,
+        kind: if job_id.is_some() { Kind::Job } else { Kind::Other },
+        source,
+        attempt: 1,
+        observed: false,
+        hidden: false,
+        operation_id,
+        job_id,
+        project_id: None,
+        state: State::Running,
+        status: None,
+        status_since: None,
+        status_boundary: Boundary::FirstSeen,
+        status_times: StatusTimes::default(),
+        outcome: None,
+        reported: Reported::default(),
+        progress_changed_at: None,
+        about: Arc::default(),
+        tracked_at: now,
+        ended_at: None,
+        polled_at: None,
+    }
+}

@@ -1,0 +1,69 @@
+//! Taking operations under watch.
+
+use crate::clock::Timestamp;
+use crate::limits::LABELS_MAX;
+use crate::model::{Change, Departure, Dropped, Event, Labels, Sighting, Source, Target, TrackedOperation};
+use crate::tracker::Tracker;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+impl Tracker {
+    /// A sighting: of something new, of something known, or of something that ended and was counted before.
+    pub(crate) fn sighted(&mut self, sighting: &Sighting, now: Timestamp) {
+        if let Some(slot) = self.rows.find(&sighting.target) {
+            self.label(slot, &sighting.labels, now);
+        } else if !self.ended.knows(&sighting.target)
+            && let Some(slot) = self.track(&sighting.target, sighting.source, 1, now)
+        {
+            self.label(slot, &sighting.labels, now);
+            self.look_soon(slot, now);
+        }
+    }
+
+    /// A new row, if there is room or if an ended one can make room.
+    pub(crate) fn track(
+        &mut self,
+        target: &Target,
+        source: Source,
+        attempt: u32,
+        now: Timestamp,
+    ) -> Option<usize> {
+        if self.rows.len() >= self.settings.tracked_max {
+            let Some((_, slot)) = self.retained.pop_front() else {
+                self.drop_one(Dropped::TrackedMax);
+                return None;
+            };
+            self.drop_one(Dropped::EndedEarly);
+            self.leave(slot, Departure::TrackedMax, now);
+        }
+        let slot = self.rows.insert(target, source, attempt, now);
+        let after = Arc::clone(self.rows.get(slot)?);
+        self.events.push(Event {
+            at: now,
+            change: Change::Tracked,
+            after,
+        });
+        Some(slot)
+    }
+
+    /// Attaches labels to a row; those that are there already win over nothing, and yield to newer values.
+    fn label(&mut self, slot: usize, labels: &Labels, now: Timestamp) {
+        let Some(row) = self.rows.get(slot).filter(|_| !labels.is_empty()) else {
+            return;
+        };
+        let known = row
+            .about
+            .labels
+            .iter()
+            .filter(|(name, _)| !labels.contains_key(*name));
+        let merged: BTreeMap<_, _> = labels
+            .iter()
+            .chain(known)
+            .take(LABELS_MAX)
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        let mut next = TrackedOperation::clone(row);
+        Arc::make_mut(&mut next.about).labels = Arc::new(merged);
+        self.commit(slot, next, now);
+    }
+}

@@ -1,0 +1,233 @@
+//! What listings tell, alone and together with looks.
+
+use crate::model::{
+    Change, Departure, JobId, JobSnapshot, JobStatus, Kind, ListingScope, OperationId, Outcome, OutcomeKind,
+    Progress, Source,
+};
+use crate::tracker::tests::story::{Story, at, job, operation};
+use std::time::Duration;
+
+fn ended(id: &str, status: JobStatus, started: i64, finished: i64) -> JobSnapshot {
+    JobSnapshot {
+        started_at: Some(at(started)),
+        finished_at: Some(at(finished)),
+        ..job(id, status)
+    }
+}
+
+/// A project whose past was listed: one job ended long before.
+fn watched() -> Story {
+    let mut story = Story::new();
+    story.list(ListingScope::Live, vec![]);
+    story.list(
+        ListingScope::Ended,
+        vec![ended("old", JobStatus::Error, -200, -100)],
+    );
+    story.wait(Duration::from_secs(10));
+    story
+}
+
+#[test]
+fn ends_from_before_watching_began_only_seed_the_last_results() {
+    let story = watched();
+    assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Failure), 0);
+    assert!(story.view().operations.find("old").is_none());
+    let last = story.project("p1").job_names[""]
+        .last
+        .clone()
+        .expect("a last result");
+    assert_eq!(last.outcome, OutcomeKind::Failure);
+}
+
+#[test]
+fn a_job_that_fails_between_two_listings_is_counted_once() {
+    let mut story = watched();
+    let quick = ended("quick", JobStatus::Error, 11, 14);
+    for _ in 0..3 {
+        story.list(
+            ListingScope::Ended,
+            vec![quick.clone(), ended("old", JobStatus::Error, -200, -100)],
+        );
+        story.wait(Duration::from_mins(1));
+    }
+    assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Failure), 1);
+    story.wait(Duration::from_hours(2));
+    story.expire();
+    assert!(story.view().operations.find("quick").is_none());
+    story.list(ListingScope::Ended, vec![quick]);
+    assert_eq!(
+        story.finished_total("p1", Kind::Job, OutcomeKind::Failure),
+        1,
+        "its row is gone, its id is not"
+    );
+}
+
+#[test]
+fn a_job_that_leaves_the_live_listing_is_looked_at_once_and_at_once() {
+    let mut story = watched();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    assert!(story.due().is_empty(), "the listing follows it");
+    story.wait(Duration::from_secs(10));
+    story.list(ListingScope::Live, vec![]);
+    assert_eq!(story.due(), ["job j1"]);
+    story.look_job("j1", ended("j1", JobStatus::Success, 10, 19));
+    assert_eq!(story.row("j1").outcome, Some(Outcome::Success));
+    assert_eq!(
+        story.result("p1", OutcomeKind::Success, ""),
+        1,
+        "only its operation would know the code"
+    );
+    assert!(story.due().is_empty());
+}
+
+#[test]
+fn absence_from_a_listing_that_broke_off_means_nothing() {
+    let mut story = watched();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    story.wait(Duration::from_secs(10));
+    story.list_part(ListingScope::Live, vec![], false);
+    assert!(story.due().is_empty());
+}
+
+#[test]
+fn a_first_pass_that_breaks_off_makes_no_old_end_news() {
+    let mut story = Story::new();
+    story.list_part(
+        ListingScope::Ended,
+        vec![ended("a", JobStatus::Success, -20, -10)],
+        false,
+    );
+    story.list_part(
+        ListingScope::Ended,
+        vec![ended("b", JobStatus::Success, -4, -2)],
+        true,
+    );
+    story.list(
+        ListingScope::Ended,
+        vec![
+            ended("a", JobStatus::Success, -20, -10),
+            ended("b", JobStatus::Success, -4, -2),
+        ],
+    );
+    assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Success), 0);
+}
+
+#[test]
+fn a_job_and_its_operation_merge_into_one_that_is_counted_once() {
+    let mut story = watched();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    story.sight("op1");
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    let view = story.view();
+    assert_eq!(view.operations.iter().count(), 1);
+    let row = story.row("op1");
+    assert_eq!(row.job_id.as_ref().map(JobId::as_str), Some("j1"));
+    assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Discovery), 1);
+    assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Config), 0);
+    assert!(
+        story
+            .events
+            .iter()
+            .any(|event| event.change == Change::Left(Departure::Merged))
+    );
+}
+
+#[test]
+fn a_further_operation_of_a_live_job_is_an_alias() {
+    let mut story = Story::new();
+    for id in ["op1", "op2"] {
+        story.sight(id);
+        story.look(id, operation(id, job("j1", JobStatus::Executing)));
+    }
+    assert_eq!(story.view().operations.iter().count(), 1);
+    assert_eq!(
+        story.row("op2").operation_id.as_ref().map(OperationId::as_str),
+        Some("op1")
+    );
+    assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Config), 1);
+}
+
+#[test]
+fn a_later_start_after_the_end_is_another_attempt_counted_anew() {
+    let mut story = watched();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    story.list(ListingScope::Ended, vec![ended("j1", JobStatus::Error, 10, 20)]);
+    assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Failure), 1);
+    story.wait(Duration::from_mins(1));
+    let again = JobSnapshot {
+        started_at: Some(at(60)),
+        ..job("j1", JobStatus::Executing)
+    };
+    story.list(ListingScope::Live, vec![again]);
+    let row = story.row("j1");
+    assert_eq!((row.attempt, row.outcome), (2, None));
+    assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Discovery), 2);
+    assert_eq!(story.view().operations.iter().count(), 1);
+}
+
+#[test]
+fn a_stale_listing_does_not_bring_an_ended_job_back() {
+    let mut story = watched();
+    story.list(
+        ListingScope::Live,
+        vec![ended("j1", JobStatus::Executing, 10, 10)],
+    );
+    story.list(ListingScope::Ended, vec![ended("j1", JobStatus::Success, 10, 20)]);
+    story.list(
+        ListingScope::Live,
+        vec![ended("j1", JobStatus::Executing, 10, 10)],
+    );
+    assert_eq!(story.row("j1").outcome, Some(Outcome::Success));
+    assert_eq!(story.jobs("p1", JobStatus::Success), 1);
+    assert_eq!(story.jobs("p1", JobStatus::Executing), 0);
+}
+
+#[test]
+fn an_end_seen_in_a_listing_hurries_the_look_that_knows_the_return_code() {
+    let mut story = watched();
+    story.sight("op1");
+    assert_eq!(story.due(), ["operation op1"]);
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    story.wait(Duration::from_secs(1));
+    assert!(story.due().is_empty());
+    story.list(ListingScope::Ended, vec![ended("j1", JobStatus::Success, 10, 11)]);
+    assert_eq!(story.due(), ["operation op1"]);
+}
+
+#[test]
+fn data_that_expires_is_known_for_jobs_that_ended_before_watching_began_too() {
+    let mut story = Story::new();
+    let mut old = ended("old", JobStatus::Success, -200, -100);
+    old.data_expires_at = Some(at(500));
+    story.list(ListingScope::Ended, vec![old.clone()]);
+    assert_eq!(story.project("p1").expiries.len(), 1);
+    old.data_cleared = true;
+    story.list(ListingScope::Ended, vec![old]);
+    assert_eq!(story.project("p1").expiries.len(), 0);
+}
+
+#[test]
+fn a_look_that_waited_for_the_rate_limit_still_tells_what_no_listing_knows() {
+    let mut story = watched();
+    story.sight("op1");
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    let asked_at = story.now;
+    story.wait(Duration::from_mins(1));
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    let mut seen = operation("op1", job("j1", JobStatus::Executing));
+    seen.progress = Some(Progress {
+        percent: 40,
+        message: None,
+        created_at: None,
+    });
+    story.look_asked("op1", seen.clone(), asked_at);
+    assert!(story.row("op1").reported.progress.is_some());
+    story.wait(Duration::from_mins(1));
+    story.list(ListingScope::Ended, vec![ended("j1", JobStatus::Success, 10, 80)]);
+    story.look_asked("op1", seen, asked_at);
+    assert_eq!(
+        story.row("op1").status,
+        Some(JobStatus::Success),
+        "what is over does not live again"
+    );
+}

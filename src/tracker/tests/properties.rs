@@ -1,0 +1,250 @@
+//! What holds whatever the API answers, in whatever order.
+
+use crate::model::{
+    Change, JobStatus, ListingScope, LookError, OperationKey, RpcCode, Source, State, TrackedOperation, View,
+};
+use crate::tracker::tests::story::{Story, job, notebook, operation, rpc_error};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+enum Step {
+    Sight(u8),
+    Job {
+        operation: u8,
+        job: u8,
+        status: usize,
+        done: bool,
+        error: bool,
+        code: Option<i64>,
+        started: Option<u16>,
+    },
+    Notebook {
+        operation: u8,
+        done: bool,
+    },
+    Refuse {
+        operation: u8,
+        code: i32,
+    },
+    Silence(u8),
+    List {
+        jobs: BTreeMap<u8, (usize, Option<u16>)>,
+        ended: bool,
+        complete: bool,
+    },
+    Take(usize),
+    Wait(u16),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let status = 0..JobStatus::ALL.len();
+    let listed = prop::collection::btree_map(0..4u8, (status.clone(), prop::option::of(0..2000u16)), 0..4);
+    prop_oneof![
+        3 => (0..6u8).prop_map(Step::Sight),
+        6 => (0..6u8, 0..4u8, status, any::<bool>(), prop::bool::weighted(0.1), prop::option::of(-2..3i64),
+              prop::option::of(0..2000u16))
+            .prop_map(|(operation, job, status, done, error, code, started)| Step::Job {
+                operation, job, status, done: done && (error || code.is_some()), error, code, started }),
+        2 => (0..6u8, any::<bool>()).prop_map(|(operation, done)| Step::Notebook { operation: operation + 10, done }),
+        2 => (0..6u8, 0..17i32).prop_map(|(operation, code)| Step::Refuse { operation, code }),
+        1 => (0..6u8).prop_map(Step::Silence),
+        3 => (listed, any::<bool>(), any::<bool>()).prop_map(|(jobs, ended, complete)| Step::List { jobs, ended, complete }),
+        3 => (0..5usize).prop_map(Step::Take),
+        2 => (0..2000u16).prop_map(Step::Wait),
+    ]
+}
+
+fn tell(story: &mut Story, step: Step) {
+    let started_at = |story: &Story, seconds: Option<u16>| {
+        seconds.map(|seconds| story.now.plus(Duration::from_secs(u64::from(seconds))))
+    };
+    match step {
+        Step::Sight(operation) => story.sight(&format!("op{operation}")),
+        Step::Job {
+            operation: id,
+            job: of,
+            status,
+            done,
+            error,
+            code,
+            started,
+        } => {
+            let mut job = job(&format!("j{of}"), JobStatus::ALL[status]);
+            job.started_at = started_at(story, started);
+            let mut seen = operation(&format!("op{id}"), job);
+            (seen.done, seen.return_code) = (done, code);
+            seen.error = error.then_some(RpcCode::UNKNOWN).and_then(rpc_error);
+            story.look(&format!("op{id}"), seen);
+        }
+        Step::Notebook { operation: id, done } => {
+            story.sight(&format!("op{id}"));
+            let mut seen = notebook(&format!("op{id}"));
+            seen.done = done;
+            story.look(&format!("op{id}"), seen);
+        }
+        Step::Refuse { operation, code } => {
+            story.refuse(
+                &format!("op{operation}"),
+                RpcCode::from_number(code).expect("in the table"),
+            );
+        }
+        Step::Silence(operation) => story.fail(&format!("op{operation}"), LookError::Unanswered),
+        Step::List {
+            jobs,
+            ended,
+            complete,
+        } => {
+            let jobs = jobs.into_iter().map(|(id, (status, started))| {
+                let mut job = job(&format!("j{id}"), JobStatus::ALL[status]);
+                job.started_at = started_at(story, started);
+                job
+            });
+            let jobs = jobs.collect();
+            story.list_part(
+                if ended {
+                    ListingScope::Ended
+                } else {
+                    ListingScope::Live
+                },
+                jobs,
+                complete,
+            );
+        }
+        Step::Take(limit) => drop(story.tracker.take_due(story.now, limit)),
+        Step::Wait(seconds) => {
+            story.wait(Duration::from_secs(u64::from(seconds)));
+            story.expire();
+        }
+    }
+}
+
+/// A row without what changes at every look.
+fn without_polls(row: &TrackedOperation) -> TrackedOperation {
+    TrackedOperation {
+        polled_at: None,
+        hidden: false,
+        ..row.clone()
+    }
+}
+
+/// Takes the story's new events out, into rows that only events ever touched.
+fn replay(story: &mut Story, rows: &mut BTreeMap<OperationKey, TrackedOperation>) {
+    for event in std::mem::take(&mut story.events) {
+        match event.change {
+            Change::Left(_) => rows.remove(&event.after.key),
+            _ => rows.insert(event.after.key, without_polls(&event.after)),
+        };
+    }
+}
+
+fn rows(view: &View) -> BTreeMap<OperationKey, TrackedOperation> {
+    view.operations
+        .iter()
+        .map(|row| (row.key, without_polls(row)))
+        .collect()
+}
+
+fn counts_agree(view: &View) -> Result<(), TestCaseError> {
+    for (key, project) in view.projects.as_ref() {
+        let of_project: Vec<&Arc<TrackedOperation>> = view
+            .operations
+            .iter()
+            .filter(|row| row.observed && row.project_id == *key)
+            .collect();
+        for ((kind, state), count) in &project.operations {
+            let found = of_project
+                .iter()
+                .filter(|row| row.kind == *kind && row.state == *state)
+                .count();
+            prop_assert_eq!(
+                u32::try_from(found).expect("few"),
+                *count,
+                "{:?} {:?}",
+                kind,
+                state
+            );
+        }
+        for status in JobStatus::ALL {
+            let found = of_project.iter().filter(|row| row.status == Some(status)).count();
+            prop_assert_eq!(
+                u32::try_from(found).expect("few"),
+                project.jobs[status.index()],
+                "{:?}",
+                status
+            );
+        }
+        let finished: u64 = project
+            .finished_total
+            .values()
+            .map(|completions| completions.count)
+            .sum();
+        prop_assert_eq!(finished, project.results_total.values().sum::<u64>());
+    }
+    let tracked: u64 = view.tracker.tracked.values().sum();
+    prop_assert_eq!(
+        tracked,
+        u64::try_from(view.operations.iter().count()).expect("few")
+    );
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn replaying_all_events_gives_the_view_and_every_count_agrees_with_the_rows(steps in prop::collection::vec(step(), 1..80)) {
+        let mut story = Story::with(|settings| settings.tracked_max = 5);
+        let mut outcomes = HashMap::new();
+        let (mut counted, mut replayed) = (BTreeMap::new(), BTreeMap::new());
+        for step in steps {
+            tell(&mut story, step);
+            let view = story.view();
+            prop_assert!(view.operations.iter().count() <= 5);
+            replay(&mut story, &mut replayed);
+            prop_assert_eq!(&replayed, &rows(&view));
+            counts_agree(&view)?;
+            for row in view.operations.iter() {
+                prop_assert_eq!(row.outcome.is_some(), row.state == State::Done);
+                prop_assert_eq!(row.outcome.is_some(), row.ended_at.is_some());
+                if let Some(outcome) = row.outcome {
+                    prop_assert_eq!(*outcomes.entry(row.key).or_insert(outcome), outcome);
+                }
+            }
+            for (key, project) in view.projects.as_ref() {
+                let total: u64 = project.tracked_total.values().sum::<u64>()
+                    + project.finished_total.values().map(|completions| completions.count).sum::<u64>();
+                let before = counted.insert(key.clone(), total).unwrap_or(0);
+                prop_assert!(before <= total, "a counter went down");
+            }
+        }
+    }
+
+    #[test]
+    fn one_look_is_in_flight_for_each_operation(steps in prop::collection::vec(step(), 1..60)) {
+        let mut story = Story::new();
+        for step in steps {
+            tell(&mut story, step);
+            let mut twice = BTreeSet::new();
+            let due = story.tracker.take_due(story.now, usize::MAX);
+            for target in due {
+                let is_new = twice.insert(format!("{target:?}"));
+                prop_assert!(is_new);
+            }
+            prop_assert!(story.tracker.take_due(story.now, usize::MAX).is_empty());
+        }
+    }
+
+    #[test]
+    fn sighting_again_makes_no_event(ids in prop::collection::vec(0..5u8, 1..20)) {
+        let mut story = Story::new();
+        for id in &ids {
+            story.sight(&format!("op{id}"));
+        }
+        let distinct = ids.iter().collect::<BTreeSet<_>>().len();
+        prop_assert_eq!(story.events.len(), distinct);
+        prop_assert!(story.view().operations.iter().all(|row| row.source == Source::Config));
+    }
+}

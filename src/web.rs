@@ -1,0 +1,182 @@
+//! The front door: the exposition, health, the JSON API and a landing page over HTTP.
+//!
+//! In: views, the exporter's own instruments, readiness. Out: answers, within the limits of
+//! [`crate::limits`]. Never: a call to the cloud, a wait for one, or a change of what is watched.
+
+mod connection;
+mod landing;
+mod listener;
+mod operations;
+mod problem;
+mod record;
+mod routes;
+mod scrape;
+
+pub use connection::Patience;
+pub use record::operation_json;
+
+use crate::catalogue::Instruments;
+use crate::clock::Clock;
+use crate::flow::{Readiness, ViewReader};
+use crate::limits::LISTEN_ADDRESSES_MAX;
+use crate::metrics;
+use std::io;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What an operator may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where to listen: `HOST:PORT`, `[IPV6]:PORT`, or `:PORT` for every address of the host; port 0 takes any
+    /// free one. `--web.listen-address`.
+    pub listen_addresses: Vec<String>,
+    /// The path of the exposition: `--web.telemetry-path`.
+    pub telemetry_path: String,
+    /// The most scrapes at once; 0 for no bound of its own. `--web.max-requests`.
+    pub max_requests: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen_addresses: vec![":10477".to_owned()],
+            telemetry_path: "/metrics".to_owned(),
+            max_requests: 40,
+        }
+    }
+}
+
+impl Settings {
+    /// Whether they could ever be used, without listening: for a check of the configuration.
+    ///
+    /// # Errors
+    /// [`WebError::AddressCount`] and [`WebError::TelemetryPath`].
+    pub fn check(&self) -> Result<(), WebError> {
+        let count = self.listen_addresses.len();
+        if count == 0 || count > LISTEN_ADDRESSES_MAX {
+            return Err(WebError::AddressCount(count));
+        }
+        routes::check_telemetry_path(&self.telemetry_path)
+    }
+}
+
+/// What the answers are made from.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The newest view.
+    pub views: ViewReader,
+    /// The exporter's metrics about itself; requests are counted into them.
+    pub instruments: Instruments,
+    /// What the exposition shows beside the view.
+    pub metrics: metrics::Settings,
+    /// What `/-/ready` tells.
+    pub readiness: Readiness,
+    /// The present, for ages in the exposition.
+    pub clock: Clock,
+}
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum WebError {
+    /// Too few or too many addresses.
+    #[error(
+        "{0} listen addresses are set; give web.listen-address 1 to {LISTEN_ADDRESSES_MAX}, such as :10477"
+    )]
+    AddressCount(usize),
+    /// An address that names no place.
+    #[error("cannot find the listen address {address:?}; write HOST:PORT, [IPV6]:PORT or :PORT")]
+    Address {
+        /// As it was given.
+        address: String,
+        /// What the resolver said.
+        #[source]
+        source: io::Error,
+    },
+    /// An address that cannot be listened on.
+    #[error(
+        "cannot listen on {address}; another program may hold the port, the host may not have the address, or \
+         a port below 1024 may need a right that this process lacks"
+    )]
+    Listen {
+        /// As it was given.
+        address: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A path that cannot carry the exposition.
+    #[error("web.telemetry-path cannot be {path:?}: {reason}")]
+    TelemetryPath {
+        /// As it was given.
+        path: String,
+        /// What a path must be.
+        reason: &'static str,
+    },
+}
+
+/// A server that listens, and answers once it runs.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    router: axum::Router,
+    patience: Patience,
+    clock: Clock,
+}
+
+impl Server {
+    /// Listens on every address of the settings; connections wait until [`Self::run`].
+    ///
+    /// # Errors
+    /// [`WebError`] when an address or the telemetry path cannot be used.
+    pub async fn bind(settings: Settings, context: Context) -> Result<Self, WebError> {
+        settings.check()?;
+        let mut listeners = Vec::new();
+        let mut addresses = Vec::new();
+        for address in &settings.listen_addresses {
+            let (listener, local) = listener::listen(address).await?;
+            listeners.push(listener);
+            addresses.push(local);
+        }
+        Ok(Self {
+            listeners,
+            addresses,
+            clock: context.clock,
+            router: routes::router(settings.telemetry_path, settings.max_requests, context),
+            patience: Patience::default(),
+        })
+    }
+
+    /// The same with other time limits for its clients.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Where it listens, in the order of the settings, with the ports that were taken for port 0.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Answers until `stop`, then finishes the answers under way and returns.
+    ///
+    /// Dropping the future cuts them off: the grace of a shutdown is the caller's.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut accepting = JoinSet::new();
+        for listener in self.listeners {
+            let door = listener::Door {
+                router: self.router.clone(),
+                patience: self.patience,
+                clock: self.clock,
+            };
+            accepting.spawn(door.open(listener, stop.clone()));
+        }
+        while let Some(ended) = accepting.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a listener was cut short; this is a defect of the exporter");
+            }
+        }
+    }
+}

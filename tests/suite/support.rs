@@ -1,0 +1,184 @@
+//! A world to watch: the simulator and the watcher over in-memory pipes, in time that only moves when nobody is busy.
+
+use datasphere_exporter::catalogue::Instruments;
+use datasphere_exporter::clock::{Clock, Timestamp};
+use datasphere_exporter::cloud::{Auth, Channels, Client};
+use datasphere_exporter::engine::Engine;
+use datasphere_exporter::flow::{Inbox, Readiness, ViewReader, ViewWriter};
+use datasphere_exporter::model::{JobStatus, Kind, OutcomeKind, Project, TrackedOperation, View};
+use datasphere_exporter::simulator::{Handle, Scenario};
+use datasphere_exporter::sources::Sources;
+use datasphere_exporter::tracker::Tracker;
+use datasphere_exporter::{cloud, engine, sources, tracker};
+use hyper_util::rt::TokioIo;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::{Channel, Endpoint};
+
+/// The longest a story may take, on its own clock: a wait for what never comes fails instead of hanging.
+const PATIENCE: Duration = Duration::from_hours(6);
+
+/// What a test may set before the watcher begins.
+pub(crate) struct Setup {
+    pub(crate) cloud: cloud::Settings,
+    pub(crate) sources: sources::Settings,
+    pub(crate) tracker: tracker::Settings,
+    pub(crate) engine: engine::Settings,
+}
+
+/// A running simulator and a running watcher.
+pub(crate) struct World {
+    pub(crate) handle: Handle,
+    pub(crate) clock: Clock,
+    pub(crate) instruments: Instruments,
+    pub(crate) readiness: Readiness,
+    views: ViewReader,
+    stop: CancellationToken,
+    watcher: JoinSet<()>,
+    _simulator: JoinSet<()>,
+}
+
+impl World {
+    /// Starts both; `set` names what is watched.
+    pub(crate) fn start(scenario: &str, set: impl FnOnce(&mut Setup, &Handle)) -> Self {
+        let scenario = Scenario::parse(scenario).expect("a scenario");
+        let clock = Clock::starting_at(Timestamp::from_seconds(1_700_000_000, 0).expect("in range"));
+        let handle = Handle::new(&scenario, clock, "files.invalid").expect("a possible scenario");
+        let mut simulator = JoinSet::new();
+        let channel = serve(&handle, &mut simulator);
+        let mut setup = Setup {
+            cloud: cloud::Settings::new(Auth::Anonymous),
+            sources: sources::Settings::default(),
+            tracker: tracker::Settings::default(),
+            engine: engine::Settings::default(),
+        };
+        set(&mut setup, &handle);
+        let instruments = Instruments::new("0.0.0", "test", "test");
+        let channels = Channels {
+            operation: channel.clone(),
+            datasphere: channel.clone(),
+            iam: channel,
+        };
+        let client = Client::over(channels, &setup.cloud, clock, &instruments).expect("a client");
+        let (inbox, deliveries) = Inbox::new();
+        let (writer, views) = ViewWriter::new();
+        let readiness = Readiness::with_grace(Duration::from_secs(30));
+        let sources = Sources::new(setup.sources, client.clone(), inbox, clock, readiness.clone());
+        let engine = Engine::new(
+            setup.engine,
+            Tracker::new(setup.tracker),
+            client,
+            clock,
+            deliveries,
+            writer,
+        );
+        let stop = CancellationToken::new();
+        let mut watcher = JoinSet::new();
+        watcher.spawn(sources.run(stop.clone()));
+        watcher.spawn(engine.run());
+        Self {
+            handle,
+            clock,
+            instruments,
+            readiness,
+            views,
+            stop,
+            watcher,
+            _simulator: simulator,
+        }
+    }
+
+    /// The newest view.
+    pub(crate) fn view(&self) -> Arc<View> {
+        self.views.view()
+    }
+
+    /// Waits until the view shows something, on the story's clock.
+    pub(crate) async fn until(&mut self, what: &str, shows: impl Fn(&View) -> bool) {
+        let seen = tokio::time::timeout(PATIENCE, async {
+            while !shows(&self.views.view()) {
+                assert!(self.views.changed().await, "the engine ended before {what}");
+            }
+        });
+        assert!(seen.await.is_ok(), "{what} never came: {:?}", self.view().tracker);
+    }
+
+    /// Lets time pass, with everything that happens in it.
+    pub(crate) async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    /// Ends the watcher in the order of the flow, and waits for it.
+    pub(crate) async fn stop(mut self) -> Arc<View> {
+        self.stop.cancel();
+        while self.watcher.join_next().await.is_some() {}
+        self.views.view()
+    }
+
+    /// How often a method was called, by the last part of its path.
+    pub(crate) fn calls(&self, method: &str) -> u64 {
+        let calls = self.handle.calls_by_method();
+        calls
+            .iter()
+            .filter(|(path, _)| path.ends_with(method))
+            .map(|(_, count)| count)
+            .sum()
+    }
+
+    pub(crate) fn calls_in_all(&self) -> u64 {
+        self.handle.calls_by_method().values().sum()
+    }
+}
+
+/// A connection to the simulator through pipes; each new connection is a new pipe.
+fn serve(handle: &Handle, tasks: &mut JoinSet<()>) -> Channel {
+    let (sender, receiver) = mpsc::channel::<io::Result<DuplexStream>>(16);
+    let server = handle.clone();
+    tasks.spawn(async move {
+        let never = CancellationToken::new();
+        server
+            .serve_with_incoming(ReceiverStream::new(receiver), None, never)
+            .await
+            .expect("a server");
+    });
+    let connector = tower::service_fn(move |_: http::Uri| {
+        let sender = sender.clone();
+        async move {
+            let (near, far) = tokio::io::duplex(64 << 10);
+            sender.send(Ok(far)).await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>(TokioIo::new(near))
+        }
+    });
+    Endpoint::from_static("http://simulator.invalid").connect_with_connector_lazy(connector)
+}
+
+/// A project of the view, by its id.
+pub(crate) fn project(view: &View, id: &str) -> Option<Arc<Project>> {
+    view.projects.get(&Some(id.parse().expect("an id"))).cloned()
+}
+
+/// Operations of a project that ended one way.
+pub(crate) fn finished(view: &View, project_id: &str, outcome: OutcomeKind) -> u64 {
+    project(view, project_id).map_or(0, |project| {
+        Kind::ALL
+            .into_iter()
+            .map(|kind| project.finished_total[&(kind, outcome)].count)
+            .sum()
+    })
+}
+
+/// Jobs of a project in one status now.
+pub(crate) fn jobs(view: &View, project_id: &str, status: JobStatus) -> u32 {
+    project(view, project_id).map_or(0, |project| project.jobs[status.index()])
+}
+
+/// The operation known by an id.
+pub(crate) fn row(view: &View, id: &str) -> Option<Arc<TrackedOperation>> {
+    view.operations.find(id).cloned()
+}

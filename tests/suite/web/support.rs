@@ -1,0 +1,230 @@
+//! A running server and a client that reads as fast or as slowly as a test wants.
+
+use crate::scene;
+use bytes::Bytes;
+use datasphere_exporter::catalogue::Instruments;
+use datasphere_exporter::clock::Clock;
+use datasphere_exporter::flow::{Readiness, ViewReader, ViewWriter};
+use datasphere_exporter::metrics;
+use datasphere_exporter::model::{Kind, TrackedOperation, View};
+use datasphere_exporter::web::{Context, Server, Settings};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// The longest a test waits for anything; what never comes fails instead of hanging.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Small enough that a scrape of [`crowd`] cannot end before its client reads.
+const RECEIVE_BUFFER_BYTES: u32 = 16 << 10;
+
+/// A server that runs until it is dropped.
+pub(crate) struct Door {
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) readiness: Readiness,
+    pub(crate) instruments: Instruments,
+    pub(crate) views: ViewWriter,
+    pub(crate) stop: CancellationToken,
+    pub(crate) running: JoinSet<()>,
+}
+
+/// What came back.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Bytes,
+    headers: hyper::HeaderMap,
+}
+
+/// On a free port of the loopback.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        listen_addresses: vec!["127.0.0.1:0".to_owned()],
+        ..Settings::default()
+    }
+}
+
+/// What answers are made from, with the writer of its views.
+pub(crate) fn context(clock: Clock) -> (Context, ViewWriter) {
+    let (writer, views): (ViewWriter, ViewReader) = ViewWriter::new();
+    let context = Context {
+        views,
+        instruments: Instruments::new("0.1.0", "abc123", "1.95.0"),
+        metrics: metrics::Settings::default(),
+        readiness: Readiness::default(),
+        clock,
+    };
+    (context, writer)
+}
+
+/// Enough jobs for some ten megabytes, more than the sockets of two ends hold.
+pub(crate) fn crowd() -> View {
+    scene::view_of((0..6_000).map(|key| TrackedOperation {
+        job_id: Some(format!("bt1job{key}").parse().expect("an id")),
+        operation_id: Some(format!("bt1op{key}").parse().expect("an id")),
+        key: scene::blank(key, Kind::Job).key,
+        ..scene::training()
+    }))
+}
+
+impl Door {
+    pub(crate) async fn open(view: View) -> Self {
+        Self::open_with(view, settings(), |server| server).await
+    }
+
+    pub(crate) async fn open_with(
+        view: View,
+        settings: Settings,
+        change: impl FnOnce(Server) -> Server,
+    ) -> Self {
+        let (context, views) = context(Clock::starting_at(scene::now()));
+        let (readiness, instruments) = (context.readiness.clone(), context.instruments.clone());
+        views.publish(view);
+        let server = change(Server::bind(settings, context).await.expect("a free port"));
+        let addresses = server.addresses().to_vec();
+        let stop = CancellationToken::new();
+        let mut running = JoinSet::new();
+        running.spawn(server.run(stop.clone()));
+        Self {
+            addresses,
+            readiness,
+            instruments,
+            views,
+            stop,
+            running,
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.addresses[0]).await.expect("it listens")
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.ask("GET", path, &[]).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.ask("GET", path, headers).await
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+        ask(self.connect().await, method, path, headers).await
+    }
+
+    /// A scrape whose client has read the head of the answer, and then waits.
+    pub(crate) async fn slow_scrape(&self) -> SlowScrape {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket
+            .set_recv_buffer_size(RECEIVE_BUFFER_BYTES)
+            .expect("a small buffer");
+        let stream = socket.connect(self.addresses[0]).await.expect("it listens");
+        let mut connection = JoinSet::new();
+        let response = send(stream, "GET", "/metrics", &[], &mut connection).await;
+        SlowScrape {
+            response,
+            _connection: connection,
+        }
+    }
+
+    /// Waits until a scrape is let in again.
+    pub(crate) async fn until_a_scrape_is_let_in(&self) {
+        let let_in = async { while self.ask("HEAD", "/metrics", &[]).await.status == 503 {} };
+        tokio::time::timeout(PATIENCE, let_in).await.expect("a free slot");
+    }
+
+    /// Waits until the server has ended.
+    pub(crate) async fn ended(&mut self) {
+        let ended = tokio::time::timeout(PATIENCE, self.running.join_next());
+        ended
+            .await
+            .expect("in time")
+            .expect("it ran")
+            .expect("it ended well");
+    }
+}
+
+/// A scrape under way.
+pub(crate) struct SlowScrape {
+    response: Response<Incoming>,
+    _connection: JoinSet<()>,
+}
+
+impl SlowScrape {
+    pub(crate) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    /// Reads one piece of the body.
+    pub(crate) async fn read_a_piece(&mut self) -> Bytes {
+        let frame = self.response.body_mut().frame().await;
+        frame
+            .expect("more to come")
+            .expect("no error")
+            .into_data()
+            .expect("data")
+    }
+
+    /// Reads the rest of it; an error when the server cut it off.
+    pub(crate) async fn read_on(self) -> hyper::Result<Bytes> {
+        let body = tokio::time::timeout(PATIENCE, self.response.into_body().collect());
+        Ok(body.await.expect("in time")?.to_bytes())
+    }
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().expect("ASCII"))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.to_vec()).expect("UTF-8")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).expect("JSON")
+    }
+}
+
+/// One request and its whole answer.
+pub(crate) async fn ask(stream: TcpStream, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut connection = JoinSet::new();
+    let whole = async {
+        let response = send(stream, method, path, headers, &mut connection).await;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.into_body().collect().await.expect("a whole body");
+        Reply {
+            status,
+            headers,
+            body: body.to_bytes(),
+        }
+    };
+    tokio::time::timeout(PATIENCE, whole).await.expect("in time")
+}
+
+async fn send(
+    stream: TcpStream,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    connection: &mut JoinSet<()>,
+) -> Response<Incoming> {
+    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .expect("a connection");
+    connection.spawn(async move { drop(driver.await) });
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", "localhost");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let request = request.body(Empty::<Bytes>::new()).expect("a request");
+    sender.send_request(request).await.expect("an answer")
+}
