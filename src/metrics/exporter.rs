@@ -216,7 +216,13 @@ impl Sink for Count {
         self.0 += 1;
     }
 
-    fn info(&mut self, _: &[Label<'_>], _: UserLabels<'_>) {
+    fn row(&mut self, _: [&str; 2]) {}
+
+    fn row_sample(&mut self, _: Option<&str>, _: impl Number) {
+        self.0 += 1;
+    }
+
+    fn row_info(&mut self, _: &[Label<'_>], _: UserLabels<'_>) {
         self.0 += 1;
     }
 

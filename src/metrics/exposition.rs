@@ -5,6 +5,7 @@ use crate::clock::Timestamp;
 use crate::metrics::buffer::{Buffer, Tally};
 use crate::metrics::negotiation::{Format, FormatKind};
 use crate::metrics::protobuf::Protobuf;
+use crate::metrics::run::Presence;
 use crate::metrics::sink::{AllowedLabel, Family, Place, Scene, Sink};
 use crate::metrics::text::Text;
 use crate::metrics::{Settings, exporter, fleet, run};
@@ -31,8 +32,8 @@ struct Position {
 }
 
 enum Encoder {
-    Text(Text),
-    Protobuf(Protobuf<Buffer>),
+    Text(Box<Text>),
+    Protobuf(Box<Protobuf<Buffer>>),
 }
 
 impl Exposition {
@@ -45,12 +46,17 @@ impl Exposition {
         settings: &Settings,
     ) -> Self {
         let encoder = match format.kind {
-            FormatKind::Text | FormatKind::Text1 => Encoder::Text(Text::new(false)),
-            FormatKind::OpenMetrics => Encoder::Text(Text::new(true)),
-            FormatKind::Protobuf => Encoder::Protobuf(Protobuf::default()),
+            FormatKind::Text | FormatKind::Text1 => Encoder::Text(Box::new(Text::new(false))),
+            FormatKind::OpenMetrics => Encoder::Text(Box::new(Text::new(true))),
+            FormatKind::Protobuf => Encoder::Protobuf(Box::default()),
         };
         let scene = Scene {
             projects: view.projects.values().map(Arc::clone).collect(),
+            presence: if settings.per_run {
+                Presence::of(&view.operations)
+            } else {
+                Presence::default()
+            },
             view,
             gathered: instruments.registry().gather(),
             labels: AllowedLabel::list(&settings.labels),

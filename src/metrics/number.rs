@@ -1,14 +1,14 @@
 //! Sample values: the same number as text and as a double.
 
 use crate::clock::Timestamp;
-use crate::metrics::buffer::{Buffer, Output};
-use std::fmt::Write;
+use crate::metrics::buffer::Output;
+use std::fmt;
 use std::time::Duration;
 
 /// A sample's value. The text parses to exactly the double.
 pub(super) trait Number: Copy {
     /// As decimal text, the same in every text format.
-    fn write(self, out: &mut Buffer);
+    fn write(self, out: &mut impl Output);
 
     /// As protobuf carries it.
     fn double(self) -> f64;
@@ -16,7 +16,7 @@ pub(super) trait Number: Copy {
 
 impl Number for u64 {
     #[inline]
-    fn write(self, out: &mut Buffer) {
+    fn write(self, out: &mut impl Output) {
         integer(self, out);
     }
 
@@ -33,7 +33,7 @@ impl Number for u64 {
 
 impl Number for i64 {
     #[inline]
-    fn write(self, out: &mut Buffer) {
+    fn write(self, out: &mut impl Output) {
         if self < 0 {
             out.byte(b'-');
         }
@@ -54,7 +54,7 @@ impl Number for i64 {
 /// 0 or 1.
 impl Number for bool {
     #[inline]
-    fn write(self, out: &mut Buffer) {
+    fn write(self, out: &mut impl Output) {
         out.byte(b'0' + u8::from(self));
     }
 
@@ -67,7 +67,7 @@ impl Number for bool {
 /// Unix time in seconds, at millisecond resolution.
 impl Number for Timestamp {
     #[inline]
-    fn write(self, out: &mut Buffer) {
+    fn write(self, out: &mut impl Output) {
         millis(self.millis().unsigned_abs(), out);
     }
 
@@ -80,7 +80,7 @@ impl Number for Timestamp {
 /// Seconds, at millisecond resolution.
 impl Number for Duration {
     #[inline]
-    fn write(self, out: &mut Buffer) {
+    fn write(self, out: &mut impl Output) {
         millis(whole_millis(self), out);
     }
 
@@ -90,20 +90,34 @@ impl Number for Duration {
     }
 }
 
+/// A percentage, told as the ratio.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Percent(pub(super) u8);
+
+impl Number for Percent {
+    #[inline]
+    fn write(self, out: &mut impl Output) {
+        millis(u64::from(self.0) * 10, out);
+    }
+
+    #[inline]
+    fn double(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+}
+
 impl Number for f64 {
-    fn write(self, out: &mut Buffer) {
+    fn write(self, out: &mut impl Output) {
         let size = self.abs();
-        let written = if self.is_nan() {
-            out.write_str("NaN")
+        if self.is_nan() {
+            out.bytes(b"NaN");
         } else if self.is_infinite() {
-            out.write_str(if self > 0.0 { "+Inf" } else { "-Inf" })
+            out.bytes(if self > 0.0 { b"+Inf" } else { b"-Inf" });
         } else if size != 0.0 && !(1e-6..1e21).contains(&size) {
-            write!(out, "{self:e}")
+            formatted(format_args!("{self:e}"), out);
         } else {
-            write!(out, "{self}")
-        };
-        // A buffer takes everything.
-        written.unwrap_or_default();
+            formatted(format_args!("{self}"), out);
+        }
     }
 
     #[inline]
@@ -113,13 +127,27 @@ impl Number for f64 {
 }
 
 /// The bound of a bucket, as the value of `le`: `10.0`, so that it is one series in every format.
-pub(super) fn bound(bound: f64, out: &mut Buffer) {
-    let written = if bound == f64::INFINITY {
-        out.write_str("+Inf")
+pub(super) fn bound(bound: f64, out: &mut impl Output) {
+    if bound == f64::INFINITY {
+        out.bytes(b"+Inf");
     } else {
-        write!(out, "{bound:?}")
-    };
-    written.unwrap_or_default();
+        formatted(format_args!("{bound:?}"), out);
+    }
+}
+
+/// What the standard library prints: the shortest text that parses to the same double.
+fn formatted(number: fmt::Arguments<'_>, out: &mut impl Output) {
+    struct Words<'a, O>(&'a mut O);
+
+    impl<O: Output> fmt::Write for Words<'_, O> {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0.bytes(text.as_bytes());
+            Ok(())
+        }
+    }
+
+    // An output takes everything, and so do numbers.
+    fmt::write(&mut Words(out), number).unwrap_or_default();
 }
 
 fn whole_millis(duration: Duration) -> u64 {
@@ -128,18 +156,25 @@ fn whole_millis(duration: Duration) -> u64 {
 
 /// Thousandths, as a decimal without trailing zeros.
 #[inline]
-fn millis(millis: u64, out: &mut Buffer) {
+fn millis(millis: u64, out: &mut impl Output) {
     let (seconds, rest) = (millis / 1000, millis % 1000);
     // Moments between the years 2001 and 2286 have ten digits: the case that counts.
     if (1_000_000_000..10_000_000_000).contains(&seconds) {
-        let pairs = [100_000_000, 1_000_000, 10_000, 100, 1].map(|power| pair(seconds / power));
+        let (high, low) = (seconds / 100_000_000, seconds % 100_000_000);
+        let (middle, low) = (low / 10_000, low % 10_000);
+        let pairs = [
+            pair(high),
+            pair(middle / 100),
+            pair(middle),
+            pair(low / 100),
+            pair(low),
+        ];
         out.bytes(pairs.as_flattened());
     } else {
         integer(seconds, out);
     }
     if rest != 0 {
-        let [tenth, hundredth] = pair(rest / 10);
-        let [_, thousandth] = pair(rest);
+        let ([tenth, hundredth], [_, thousandth]) = (pair(rest / 10), pair(rest));
         match (hundredth, thousandth) {
             (b'0', b'0') => out.bytes(&[b'.', tenth]),
             (_, b'0') => out.bytes(&[b'.', tenth, hundredth]),
@@ -150,7 +185,7 @@ fn millis(millis: u64, out: &mut Buffer) {
 
 /// Decimal digits of a whole number.
 #[inline]
-fn integer(number: u64, out: &mut Buffer) {
+fn integer(number: u64, out: &mut impl Output) {
     if let Ok(digit @ 0..=9) = u8::try_from(number) {
         return out.byte(b'0' + digit);
     }
@@ -193,6 +228,7 @@ fn pair(number: u64) -> [u8; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::buffer::Buffer;
     use proptest::prelude::*;
 
     fn text(number: impl Number) -> String {
@@ -241,9 +277,10 @@ mod tests {
     proptest! {
         #[test]
         fn text_and_double_are_the_same_number(
-            whole: u64, signed: i64, float: f64, nanos in 1..i64::MAX, millis: u32,
+            percent in 0_u8..=100, whole: u64, signed: i64, float: f64, nanos in 1..i64::MAX, millis: u32,
         ) {
             prop_assume!(!float.is_nan());
+            same(Percent(percent));
             same(whole);
             same(signed);
             same(float);

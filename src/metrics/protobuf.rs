@@ -27,6 +27,8 @@ mod tag {
 pub(super) struct Protobuf<O> {
     pub(super) out: O,
     metric: Option<&'static Metric>,
+    /// The ids of the row, as label pairs.
+    row: Vec<u8>,
 }
 
 impl Protobuf<Buffer> {
@@ -48,33 +50,44 @@ where
         self.metric = Some(metric);
     }
 
-    #[inline]
     fn sample(&mut self, labels: &[Label<'_>], value: impl Number) {
-        let scalar = Scalar {
-            value: value.double(),
-            exemplar: None,
-        };
-        self.metric(labels, None, &scalar);
+        self.scalar(labels, value.double(), None);
     }
 
-    fn info(&mut self, labels: &[Label<'_>], user: UserLabels<'_>) {
-        let scalar = Scalar {
-            value: 1.0,
-            exemplar: None,
-        };
-        self.metric(labels, Some(user), &scalar);
+    #[inline]
+    fn row(&mut self, ids: [&str; 2]) {
+        self.row.clear();
+        let names = self.metric.into_iter().flat_map(|metric| metric.labels);
+        for (name, id) in names.zip(ids) {
+            message(1, &Pair(name.as_bytes(), id.as_bytes()), &mut self.row);
+        }
+    }
+
+    #[inline]
+    fn row_sample(&mut self, word: Option<&str>, value: impl Number) {
+        let word = word.map(Label::Word);
+        self.of_row(word.as_slice(), None, value.double());
+    }
+
+    fn row_info(&mut self, labels: &[Label<'_>], user: UserLabels<'_>) {
+        self.of_row(labels, Some(user), 1.0);
     }
 
     fn counter(&mut self, labels: &[Label<'_>], value: u64, exemplar: Option<&Exemplar>) {
-        let scalar = Scalar {
-            value: value.double(),
-            exemplar,
-        };
-        self.metric(labels, None, &scalar);
+        self.scalar(labels, value.double(), exemplar);
     }
 
     fn histogram(&mut self, labels: &[Label<'_>], histogram: &impl Observations) {
-        self.metric(labels, None, &Distribution(histogram));
+        let Some(metric) = self.metric else { return };
+        let sample = Sample {
+            row: &[],
+            names: metric.labels,
+            labels,
+            user: None,
+            field: 7,
+            value: &Distribution(histogram),
+        };
+        message(4, &sample, &mut self.out);
     }
 
     #[inline]
@@ -104,22 +117,41 @@ impl Pausing for Tally {
 }
 
 impl<O: Output> Protobuf<O> {
-    #[inline]
-    fn metric(&mut self, labels: &[Label<'_>], user: Option<UserLabels<'_>>, value: &impl Body) {
+    fn scalar(&mut self, labels: &[Label<'_>], value: f64, exemplar: Option<&Exemplar>) {
         let Some(metric) = self.metric else { return };
-        let field = match metric.metric_type {
-            Type::Gauge => 2,
-            Type::Counter => 3,
-            Type::Histogram => 7,
-        };
-        let body = Sample {
-            metric,
+        let field = if metric.metric_type == Type::Counter { 3 } else { 2 };
+        let value = &Scalar { value, exemplar };
+        let sample = Sample {
+            row: &[],
+            names: metric.labels,
             labels,
-            user,
+            user: None,
             field,
             value,
         };
-        message(4, &body, &mut self.out);
+        message(4, &sample, &mut self.out);
+    }
+
+    /// A gauge of the row.
+    #[inline]
+    fn of_row(&mut self, labels: &[Label<'_>], user: Option<UserLabels<'_>>, value: f64) {
+        let names = self
+            .metric
+            .and_then(|metric| metric.labels.get(2..))
+            .unwrap_or_default();
+        let value = &Scalar {
+            value,
+            exemplar: None,
+        };
+        let sample = Sample {
+            row: &self.row,
+            names,
+            labels,
+            user,
+            field: 2,
+            value,
+        };
+        message(4, &sample, &mut self.out);
     }
 }
 
@@ -198,7 +230,9 @@ impl Body for Head<'_> {
 
 /// `Metric`.
 struct Sample<'a, V> {
-    metric: &'static Metric,
+    /// Label pairs that are encoded already.
+    row: &'a [u8],
+    names: &'a [&'static str],
     labels: &'a [Label<'a>],
     user: Option<UserLabels<'a>>,
     field: u8,
@@ -208,7 +242,8 @@ struct Sample<'a, V> {
 impl<V: Body> Body for Sample<'_, V> {
     #[inline]
     fn write(&self, out: &mut impl Output) {
-        for (name, label) in self.metric.labels.iter().zip(self.labels) {
+        out.bytes(self.row);
+        for (name, label) in self.names.iter().zip(self.labels) {
             let (Label::Word(value) | Label::Text(value)) = *label;
             message(1, &Pair(name.as_bytes(), value.as_bytes()), out);
         }

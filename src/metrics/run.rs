@@ -4,12 +4,13 @@
 
 use crate::catalogue::run;
 use crate::clock::Timestamp;
-use crate::metrics::number::Number;
+use crate::metrics::number::{Number, Percent};
 use crate::metrics::sink::{Family, Label, Place, Scene, Sink, UserLabels};
 use crate::model::{
-    About, JobId, JobStatus, Kind, NotebookStatus, OperationId, Outcome, ProjectId, State, Text,
+    About, JobId, JobStatus, Kind, NotebookStatus, OperationId, Operations, Outcome, ProjectId, State, Text,
     TrackedOperation,
 };
+use std::ops::ControlFlow;
 
 /// The families, in the catalogue's order.
 pub(super) fn families<S: Sink>() -> [Family<S>; run::ALL.len()] {
@@ -67,76 +68,101 @@ pub(super) fn families<S: Sink>() -> [Family<S>; run::ALL.len()] {
     ]
 }
 
-/// A row, and the values of the two labels that identify its series.
-struct Row<'a> {
-    operation: &'a TrackedOperation,
-    project: Label<'a>,
-    id: Label<'a>,
+/// Whether any row has series of the sorts that a fleet of jobs has not: a walk over all rows for a family
+/// that turns out to be empty costs as much as one that is not.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Presence {
+    lone: bool,
+    failing: bool,
 }
 
-/// Walks the rows that have an id of the wanted sort.
+impl Presence {
+    pub(super) fn of(operations: &Operations) -> Self {
+        let mut presence = Self::default();
+        for operation in operations.iter() {
+            presence.lone |= operation.kind != Kind::Job;
+            presence.failing |= operation.reported.error.is_some();
+        }
+        presence
+    }
+}
+
+/// Rows that are picked before the first of them is written. Picking touches rows that are far apart in
+/// memory and depend on nothing, so that the processor fetches many at a time; written one by one, each would
+/// be waited for.
+const BATCH: usize = 16;
+
+/// Writes what is picked of each row that has series.
 #[inline]
-fn rows<'a, S: Sink>(
-    scene: &'a Scene,
+fn rows<S: Sink, T>(
+    scene: &Scene,
     from: Place,
     sink: &mut S,
     id: impl Fn(&TrackedOperation) -> Option<&str>,
-    write: impl Fn(&mut S, Row<'a>),
+    pick: impl Fn(&TrackedOperation) -> Option<T>,
+    write: impl Fn(&mut S, &TrackedOperation, &T),
 ) -> Option<Place> {
-    for (slot, operation) in scene.view.operations.iter_from(from.row) {
-        if !operation.in_run_tier() {
-            continue;
+    scene.view.operations.walk_from(from.row, |first, run| {
+        for (offset, rows) in (0..).step_by(BATCH).zip(run.chunks(BATCH)) {
+            let mut batch = [const { None }; BATCH];
+            for (place, operation) in batch.iter_mut().zip(rows) {
+                if let Some(operation) = operation
+                    && operation.in_run_tier()
+                    && let Some(value) = pick(operation)
+                {
+                    *place = Some((&**operation, value));
+                }
+            }
+            for (row, picked) in (first + offset..).zip(&batch) {
+                let Some((operation, value)) = picked else {
+                    continue;
+                };
+                let Some(id) = id(operation) else { continue };
+                let project_id = operation.project_id.as_ref().map_or("", ProjectId::as_str);
+                sink.row([project_id, id]);
+                write(sink, operation, value);
+                if sink.is_full() {
+                    return ControlFlow::Break(Place {
+                        row: row + 1,
+                        part: 0,
+                    });
+                }
+            }
         }
-        let Some(id) = id(operation) else { continue };
-        let project = operation.project_id.as_ref().map_or("", ProjectId::as_str);
-        write(
-            sink,
-            Row {
-                operation,
-                project: Label::Word(project),
-                id: Label::Word(id),
-            },
-        );
-        if sink.is_full() {
-            return Some(Place {
-                row: slot + 1,
-                part: 0,
-            });
-        }
-    }
-    None
+        ControlFlow::Continue(())
+    })
 }
 
-#[inline]
-fn jobs<'a, S: Sink>(
-    scene: &'a Scene,
-    from: Place,
-    sink: &mut S,
-    write: impl Fn(&mut S, Row<'a>),
-) -> Option<Place> {
-    rows(
-        scene,
-        from,
-        sink,
-        |operation| operation.job_series_id().map(JobId::as_str),
-        write,
-    )
+fn job_id(job: &TrackedOperation) -> Option<&str> {
+    job.job_series_id().map(JobId::as_str)
 }
 
+fn operation_id(operation: &TrackedOperation) -> Option<&str> {
+    operation.operation_id.as_ref().map(OperationId::as_str)
+}
+
+/// Writes what is picked of each job.
 #[inline]
-fn operations<'a, S: Sink>(
-    scene: &'a Scene,
+fn jobs<S: Sink, T>(
+    scene: &Scene,
     from: Place,
     sink: &mut S,
-    write: impl Fn(&mut S, Row<'a>),
+    pick: impl Fn(&TrackedOperation) -> Option<T>,
+    write: impl Fn(&mut S, &TrackedOperation, &T),
 ) -> Option<Place> {
-    rows(
-        scene,
-        from,
-        sink,
-        |operation| operation.operation_id.as_ref().map(OperationId::as_str),
-        write,
-    )
+    rows(scene, from, sink, job_id, pick, write)
+}
+
+/// Writes what is picked of each operation whose operation id is known.
+#[inline]
+fn operations<S: Sink, T>(
+    scene: &Scene,
+    from: Place,
+    sink: &mut S,
+    pick: impl Fn(&TrackedOperation) -> Option<T>,
+    write: impl Fn(&mut S, &TrackedOperation, &T),
+) -> Option<Place> {
+    rows(scene, from, sink, operation_id, pick, write)
 }
 
 /// One value a job, where it is known.
@@ -147,10 +173,8 @@ fn job_value<S: Sink, N: Number>(
     sink: &mut S,
     value: impl Fn(&TrackedOperation) -> Option<N>,
 ) -> Option<Place> {
-    jobs(scene, from, sink, |sink, row| {
-        if let Some(value) = value(row.operation) {
-            sink.sample(&[row.project, row.id], value);
-        }
+    jobs(scene, from, sink, value, |sink, _, value| {
+        sink.row_sample(None, *value);
     })
 }
 
@@ -162,151 +186,175 @@ fn lone_moment<S: Sink>(
     sink: &mut S,
     moment: impl Fn(&TrackedOperation) -> Option<Timestamp>,
 ) -> Option<Place> {
-    operations(scene, from, sink, |sink, row| {
-        if let Some(moment) = moment(row.operation).filter(|_| row.operation.kind != Kind::Job) {
-            sink.sample(&[row.project, row.id], moment);
-        }
+    if !scene.presence.lone {
+        return None;
+    }
+    let moment = |operation: &TrackedOperation| moment(operation).filter(|_| operation.kind != Kind::Job);
+    operations(scene, from, sink, moment, |sink, _, moment| {
+        sink.row_sample(None, *moment);
     })
 }
 
-fn progress_ratio(job: &TrackedOperation) -> Option<f64> {
+fn progress_ratio(job: &TrackedOperation) -> Option<Percent> {
     job.reported
         .progress
         .as_ref()
-        .map(|progress| f64::from(progress.percent) / 100.0)
+        .map(|progress| Percent(progress.percent))
 }
 
 fn job_info<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {
-    jobs(scene, from, sink, |sink, row| {
-        let About {
-            parent_job_id,
-            instance_type,
-            created_by,
-            labels,
-            ..
-        } = &*row.operation.about;
-        let labels_of_job = [
-            row.project,
-            row.id,
-            Label::Text(job_name(row.operation)),
-            Label::Word(
-                row.operation
-                    .operation_id
-                    .as_ref()
-                    .map_or("", OperationId::as_str),
-            ),
-            Label::Word(parent_job_id.as_ref().map_or("", JobId::as_str)),
-            text(instance_type.as_ref()),
-            text(created_by.as_ref()),
-            Label::Word(""),
-        ];
-        sink.info(
-            &labels_of_job,
-            UserLabels {
-                allowed: &scene.labels,
+    jobs(
+        scene,
+        from,
+        sink,
+        |_| Some(()),
+        |sink, job, ()| {
+            let About {
+                parent_job_id,
+                instance_type,
+                created_by,
                 labels,
-            },
-        );
-    })
+                ..
+            } = &*job.about;
+            let properties = [
+                Label::Text(job_name(&job.about)),
+                Label::Word(job.operation_id.as_ref().map_or("", OperationId::as_str)),
+                Label::Word(parent_job_id.as_ref().map_or("", JobId::as_str)),
+                text(instance_type.as_ref()),
+                text(created_by.as_ref()),
+                Label::Word(""),
+            ];
+            sink.row_info(
+                &properties,
+                UserLabels {
+                    allowed: &scene.labels,
+                    labels,
+                },
+            );
+        },
+    )
 }
 
 fn job_status<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {
-    jobs(scene, from, sink, |sink, row| {
-        let present = row.operation.status;
+    let statuses = |job: &TrackedOperation| Some((job.status, job.status_times));
+    jobs(scene, from, sink, statuses, |sink, _, (present, times)| {
         for status in JobStatus::ALL {
-            let is_present = present == Some(status);
-            if is_present || row.operation.status_times.was_left(status) {
-                sink.sample(&[row.project, row.id, Label::Word(status.label())], is_present);
+            let is_present = *present == Some(status);
+            if is_present || times.was_left(status) {
+                sink.row_sample(Some(status.label()), is_present);
             }
         }
     })
 }
 
 fn job_time_in_status<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {
-    jobs(scene, from, sink, |sink, row| {
-        for (status, time) in row.operation.status_times.iter() {
-            sink.sample(&[row.project, row.id, Label::Word(status.label())], time);
-        }
-    })
+    jobs(
+        scene,
+        from,
+        sink,
+        |job| Some(job.status_times),
+        |sink, _, times| {
+            for (status, time) in times.iter() {
+                sink.row_sample(Some(status.label()), time);
+            }
+        },
+    )
 }
 
 fn job_outcome<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {
-    jobs(scene, from, sink, |sink, row| {
-        if let Some(outcome) = row.operation.outcome.map(Outcome::kind) {
-            sink.sample(&[row.project, row.id, Label::Word(outcome.label())], true);
-        }
-    })
+    jobs(
+        scene,
+        from,
+        sink,
+        |job| job.outcome.map(Outcome::kind),
+        |sink, _, outcome| {
+            sink.row_sample(Some(outcome.label()), true);
+        },
+    )
 }
 
 fn job_output_errors<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {
-    jobs(scene, from, sink, |sink, row| {
-        let Some(errors) = row.operation.output_errors() else {
-            return;
-        };
-        for (error_type, count) in errors.by_type() {
-            sink.sample(&[row.project, row.id, Label::Word(error_type)], u64::from(count));
-        }
-    })
+    jobs(
+        scene,
+        from,
+        sink,
+        TrackedOperation::output_errors,
+        |sink, _, errors| {
+            for (error_type, count) in errors.by_type() {
+                sink.row_sample(Some(error_type), u64::from(count));
+            }
+        },
+    )
 }
 
 fn operation_info<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {
-    operations(scene, from, sink, |sink, row| {
-        let About {
-            notebook_id,
-            created_by,
-            labels,
-            ..
-        } = &*row.operation.about;
-        let labels_of_operation = [
-            row.project,
-            row.id,
-            Label::Word(row.operation.kind.label()),
-            Label::Word(row.operation.job_id.as_ref().map_or("", JobId::as_str)),
-            text(notebook_id.as_ref()),
-            text(created_by.as_ref()),
-        ];
-        sink.info(
-            &labels_of_operation,
-            UserLabels {
-                allowed: &scene.labels,
+    operations(
+        scene,
+        from,
+        sink,
+        |_| Some(()),
+        |sink, operation, ()| {
+            let About {
+                notebook_id,
+                created_by,
                 labels,
-            },
-        );
-    })
+                ..
+            } = &*operation.about;
+            let properties = [
+                Label::Word(operation.kind.label()),
+                Label::Word(operation.job_id.as_ref().map_or("", JobId::as_str)),
+                text(notebook_id.as_ref()),
+                text(created_by.as_ref()),
+            ];
+            sink.row_info(
+                &properties,
+                UserLabels {
+                    allowed: &scene.labels,
+                    labels,
+                },
+            );
+        },
+    )
 }
 
 fn operation_done<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {
-    operations(scene, from, sink, |sink, row| {
-        sink.sample(&[row.project, row.id], row.operation.state == State::Done);
+    let is_done = |operation: &TrackedOperation| Some(operation.state == State::Done);
+    operations(scene, from, sink, is_done, |sink, _, is_done| {
+        sink.row_sample(None, *is_done);
     })
 }
 
 fn operation_error<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {
-    operations(scene, from, sink, |sink, row| {
-        if let Some(error) = &row.operation.reported.error {
-            sink.sample(&[row.project, row.id, Label::Word(error.code.name())], true);
-        }
+    if !scene.presence.failing {
+        return None;
+    }
+    let code = |operation: &TrackedOperation| Some(operation.reported.error.as_ref()?.code);
+    operations(scene, from, sink, code, |sink, _, code| {
+        sink.row_sample(Some(code.name()), true);
     })
 }
 
 fn notebook_status<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {
-    operations(scene, from, sink, |sink, row| {
-        let Some(present) = row.operation.notebook_status() else {
-            return;
-        };
-        for status in NotebookStatus::ALL {
-            sink.sample(
-                &[row.project, row.id, Label::Word(status.label())],
-                status == present,
-            );
-        }
-    })
+    if !scene.presence.lone {
+        return None;
+    }
+    operations(
+        scene,
+        from,
+        sink,
+        TrackedOperation::notebook_status,
+        |sink, _, present| {
+            for status in NotebookStatus::ALL {
+                sink.row_sample(Some(status.label()), status == *present);
+            }
+        },
+    )
 }
 
 /// The name that the fleet's series of this job carry, so that the two join.
-fn job_name(job: &TrackedOperation) -> &str {
-    let as_written = job.about.name.as_ref().map_or("", Text::as_str);
-    job.about.job_name.as_deref().unwrap_or(as_written)
+fn job_name(about: &About) -> &str {
+    let as_written = about.name.as_ref().map_or("", Text::as_str);
+    about.job_name.as_deref().unwrap_or(as_written)
 }
 
 fn text(text: Option<&Text>) -> Label<'_> {

@@ -4,6 +4,7 @@ use crate::catalogue::{Metric, USER_LABEL_PREFIX};
 use crate::clock::Timestamp;
 use crate::metrics::Settings;
 use crate::metrics::number::Number;
+use crate::metrics::run::Presence;
 use crate::model::{Exemplar, Histogram, Labels, Project, View};
 use prometheus::proto::MetricFamily;
 use smol_str::SmolStr;
@@ -20,8 +21,14 @@ pub(super) trait Sink {
     /// A gauge or counter.
     fn sample(&mut self, labels: &[Label<'_>], value: impl Number);
 
-    /// A gauge of 1 that carries labels of users after its own.
-    fn info(&mut self, labels: &[Label<'_>], user: UserLabels<'_>);
+    /// The samples that follow are of the operation with these two ids, the first two labels.
+    fn row(&mut self, ids: [&str; 2]);
+
+    /// A gauge of that operation; the word, if any, is the value of the third label.
+    fn row_sample(&mut self, word: Option<&str>, value: impl Number);
+
+    /// A gauge of 1 of that operation, with its other labels and those of users.
+    fn row_info(&mut self, labels: &[Label<'_>], user: UserLabels<'_>);
 
     /// A counter that may carry an exemplar.
     fn counter(&mut self, labels: &[Label<'_>], value: u64, exemplar: Option<&Exemplar>);
@@ -108,6 +115,7 @@ pub(super) struct Scene {
     pub(super) gathered: Vec<MetricFamily>,
     pub(super) settings: Settings,
     pub(super) labels: Vec<AllowedLabel>,
+    pub(super) presence: Presence,
     pub(super) now: Timestamp,
 }
 

@@ -4,10 +4,11 @@
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>
 
 use crate::catalogue::Metric;
-use crate::metrics::buffer::{Buffer, Output};
+use crate::metrics::buffer::{BEGINNING_BYTES, Buffer, Output, copy_short};
 use crate::metrics::number::{Number, bound};
 use crate::metrics::sink::{Label, Observations, Sink, UserLabels};
 use crate::model::Exemplar;
+use std::ops::Range;
 
 /// Writes lines.
 #[derive(Debug)]
@@ -19,6 +20,66 @@ pub(super) struct Text {
     head_due: bool,
     /// What stands before each label's value: the name and the opening, then the separators.
     leads: Vec<Box<[u8]>>,
+    row: Beginning,
+}
+
+/// The beginning of a row's lines: the name, both ids, and what stands before the word or the value.
+///
+/// Ids have nearly always the same length, so that the next row's beginning is this one with other ids in it,
+/// and each of its lines starts as a copy of fixed width.
+#[derive(Debug)]
+struct Beginning {
+    bytes: [u8; BEGINNING_BYTES],
+    length: usize,
+    ids: [Range<usize>; 2],
+    /// All of it when it is longer than that.
+    long: Vec<u8>,
+}
+
+impl Beginning {
+    const NONE: Self = Self {
+        bytes: [0; BEGINNING_BYTES],
+        length: 0,
+        ids: [0..0, 0..0],
+        long: Vec::new(),
+    };
+
+    fn new(leads: &[Box<[u8]>], ids: [&str; 2]) -> Self {
+        let mut new = Self::NONE;
+        for ((lead, id), place) in leads.iter().zip(ids).zip(&mut new.ids) {
+            new.long.extend_from_slice(lead);
+            *place = new.long.len()..new.long.len() + id.len();
+            new.long.extend_from_slice(id.as_bytes());
+        }
+        let closing: &[u8] = b"\"} ";
+        new.long
+            .extend_from_slice(leads.get(2).map_or(closing, |third| third));
+        new.length = new.long.len();
+        if let Some(bytes) = new.bytes.get_mut(..new.length) {
+            bytes.copy_from_slice(&new.long);
+            new.long.clear();
+        }
+        new
+    }
+
+    /// Puts other ids in; `false` when their lengths differ, or the beginning is long.
+    #[inline]
+    fn replace(&mut self, [first, second]: [&str; 2]) -> bool {
+        let [first_place, second_place] = &self.ids;
+        let (first_place, second_place) = (first_place.clone(), second_place.clone());
+        if first_place.len() != first.len() || second_place.len() != second.len() {
+            return false;
+        }
+        let Some(room) = self.bytes.get_mut(first_place) else {
+            return false;
+        };
+        copy_short(room, first.as_bytes());
+        let Some(room) = self.bytes.get_mut(second_place) else {
+            return false;
+        };
+        copy_short(room, second.as_bytes());
+        true
+    }
 }
 
 impl Text {
@@ -30,6 +91,7 @@ impl Text {
             metric: None,
             head_due: false,
             leads: Vec::new(),
+            row: Beginning::NONE,
         }
     }
 
@@ -40,9 +102,17 @@ impl Text {
         }
     }
 
-    #[cold]
+    /// Writes what stands before a family's first sample, once.
+    #[inline]
     fn head(&mut self) {
-        self.head_due = false;
+        if self.head_due {
+            self.head_due = false;
+            self.write_head();
+        }
+    }
+
+    #[cold]
+    fn write_head(&mut self) {
         let Some(metric) = self.metric else { return };
         let family = if self.open_metrics {
             metric.family()
@@ -62,29 +132,17 @@ impl Text {
         }
     }
 
-    /// The name and the labels, without what closes them.
-    #[inline]
-    fn labels(&mut self, labels: &[Label<'_>]) {
-        if self.head_due {
-            self.head();
+    /// The name and the labels.
+    fn series(&mut self, labels: &[Label<'_>]) {
+        self.head();
+        if labels.is_empty() {
+            return self.bare("");
         }
         for (lead, label) in self.leads.iter().zip(labels) {
             self.out.bytes(lead);
-            match *label {
-                Label::Word(word) => self.out.bytes(word.as_bytes()),
-                Label::Text(text) => escaped(text, &mut self.out),
-            }
+            value(*label, &mut self.out);
         }
-    }
-
-    /// The name and the labels.
-    #[inline]
-    fn series(&mut self, labels: &[Label<'_>]) {
-        self.labels(labels);
-        match labels {
-            [] => self.bare(""),
-            _ => self.out.bytes(b"\"} "),
-        }
+        self.out.bytes(b"\"} ");
     }
 
     /// A name without labels.
@@ -108,8 +166,7 @@ impl Text {
             for part in [separator, name, "=\""] {
                 self.out.bytes(part.as_bytes());
             }
-            let (Label::Word(value) | Label::Text(value)) = *label;
-            escaped(value, &mut self.out);
+            value(*label, &mut self.out);
             separator = "\",";
         }
         if let Some(le) = le {
@@ -125,13 +182,38 @@ impl Text {
             return;
         };
         self.out.bytes(b" # {trace_id=\"");
-        self.out.bytes(&hex(exemplar.trace_id).concat());
+        self.out.bytes(hex(exemplar.trace_id).as_flattened());
         self.out.bytes(b"\",span_id=\"");
-        self.out.bytes(&hex(exemplar.span_id).concat());
+        self.out.bytes(hex(exemplar.span_id).as_flattened());
         self.out.bytes(b"\"} ");
         exemplar.value.write(&mut self.out);
         self.out.byte(b' ');
         exemplar.at.write(&mut self.out);
+    }
+
+    /// Writes a line of the row, in place where it fits and otherwise piece by piece.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "two million times a scrape; see the benchmark `scrape`"
+    )]
+    fn row_line(&mut self, rest: impl RowRest) {
+        self.head();
+        let Beginning {
+            bytes, length, long, ..
+        } = &self.row;
+        if let Some(mut line) = self.out.line(bytes, *length).filter(|_| long.is_empty()) {
+            rest.write(&self.leads, &mut line);
+            if let Some(written) = line.written() {
+                return self.out.keep(written);
+            }
+        }
+        self.out.bytes(if long.is_empty() {
+            bytes.get(..*length).unwrap_or_default()
+        } else {
+            long
+        });
+        rest.write(&self.leads, &mut self.out);
     }
 }
 
@@ -145,24 +227,30 @@ impl Sink for Text {
             .zip(metric.labels)
             .map(|(opening, name)| format!("{opening}{name}=\""));
         self.leads = leads.map(|lead| lead.into_bytes().into_boxed_slice()).collect();
+        self.row = Beginning::NONE;
     }
 
-    #[inline]
     fn sample(&mut self, labels: &[Label<'_>], value: impl Number) {
         self.series(labels);
         value.write(&mut self.out);
         self.out.byte(b'\n');
     }
 
-    fn info(&mut self, labels: &[Label<'_>], user: UserLabels<'_>) {
-        self.labels(labels);
-        for (name, value) in user.iter() {
-            for part in ["\",", name, "=\""] {
-                self.out.bytes(part.as_bytes());
-            }
-            escaped(value, &mut self.out);
+    #[inline]
+    fn row(&mut self, ids: [&str; 2]) {
+        if !self.row.replace(ids) {
+            self.row = Beginning::new(&self.leads, ids);
         }
-        self.out.bytes(b"\"} 1\n");
+    }
+
+    #[inline]
+    fn row_sample(&mut self, word: Option<&str>, value: impl Number) {
+        self.row_line(Value(word, value));
+    }
+
+    #[inline]
+    fn row_info(&mut self, labels: &[Label<'_>], user: UserLabels<'_>) {
+        self.row_line(Info(labels, user));
     }
 
     fn counter(&mut self, labels: &[Label<'_>], value: u64, exemplar: Option<&Exemplar>) {
@@ -173,9 +261,7 @@ impl Sink for Text {
     }
 
     fn histogram(&mut self, labels: &[Label<'_>], histogram: &impl Observations) {
-        if self.head_due {
-            self.head();
-        }
+        self.head();
         for (le, count, exemplar) in histogram.classic() {
             self.suffixed("_bucket", labels, Some(le));
             count.write(&mut self.out);
@@ -196,25 +282,70 @@ impl Sink for Text {
     }
 }
 
-/// Text with backslash, quote and line feed escaped: what a label's value needs in every text format.
-fn escaped(text: &str, out: &mut Buffer) {
-    let mut rest = text.as_bytes();
-    while let Some(place) = rest.iter().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
-        let (clean, tail) = rest.split_at(place);
-        out.bytes(clean);
-        rest = match tail.split_first() {
-            Some((b'\n', tail)) => {
-                out.bytes(b"\\n");
-                tail
-            }
-            Some((byte, tail)) => {
-                out.bytes(&[b'\\', *byte]);
-                tail
-            }
-            None => tail,
-        };
+/// What follows the beginning of a row's line.
+trait RowRest: Copy {
+    fn write(self, leads: &[Box<[u8]>], out: &mut impl Output);
+}
+
+#[derive(Clone, Copy)]
+struct Value<'a, N>(Option<&'a str>, N);
+
+impl<N: Number> RowRest for Value<'_, N> {
+    #[inline]
+    fn write(self, _: &[Box<[u8]>], out: &mut impl Output) {
+        if let Some(word) = self.0 {
+            out.bytes(word.as_bytes());
+            out.bytes(b"\"} ");
+        }
+        self.1.write(out);
+        out.byte(b'\n');
     }
-    out.bytes(rest);
+}
+
+#[derive(Clone, Copy)]
+struct Info<'a>(&'a [Label<'a>], UserLabels<'a>);
+
+impl RowRest for Info<'_> {
+    #[inline]
+    fn write(self, leads: &[Box<[u8]>], out: &mut impl Output) {
+        let after_ids: &[u8] = b"";
+        let separators = leads.iter().skip(3).map(|lead| &**lead);
+        for (lead, label) in std::iter::once(after_ids).chain(separators).zip(self.0) {
+            out.bytes(lead);
+            value(*label, out);
+        }
+        for (name, value) in self.1.iter() {
+            for part in ["\",", name, "=\""] {
+                out.bytes(part.as_bytes());
+            }
+            escaped(value, out);
+        }
+        out.bytes(b"\"} 1\n");
+    }
+}
+
+#[inline]
+fn value(label: Label<'_>, out: &mut impl Output) {
+    match label {
+        Label::Word(word) => out.bytes(word.as_bytes()),
+        Label::Text(text) => escaped(text, out),
+    }
+}
+
+/// Text with backslash, quote and line feed escaped: what a label's value needs in every text format.
+fn escaped(text: &str, out: &mut impl Output) {
+    let is_special = |byte: &u8| matches!(byte, b'\\' | b'"' | b'\n');
+    // Without an early end the compiler looks at many bytes at once, and nearly no text needs more.
+    if !text.bytes().fold(false, |found, byte| found | is_special(&byte)) {
+        return out.bytes(text.as_bytes());
+    }
+    for byte in text.as_bytes() {
+        match byte {
+            b'\n' => out.bytes(b"\\n"),
+            byte if is_special(byte) => out.bytes(&[b'\\', *byte]),
+            byte => out.byte(*byte),
+        }
+    }
 }
 
 /// Lower-case hexadecimal digits, two a byte.

@@ -10,50 +10,54 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// One operation under watch: known by its operation id, its job id, or both.
+///
+/// The fields stand as they are laid out: a scrape walks all rows once for each of some twenty families, and
+/// what each walk looks at is together in front.
 #[derive(Clone, Debug, PartialEq)]
+#[repr(C)]
 pub struct TrackedOperation {
-    /// Its place in the order of being tracked; never given twice.
-    pub key: OperationKey,
+    /// Its project; absent while unknown and for operations that belong to none.
+    pub project_id: Option<ProjectId>,
+    /// Its job id.
+    pub job_id: Option<JobId>,
     /// What it executes.
     pub kind: Kind,
-    /// Who brought it first.
-    pub source: Source,
-    /// Which execution of its job this is, as far as we saw; from 1.
-    pub attempt: u32,
     /// Whether a first observation was decoded: from then on it is counted and has run series.
     pub observed: bool,
     /// Whether its run series left early, because of `metrics.series_max`.
     pub hidden: bool,
-    /// Its operation id.
-    pub operation_id: Option<OperationId>,
-    /// Its job id.
-    pub job_id: Option<JobId>,
-    /// Its project; absent while unknown and for operations that belong to none.
-    pub project_id: Option<ProjectId>,
     /// How far it is.
     pub state: State,
     /// For a job: its status.
     pub status: Option<JobStatus>,
+    /// How well the beginning of that status is known.
+    pub status_boundary: Boundary,
+    /// Who brought it first.
+    pub source: Source,
+    /// Its operation id.
+    pub operation_id: Option<OperationId>,
+    /// Properties that rarely change.
+    pub about: Arc<About>,
     /// When that status began.
     pub status_since: Option<Timestamp>,
-    /// How well that moment is known.
-    pub status_boundary: Boundary,
-    /// For a job: completed visits to its statuses.
-    pub status_times: StatusTimes,
-    /// How it ended, once it did.
-    pub outcome: Option<Outcome>,
-    /// What the API said last.
-    pub reported: Reported,
     /// When the progress last changed, as reported or else as observed.
     pub progress_changed_at: Option<Timestamp>,
-    /// Names and other properties that rarely change.
-    pub about: Arc<About>,
+    /// When the last look that told something came back.
+    pub polled_at: Option<Timestamp>,
+    /// What the API said last.
+    pub reported: Reported,
+    /// How it ended, once it did.
+    pub outcome: Option<Outcome>,
+    /// For a job: completed visits to its statuses.
+    pub status_times: StatusTimes,
+    /// Which execution of its job this is, as far as we saw; from 1.
+    pub attempt: u32,
+    /// Its place in the order of being tracked; never given twice.
+    pub key: OperationKey,
     /// When it came under watch.
     pub tracked_at: Timestamp,
     /// When the end was observed: retention runs from here.
     pub ended_at: Option<Timestamp>,
-    /// When the last look that told something came back.
-    pub polled_at: Option<Timestamp>,
 }
 
 /// The identity of a row: rows are ordered by it, and it is never reused.

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::model::{JobId, Kind, OperationId, Project, ProjectId, TrackedOperation};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// Everything that is known, at one moment.
@@ -28,14 +29,25 @@ impl Operations {
         self.slots.iter().flatten()
     }
 
-    /// Those at or after a place, with their places. Walks leaf by leaf, so that a reader who stops and comes
-    /// again pays for one descent, not for one an operation.
-    pub fn iter_from(&self, slot: usize) -> impl Iterator<Item = (usize, &Arc<TrackedOperation>)> {
-        let start = slot.min(self.slots.len());
-        let rest = self.slots.focus().narrow(start..).into_iter();
-        (start..)
-            .zip(rest)
-            .filter_map(|(slot, operation)| operation.as_ref().map(|operation| (slot, operation)))
+    /// Shows runs of neighbouring places, from `slot` on, each with the place of its first, until `visit` breaks.
+    ///
+    /// A reader who stops and comes again pays for one descent into the vector, not for one an operation.
+    pub fn walk_from<B>(
+        &self,
+        slot: usize,
+        mut visit: impl FnMut(usize, &[Option<Arc<TrackedOperation>>]) -> ControlFlow<B>,
+    ) -> Option<B> {
+        let mut focus = self.slots.focus();
+        let mut next = slot;
+        while next < focus.len() {
+            let (places, leaf) = focus.chunk_at(next);
+            let run = leaf.get(next - places.start..).unwrap_or_default();
+            if let ControlFlow::Break(end) = visit(next, run) {
+                return Some(end);
+            }
+            next = places.end;
+        }
+        None
     }
 
     /// Places, taken or free: the bound of [`Self::get`].
