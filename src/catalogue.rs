@@ -4,11 +4,13 @@
 //! [`Instruments`], the handles of the metrics that the exporter keeps about itself. Never: a value of the
 //! fleet; those are rendered from the view.
 
+mod document;
 pub mod exporter;
 pub mod fleet;
 mod instruments;
 pub mod run;
 
+pub use document::document;
 pub use instruments::{GAP_REASONS, Instruments};
 
 /// One metric, as the contract with dashboards and rules declares it.

@@ -81,17 +81,15 @@ impl Tracker {
         }
         let mut next = TrackedOperation::clone(row);
         let previous_at = book.asked_at();
+        let seen = Observation {
+            operation,
+            job,
+            previous_at,
+            now,
+        };
         if next.outcome.is_some() {
-            if let Some(job) = job {
-                observe_ended(&mut next, job);
-            }
+            observe_ended(&mut next, &seen);
         } else {
-            let seen = Observation {
-                operation,
-                job,
-                previous_at,
-                now,
-            };
             observe(&mut next, &seen);
             if next.kind == Kind::Job {
                 self.fleet.name(&mut next, now);

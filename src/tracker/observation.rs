@@ -39,12 +39,24 @@ pub(crate) fn observe(row: &mut TrackedOperation, seen: &Observation<'_>) {
     row.observed = true;
 }
 
-/// Folds an answer into a row that has ended: what can still change is when its data goes, and how large it is.
-pub(crate) fn observe_ended(row: &mut TrackedOperation, job: &JobSnapshot) {
-    row.reported.data_expires_at = job.data_expires_at.filter(|_| !job.data_cleared);
-    renew(&mut row.reported.data_size_bytes, job.data_size_bytes);
-    if row.status == Some(JobStatus::Unknown) && job.status.is_terminal() {
-        row.status = Some(job.status);
+/// Folds an answer into a row that has ended: its outcome is final, but when its data goes and how large it is may
+/// change, and an operation that is found late still tells why.
+pub(crate) fn observe_ended(row: &mut TrackedOperation, seen: &Observation<'_>) {
+    if let Some(operation) = seen.operation.filter(|operation| operation.done) {
+        let reported = &mut row.reported;
+        reported.return_code = reported.return_code.or(operation.return_code);
+        reported.output_errors = reported.output_errors.or(operation.output_errors);
+        reported.operation_created_at = reported.operation_created_at.or(operation.created_at);
+        if reported.error.is_none() {
+            reported.error = operation.error.clone().map(Arc::new);
+        }
+    }
+    if let Some(job) = seen.job {
+        row.reported.data_expires_at = job.data_expires_at.filter(|_| !job.data_cleared);
+        renew(&mut row.reported.data_size_bytes, job.data_size_bytes);
+        if row.status == Some(JobStatus::Unknown) && job.status.is_terminal() {
+            row.status = Some(job.status);
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod configuration;
 #[cfg(test)]
 mod decode;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod scene;

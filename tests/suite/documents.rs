@@ -1,0 +1,110 @@
+//! The documents tell what the code declares, and a scrape shows what they tell.
+
+use crate::support::{World, finished};
+use datasphere_exporter::catalogue;
+use datasphere_exporter::metrics::{Exposition, Format, Settings};
+use datasphere_exporter::model::OutcomeKind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
+fn the_document_of_the_metrics_tells_what_the_catalogue_declares() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, catalogue::document()).unwrap();
+    }
+    let told = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        told == catalogue::document(),
+        "docs/metrics.md is not what the code declares; UPDATE_DOCS=1 cargo test --test suite documents makes it so"
+    );
+}
+
+/// Families of a scrape with the labels of their samples, `le` aside.
+fn families(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut families = BTreeMap::new();
+    let mut family = String::new();
+    for line in text.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            family = rest.split(' ').next().unwrap().to_owned();
+            families.insert(family.clone(), BTreeSet::new());
+        } else if !line.starts_with('#') {
+            let labels = line
+                .split_once('{')
+                .and_then(|(_, rest)| rest.rsplit_once('}'))
+                .map_or("", |(labels, _)| labels);
+            let names = labels
+                .split("\",")
+                .filter_map(|pair| pair.split_once("=\""))
+                .map(|(name, _)| name.to_owned());
+            let known: &mut BTreeSet<String> = families.get_mut(&family).unwrap();
+            known.extend(names.filter(|name| name != "le"));
+        }
+    }
+    families
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scrape_and_the_document_agree_on_names_and_labels_in_both_directions() {
+    let scenario =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/everything.yaml"))
+            .unwrap();
+    let mut world = World::start(&scenario, |setup, handle| {
+        setup.sources.communities = handle
+            .community_ids()
+            .iter()
+            .map(|id| id.parse().unwrap())
+            .collect();
+        setup.sources.operations = ["op-train", "op-crash", "op-refused", "op-notebook"]
+            .map(|id| (id.parse().unwrap(), Arc::default()))
+            .to_vec();
+        setup.tracker.retention = std::time::Duration::from_hours(24);
+    });
+    world
+        .until("the last end", |view| {
+            finished(view, "vision", OutcomeKind::Success) >= 1
+        })
+        .await;
+    let instruments = &world.instruments;
+    instruments.set_iam_token_expiry(Some(world.clock.now()));
+    instruments.config_last_reload_success_timestamp_seconds.set(1.0);
+    instruments
+        .http_requests_total
+        .with_label_values(&["/metrics", "200"])
+        .inc();
+    let chunks = Exposition::new(
+        Format::default(),
+        world.view(),
+        &world.instruments,
+        world.clock.now(),
+        &Settings::default(),
+    );
+    let bytes: Vec<u8> = chunks.flatten().collect();
+    let text = String::from_utf8(bytes).unwrap();
+    let shown = families(&text);
+    let own: BTreeMap<&String, &BTreeSet<String>> = shown
+        .iter()
+        .filter(|(name, _)| name.starts_with("datasphere_"))
+        .collect();
+    for (name, labels) in &own {
+        let metric = catalogue::find(name).unwrap_or_else(|| panic!("{name} is not declared"));
+        let declared: BTreeSet<String> = metric.labels.iter().map(ToString::to_string).collect();
+        assert!(
+            labels.is_subset(&declared),
+            "{name} shows {labels:?}, declared are {declared:?}"
+        );
+    }
+    let absent: Vec<&str> = catalogue::ALL
+        .into_iter()
+        .flatten()
+        .map(|metric| metric.name)
+        .filter(|name| name.starts_with("datasphere_") && !shown.contains_key(*name))
+        .collect();
+    assert!(
+        absent.is_empty(),
+        "declared, but not in a scrape of a fleet that has everything: {absent:?}"
+    );
+}
