@@ -1,12 +1,13 @@
 """Exit codes and messages: what is wrong is told in one line with file, line and key."""
 
 import re
+import signal
 import socket
 import subprocess
 import unittest
 from pathlib import Path
 
-from kit.exporter import Exporter, serve, serve_beside
+from kit.exporter import Exporter, demo, serve, serve_beside
 from kit.programs import BINARY, main, new_folder, run, start
 from kit.scenarios import A_LONG_RUN
 from kit.web import free_port, get
@@ -122,6 +123,12 @@ class TheProgram(unittest.TestCase):
         self.assertEqual(get(exporter.port, "/metrics").status, 200)
         self.assertEqual(exporter.program.terminate(), 0)
         self.assertEqual(simulator.terminate(), 0)
+
+    def test_the_demo_says_where_it_is_and_ends_well(self) -> None:
+        for ask in (signal.SIGTERM, signal.SIGINT):
+            exporter = demo(self.addCleanup, jobs=5)
+            self.assertIn(f"http://localhost:{exporter.port}/metrics", "\n".join(exporter.program.lines()))
+            self.assertEqual(exporter.program.end(ask), 0)
 
     def test_ends_well_before_it_ever_reached_the_cloud(self) -> None:
         exporter = serve(self.addCleanup, free_port(), A_LONG_RUN.watch("1s"))

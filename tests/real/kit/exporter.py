@@ -3,6 +3,7 @@
 import json
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from kit import formats
 from kit.deadline import wait_until
@@ -70,6 +71,27 @@ def simulate(cleanup: Cleanup, scenario: Scenario, port: int) -> Program:
     return program
 
 
+def configuration_for(endpoint_port: int, watch: dict) -> Path:
+    """A configuration for an endpoint of 127.0.0.1 without TLS."""
+    configuration = {
+        "cloud": {"endpoint": f"127.0.0.1:{endpoint_port}", "tls": {"enabled": False}, "auth": {"anonymous": {}}},
+        "watch": watch,
+    }
+    file = new_folder() / "config.yaml"
+    # JSON is YAML too.
+    file.write_text(json.dumps(configuration))
+    return file
+
+
+def serve(cleanup: Cleanup, endpoint_port: int, watch: dict) -> Exporter:
+    """The exporter on such an endpoint, as soon as it listens."""
+    port = free_port()
+    flags = [f"--config.file={configuration_for(endpoint_port, watch)}", f"--web.listen-address=127.0.0.1:{port}"]
+    exporter = Exporter(start(cleanup, "serve", BINARY, "serve", *flags), port)
+    exporter.wait_listening()
+    return exporter
+
+
 def serve_beside(cleanup: Cleanup, scenario: Scenario, interval: str) -> tuple[Exporter, Program, int]:
     """The exporter on a simulator of its own, that simulator and its port."""
     port = free_port()
@@ -84,21 +106,3 @@ def accepts(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def serve(cleanup: Cleanup, endpoint_port: int, watch: dict) -> Exporter:
-    """The exporter on an endpoint of 127.0.0.1 without TLS, as soon as it listens."""
-    configuration = {
-        "cloud": {"endpoint": f"127.0.0.1:{endpoint_port}", "tls": {"enabled": False}, "auth": {"anonymous": {}}},
-        "watch": watch,
-    }
-    file = new_folder() / "config.yaml"
-    # JSON is YAML too.
-    file.write_text(json.dumps(configuration))
-    port = free_port()
-    program = start(
-        cleanup, "serve", BINARY, "serve", f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}"
-    )
-    exporter = Exporter(program, port)
-    exporter.wait_listening()
-    return exporter

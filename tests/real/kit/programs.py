@@ -46,10 +46,14 @@ class Program:
     def is_running(self) -> bool:
         return self.process.poll() is None
 
-    def terminate(self, seconds: float = GRACE_SECONDS) -> int:
+    def terminate(self) -> int:
         """Asks it to end and returns its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        return self.end(signal.SIGTERM)
+
+    def end(self, ask: signal.Signals) -> int:
+        """Sends a signal that a program ends by, and returns its exit code."""
+        self.process.send_signal(ask)
+        return self.process.wait(GRACE_SECONDS)
 
     def kill(self) -> None:
         """Ends it as a power cut does."""

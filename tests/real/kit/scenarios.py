@@ -49,7 +49,7 @@ def stages(*names: str, last: str | None = "90s") -> list[dict]:
 
 
 def job(number: int, name: str, *names: str, for_ever: bool = False, **more: object) -> dict:
-    """A job that began long before the simulator, and is over or stays as it is."""
+    """A job that began long before the simulator, and is over or stays as it is, unless `more` says otherwise."""
     return {
         "name": name,
         "id": f"bt1job{number:014}",

@@ -1,0 +1,81 @@
+"""`operation get`, `watch` and `cancel` against the simulator: what they print and how they exit."""
+
+import json
+import subprocess
+import unittest
+
+from kit.deadline import wait_until
+from kit.exporter import configuration_for, simulate
+from kit.programs import BINARY, main, run, start
+from kit.scenarios import A_STILL_LIFE, PROJECT, Scenario, job
+from kit.web import free_port
+
+FAILED = 1
+# One that only ends when it is told to.
+ENDLESS = job(21, "endless", "EXECUTING", for_ever=True)
+FLEET = Scenario([*A_STILL_LIFE.jobs, ENDLESS], A_STILL_LIFE.notebooks)
+# How each ended operation ended, as an exit code.
+ENDED = {
+    "bt1operation00000001": 0,
+    "bt1operation00000003": 3,
+    "bt1operation00000004": 4,
+    "bt1operation00000005": 5,
+    "bt1notebook000000001": 0,
+    "bt1notebook000000002": 3,
+    "bt1notebook000000003": 5,
+    "bt1notebook000000004": 4,
+}
+
+
+class TheCommand(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        port = free_port()
+        simulate(cls.addClassCleanup, FLEET, port)
+        cls.flag = f"--config.file={configuration_for(port, {'interval': '1s'})}"
+
+    def operation(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        return run(BINARY, "operation", *words, self.flag)
+
+    def test_get_shows_an_operation_to_people(self) -> None:
+        ended = self.operation("get", "bt1operation00000003")
+        self.assertEqual(ended.returncode, 0, ended)
+        for word in ("bt1operation00000003", "bt1job00000000000003", PROJECT, "killed", "failure", "137"):
+            self.assertIn(word, ended.stdout.decode())
+
+    def test_get_shows_an_operation_to_programs(self) -> None:
+        ended = self.operation("get", "bt1operation00000003", "--output=json")
+        self.assertEqual(ended.returncode, 0, ended)
+        self.assertEqual(json.loads(ended.stdout)["outcome"], "failure")
+
+    def test_watch_exits_with_the_outcome(self) -> None:
+        for operation, code in ENDED.items():
+            with self.subTest(operation):
+                self.assertEqual(self.operation("watch", operation).returncode, code)
+
+    def test_cancel_ends_an_operation_and_watch_follows_it_to_its_end(self) -> None:
+        operation = ENDLESS["operation_id"]
+        watch = start(self.addCleanup, "watch", BINARY, "operation", "watch", operation, self.flag)
+        wait_until("it tells how the operation is", lambda: "EXECUTING" in " ".join(watch.lines()), 10)
+        self.assertTrue(watch.is_running())
+        cancelled = self.operation("cancel", operation)
+        self.assertEqual(cancelled.returncode, 0, cancelled)
+        self.assertEqual(watch.process.wait(20), 5)
+
+    def test_an_unknown_operation_is_told_in_one_line(self) -> None:
+        for command in ("get", "watch", "cancel"):
+            ended = self.operation(command, "bt1operationunheardof")
+            self.assertEqual(ended.returncode, FAILED, ended)
+            said = ended.stderr.decode().splitlines()
+            self.assertEqual(len(said), 1, said)
+            self.assertIn("bt1operationunheardof", said[0])
+
+    def test_a_cloud_that_refuses_is_told_at_last(self) -> None:
+        flag = f"--config.file={configuration_for(free_port(), {'request_timeout': '2s'})}"
+        ended = run(BINARY, "operation", "get", "bt1operation00000001", flag)
+        self.assertEqual(ended.returncode, FAILED, ended)
+        self.assertRegex(ended.stderr.decode().splitlines()[-1], r"^datasphere-exporter: .*UNAVAILABLE")
+
+
+if __name__ == "__main__":
+    main()
