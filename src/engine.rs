@@ -7,11 +7,12 @@ use crate::clock::{Clock, Timestamp};
 use crate::cloud::{Client, CloudError};
 use crate::flow::{Delivery, Latch, Throttle, ViewWriter};
 use crate::limits::{DRAIN_MAX, PUBLISH_INTERVAL_MIN};
-use crate::model::{Change, Event, Input, Look, LookAnswer, Target};
+use crate::model::{Change, Event, Input, Look, LookAnswer, LookError, Target};
 use crate::tracker::Tracker;
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
 /// What an operator may set of the engine.
@@ -27,6 +28,9 @@ impl Default for Settings {
     }
 }
 
+/// An answer with the id of its task, or why there is none.
+type Arrival = Result<(task::Id, (Look, Option<CloudError>)), JoinError>;
+
 /// Drives a tracker until its inbox closes.
 #[derive(Debug)]
 pub struct Engine {
@@ -37,6 +41,8 @@ pub struct Engine {
     inbox: mpsc::Receiver<Delivery>,
     views: ViewWriter,
     looks: JoinSet<(Look, Option<CloudError>)>,
+    /// What each look under way asks for.
+    targets: HashMap<task::Id, Target>,
     throttle: Throttle,
     /// Released once everything delivered so far was looked at.
     first_looks: Vec<Latch>,
@@ -62,6 +68,7 @@ impl Engine {
             inbox,
             views,
             looks: JoinSet::new(),
+            targets: HashMap::new(),
             throttle: Throttle::default(),
             first_looks: Vec::new(),
             published_at: None,
@@ -81,7 +88,7 @@ impl Engine {
                     Some(delivery) => self.drain(delivery),
                     None => break,
                 },
-                Some(look) = self.looks.join_next() => self.collect(look),
+                Some(look) = self.looks.join_next_with_id() => self.collect(look),
                 () = tokio::time::sleep_until(wake_at) => {
                     let events = self.tracker.expire(self.clock.now());
                     self.tell(events);
@@ -111,21 +118,33 @@ impl Engine {
     }
 
     /// Takes in the answers that have arrived.
-    fn collect(&mut self, first: Result<(Look, Option<CloudError>), JoinError>) {
+    fn collect(&mut self, first: Arrival) {
         let mut arrived = Some(first);
-        while let Some(look) = arrived {
-            match look {
-                Ok((look, error)) => {
+        while let Some(arrival) = arrived {
+            match arrival {
+                Ok((id, (look, error))) => {
+                    self.targets.remove(&id);
                     if let Some(error) = error {
                         self.complain(&look.target, &error);
                     }
                     self.apply(Input::Looked(look));
                 }
-                Err(error) => {
-                    tracing::error!(%error, "a look was cut short; this is a defect of the exporter");
-                }
+                Err(error) => self.give_up(&error),
             }
-            arrived = self.looks.try_join_next();
+            arrived = self.looks.try_join_next_with_id();
+        }
+    }
+
+    /// A look was cut short, which only a defect of ours does: its operation is looked at again.
+    fn give_up(&mut self, error: &JoinError) {
+        tracing::error!(%error, "a look was cut short; this is a defect of the exporter");
+        if let Some(target) = self.targets.remove(&error.id()) {
+            let answer = Err(LookError::Unanswered);
+            self.apply(Input::Looked(Look {
+                target,
+                asked_at: self.clock.now(),
+                answer,
+            }));
         }
     }
 
@@ -138,7 +157,12 @@ impl Engine {
             Target::Operation(id) => id.as_str(),
             Target::Job(id) => id.as_str(),
         };
-        tracing::warn!(id, %error, held_back, "a look at an operation told nothing; watching goes on");
+        tracing::warn!(
+            id,
+            error = error.chain(),
+            held_back,
+            "a look at an operation told nothing; watching goes on"
+        );
     }
 
     fn apply(&mut self, input: Input) {
@@ -161,7 +185,10 @@ impl Engine {
         }
         for target in self.tracker.take_due(self.clock.now(), room) {
             self.is_changed = true;
-            self.looks.spawn(look(self.client.clone(), target, self.clock));
+            let started = self
+                .looks
+                .spawn(look(self.client.clone(), target.clone(), self.clock));
+            self.targets.insert(started.id(), target);
         }
     }
 

@@ -166,3 +166,6 @@ pub const API_PAGE_MAX: usize = 500;
 
 /// Projects on the landing page: it is for a glance; the API and the metrics have all.
 pub const LANDING_PROJECTS_MAX: usize = 50;
+
+/// Live jobs taken from one listing: as many as are tracked by default, and far beyond any quota.
+pub const LISTED_JOBS_MAX: usize = 100_000;

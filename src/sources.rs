@@ -69,10 +69,13 @@ impl Context {
         followed.len() < PROJECTS_MAX && followed.insert(project_id.clone())
     }
 
-    /// Says what went wrong, once a minute for each key.
-    pub(crate) fn complain(&self, key: &str, error: &CloudError, doing: &str) {
-        if let Some(held_back) = self.throttle.admit(key, self.clock.now()) {
-            tracing::warn!(id = key, %error, held_back, "{doing} failed; trying again");
+    /// Says what went wrong: once a minute for each code, however many projects it concerns.
+    pub(crate) fn complain(&self, id: &str, error: &CloudError, doing: &str) {
+        let error_chain = error.chain();
+        if let Some(held_back) = self.throttle.admit(error.code(), self.clock.now()) {
+            tracing::warn!(id, error = error_chain, held_back, "{doing} failed; trying again");
+        } else {
+            tracing::debug!(id, error = error_chain, "{doing} failed; trying again");
         }
     }
 }
@@ -105,7 +108,7 @@ impl Sources {
         }
     }
 
-    /// Runs until `stop` is cancelled; the inbox stays open until then.
+    /// Runs until `stop` is cancelled; the inbox stays open until then. Returns early only if a source broke.
     pub async fn run(self, stop: CancellationToken) {
         let Self {
             context,
@@ -124,7 +127,13 @@ impl Sources {
             tasks.spawn(community.run(readiness.clone(), readiness.latch(), stop.clone()));
         }
         let _ = stop.run_until_cancelled(sight_configured(&context, latch)).await;
-        stop.cancelled().await;
+        tokio::select! {
+            () = stop.cancelled() => {}
+            Some(ended) = tasks.join_next() => {
+                tracing::error!(?ended, "a source ended unasked");
+                return;
+            }
+        }
         while tasks.join_next().await.is_some() {}
     }
 }

@@ -27,7 +27,7 @@ use ended::EndedIds;
 use fleet::Fleet;
 use rows::Rows;
 use schedule::{Lane, Schedule, poll_interval};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 /// Everything that is believed; see the module.
@@ -41,6 +41,8 @@ pub struct Tracker {
     /// Ended rows in the order in which their ends were observed: retention takes them from the front.
     retained: VecDeque<(Timestamp, usize)>,
     dropped_total: BTreeMap<Dropped, u64>,
+    /// What was not taken for want of room, so that a listing which shows it again does not count it again.
+    untaken: HashSet<Target>,
     run_series: u64,
     events: Vec<Event>,
 }
@@ -56,6 +58,7 @@ impl Tracker {
             ended: EndedIds::default(),
             retained: VecDeque::new(),
             dropped_total: BTreeMap::new(),
+            untaken: HashSet::new(),
             run_series: 0,
             events: Vec::new(),
         }
@@ -67,9 +70,7 @@ impl Tracker {
             Input::Sighted(sighting) => self.sighted(&sighting, now),
             Input::Looked(look) => self.looked(look, now),
             Input::Listed(listing) => self.listed(listing, now),
-            Input::ListingFailed { project_id } | Input::ProjectFollowed(project_id) => {
-                self.fleet.follow(project_id);
-            }
+            Input::ProjectFollowed(project_id) => self.fleet.follow(project_id),
             Input::Project(project) => self.fleet.describe(project, now),
             Input::Balance { project_id, units } => self.fleet.balance(project_id, units, now),
         }
@@ -150,12 +151,12 @@ impl Tracker {
             self.retained.push_back((now, slot));
             self.schedule.remove(slot);
         }
-        self.recount_series(slot, &before, &after);
         self.events.extend(changes.into_iter().map(|change| Event {
             at: now,
             change,
             after: Arc::clone(&after),
         }));
+        self.recount_series(slot, &before, &after, now);
     }
 
     /// Takes the row at `slot` away.
@@ -179,7 +180,9 @@ impl Tracker {
     /// Puts a live row back into the schedule, as far as looks are what follows it.
     fn reschedule(&mut self, slot: usize, now: Timestamp) {
         let Some(row) = self.rows.get(slot) else { return };
-        let Some(book) = self.rows.book(slot) else { return };
+        let Some(book) = self.rows.book(slot).filter(|book| !book.in_flight) else {
+            return;
+        };
         if row.outcome.is_some() || !(is_polled(row) || book.is_awaited()) {
             self.schedule.remove(slot);
             return;
@@ -214,7 +217,13 @@ impl Tracker {
 
     /// Keeps the run tier within `series_max`: whole operations leave it, the oldest ended first, and if none
     /// is left the one that came last.
-    fn recount_series(&mut self, slot: usize, before: &TrackedOperation, after: &TrackedOperation) {
+    fn recount_series(
+        &mut self,
+        slot: usize,
+        before: &TrackedOperation,
+        after: &TrackedOperation,
+        now: Timestamp,
+    ) {
         self.run_series += u64::from(self.series_of(after));
         self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(before)));
         while self.run_series > self.settings.series_max {
@@ -224,7 +233,7 @@ impl Tracker {
                 .map(|(_, slot)| *slot)
                 .find(|slot| self.shows_series(*slot));
             let hidden = oldest_ended.unwrap_or(slot);
-            if !self.hide(hidden) {
+            if !self.hide(hidden, now) {
                 return;
             }
         }
@@ -234,7 +243,7 @@ impl Tracker {
         self.rows.get(slot).is_some_and(|row| row.in_run_tier())
     }
 
-    fn hide(&mut self, slot: usize) -> bool {
+    fn hide(&mut self, slot: usize, now: Timestamp) -> bool {
         let Some(row) = self.rows.get(slot).filter(|row| row.in_run_tier()) else {
             return false;
         };
@@ -246,6 +255,11 @@ impl Tracker {
         self.rows.replace(slot, &hidden);
         self.run_series = self.run_series.saturating_sub(series);
         self.drop_one(Dropped::SeriesMax);
+        self.events.push(Event {
+            at: now,
+            change: Change::Updated,
+            after: hidden,
+        });
         true
     }
 }

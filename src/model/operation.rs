@@ -264,6 +264,9 @@ impl TrackedOperation {
     pub fn notebook_status(&self) -> Option<NotebookStatus> {
         (self.kind == Kind::Notebook).then_some(match self.outcome {
             None => NotebookStatus::Running,
+            Some(Outcome::Success) if self.reported.execution_status == Some(ExecutionStatus::Unknown) => {
+                NotebookStatus::Unknown
+            }
             Some(Outcome::Success) => NotebookStatus::Ok,
             Some(Outcome::Failure(_) | Outcome::Error(_)) => NotebookStatus::Error,
             Some(Outcome::Cancelled) => NotebookStatus::Aborted,

@@ -20,11 +20,6 @@ pub enum Input {
     Looked(Look),
     /// A listing of a project's jobs came back.
     Listed(JobListing),
-    /// A listing of a project's jobs was refused or failed.
-    ListingFailed {
-        /// The project.
-        project_id: ProjectId,
-    },
     /// A project's name and limits.
     Project(ProjectSnapshot),
     /// A project is followed from now on: its counters exist at zero.

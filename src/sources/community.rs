@@ -25,7 +25,7 @@ impl Community {
         Self { id, context }
     }
 
-    /// Runs until `stop`. A project that leaves the community is followed on, for its runs may go on.
+    /// Runs until `stop`, or until one of its projects breaks. A project that leaves the community is followed on, for its runs may go on.
     pub(crate) async fn run(self, readiness: Readiness, latch: Latch, stop: CancellationToken) {
         let mut projects = JoinSet::new();
         let mut first = Some(latch);
@@ -47,12 +47,10 @@ impl Community {
             } else {
                 retry.due_at()
             };
-            if stop
-                .run_until_cancelled(tokio::time::sleep_until(next))
-                .await
-                .is_none()
-            {
-                break;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep_until(next) => {}
+                Some(_) = projects.join_next() => return,
             }
         }
         while projects.join_next().await.is_some() {}

@@ -3,21 +3,23 @@
 use crate::clock::Timestamp;
 use crate::cloud::{CloudError, PageTrail};
 use crate::flow::{InboxClosed, Latch};
-use crate::limits::SWEEP_PAGES_MAX;
+use crate::limits::{LISTED_JOBS_MAX, SWEEP_PAGES_MAX};
 use crate::model::{Decoded, Input, JobListing, JobSnapshot, ListingScope, ProjectId};
 use crate::sources::Context;
 use crate::sources::pace::Pace;
 use tokio_util::sync::CancellationToken;
 
 /// Balances change all the time, names and limits hardly ever.
-const DESCRIBE_EVERY_BALANCES: u32 = 10;
+const DESCRIBE_EVERY_BALANCES: u64 = 10;
+
+/// How errors name the call.
+const LIST: &str = "ProjectJobService.List";
 
 /// Follows one project.
 #[derive(Debug)]
 pub(crate) struct Project {
     id: ProjectId,
     context: Context,
-    sweep: Sweep,
 }
 
 /// How far the passes over the ended jobs are.
@@ -31,54 +33,62 @@ struct Sweep {
     newest_end: Option<Timestamp>,
     /// Whether every page of the present pass listed the newest jobs first.
     newest_first: bool,
+    trail: PageTrail,
 }
 
 impl Project {
     pub(crate) fn new(id: ProjectId, context: Context) -> Self {
-        Self {
-            id,
-            context,
-            sweep: Sweep::new(),
+        Self { id, context }
+    }
+
+    /// Runs until `stop`; the latch is released once the first listing is applied, good or bad.
+    pub(crate) async fn run(self, latch: Option<Latch>, stop: CancellationToken) {
+        let rounds = async {
+            let followed = Input::ProjectFollowed(self.id.clone());
+            self.context.inbox.send(followed).await?;
+            // Apart from each other, so that a slow sweep or balance never holds the live listing up.
+            tokio::try_join!(
+                self.follow_live(latch),
+                self.follow_ended(),
+                self.follow_balance()
+            )?;
+            Ok(())
+        };
+        let _: Option<Result<(), InboxClosed>> = stop.run_until_cancelled(Box::pin(rounds)).await;
+    }
+
+    async fn follow_live(&self, mut latch: Option<Latch>) -> Result<(), InboxClosed> {
+        let mut pace = Pace::new(self.context.settings.list_interval);
+        loop {
+            tokio::time::sleep_until(pace.due_at()).await;
+            pace.done(self.list_live().await?);
+            if let Some(latch) = latch.take() {
+                self.context.inbox.after_first_look(latch).await?;
+            }
         }
     }
 
-    /// Runs until `stop`; the latch is released after the first listing, good or bad.
-    pub(crate) async fn run(mut self, mut latch: Option<Latch>, stop: CancellationToken) {
-        let settings = &self.context.settings;
-        let (mut live, mut sweep) = (
-            Pace::new(settings.list_interval),
-            Pace::new(settings.sweep_interval),
-        );
-        let (mut balance, mut balances) = (Pace::new(settings.balance_interval), 0_u32);
-        let rounds = async {
-            self.context
-                .inbox
-                .send(Input::ProjectFollowed(self.id.clone()))
-                .await?;
-            loop {
-                if live.is_due() {
-                    live.done(self.list_live().await?);
-                }
-                if sweep.is_due() {
-                    sweep.done(self.sweep_ended().await?);
-                }
-                if let Some(latch) = latch.take() {
-                    self.context.inbox.after_first_look(latch).await?;
-                }
-                if balance.is_due() {
-                    let describe = balances.is_multiple_of(DESCRIBE_EVERY_BALANCES);
-                    balance.done(self.look_at_balance(describe).await?);
-                    balances = balances.wrapping_add(1);
-                }
-                let next = live.due_at().min(sweep.due_at()).min(balance.due_at());
-                tokio::time::sleep_until(next).await;
-            }
-        };
-        let _: Option<Result<(), InboxClosed>> = stop.run_until_cancelled(rounds).await;
+    async fn follow_ended(&self) -> Result<(), InboxClosed> {
+        let mut pace = Pace::new(self.context.settings.sweep_interval);
+        let mut sweep = Sweep::new();
+        loop {
+            tokio::time::sleep_until(pace.due_at()).await;
+            pace.done(self.sweep_ended(&mut sweep).await?);
+        }
+    }
+
+    async fn follow_balance(&self) -> Result<(), InboxClosed> {
+        let mut pace = Pace::new(self.context.settings.balance_interval);
+        for round in 0_u64.. {
+            tokio::time::sleep_until(pace.due_at()).await;
+            let describe = round.is_multiple_of(DESCRIBE_EVERY_BALANCES);
+            pace.done(self.look_at_balance(describe).await?);
+        }
+        Ok(())
     }
 
     /// Lists the live jobs. Whether the listing reached its end.
-    async fn list_live(&mut self) -> Result<bool, InboxClosed> {
+    async fn list_live(&self) -> Result<bool, InboxClosed> {
         let asked_at = self.context.clock.now();
         let mut jobs = Vec::new();
         let listed = self.page_through(&mut jobs).await;
@@ -98,43 +108,50 @@ impl Project {
                 .list_jobs(&self.id, ListingScope::Live, &token)
                 .await?;
             jobs.extend(page.items);
-            page_token = trail.follow("ProjectJobService.List", page.next_page_token)?;
+            if jobs.len() > LISTED_JOBS_MAX {
+                return Err(CloudError::EndlessListing { method: LIST });
+            }
+            page_token = trail.follow(LIST, page.next_page_token)?;
         }
         Ok(())
     }
 
     /// Lists ended jobs up to what an earlier pass has seen. Whether nothing failed.
-    async fn sweep_ended(&mut self) -> Result<bool, InboxClosed> {
+    async fn sweep_ended(&self, sweep: &mut Sweep) -> Result<bool, InboxClosed> {
         let asked_at = self.context.clock.now();
         let mut jobs = Vec::new();
-        let mut failure = None;
-        let mut is_over = false;
-        for _ in 0..SWEEP_PAGES_MAX {
-            match self
-                .context
-                .client
-                .list_jobs(&self.id, ListingScope::Ended, &self.sweep.page_token)
-                .await
-            {
-                Ok(page) => {
-                    is_over = self.sweep.turn(&page.items, page.next_page_token);
-                    jobs.extend(page.items);
-                }
-                Err(error) => failure = Some(error),
-            }
-            if is_over || failure.is_some() {
-                break;
-            }
+        let swept = self.turn_pages(sweep, &mut jobs).await;
+        if swept.is_err() {
+            sweep.restart();
         }
+        let (is_over, failure) = match swept {
+            Ok(is_over) => (is_over, None),
+            Err(error) => (false, Some(error)),
+        };
         let succeeded = failure.is_none();
-        if succeeded {
-            is_over |= self.sweep.rest();
-        } else {
-            self.sweep.restart();
-        }
         self.hand_over(ListingScope::Ended, asked_at, is_over, jobs, failure)
             .await?;
         Ok(succeeded)
+    }
+
+    /// Whether the pass is over.
+    async fn turn_pages(
+        &self,
+        sweep: &mut Sweep,
+        jobs: &mut Vec<Decoded<JobSnapshot>>,
+    ) -> Result<bool, CloudError> {
+        for _ in 0..SWEEP_PAGES_MAX {
+            let client = &self.context.client;
+            let page = client
+                .list_jobs(&self.id, ListingScope::Ended, &sweep.page_token)
+                .await?;
+            let is_over = sweep.turn(&page.items, page.next_page_token);
+            jobs.extend(page.items);
+            if is_over? {
+                return Ok(true);
+            }
+        }
+        Ok(sweep.rest())
     }
 
     async fn hand_over(
@@ -148,12 +165,6 @@ impl Project {
         if let Some(error) = failure {
             self.context
                 .complain(self.id.as_str(), &error, "listing the jobs of a project");
-            self.context
-                .inbox
-                .send(Input::ListingFailed {
-                    project_id: self.id.clone(),
-                })
-                .await?;
         }
         let project_id = self.id.clone();
         let listing = JobListing {
@@ -205,12 +216,13 @@ impl Sweep {
             swept_to: None,
             newest_end: None,
             newest_first: true,
+            trail: PageTrail::default(),
         }
     }
 
     /// Takes a page in. Whether the pass is over: at the last page, or at one on which everything ended before
     /// what an earlier pass has seen, if the cloud lists the newest first.
-    fn turn(&mut self, jobs: &[Decoded<JobSnapshot>], next_page_token: String) -> bool {
+    fn turn(&mut self, jobs: &[Decoded<JobSnapshot>], next_page_token: String) -> Result<bool, CloudError> {
         let descends = |of: fn(&JobSnapshot) -> Option<Timestamp>| {
             jobs.windows(2).all(|pair| match pair {
                 [newer, older] => of(&newer.value) >= of(&older.value),
@@ -221,19 +233,19 @@ impl Sweep {
         let newest = jobs.iter().filter_map(|job| job.value.finished_at).max();
         self.newest_end = self.newest_end.max(newest);
         let all_known = !jobs.is_empty() && newest.is_some() && newest <= self.swept_to;
-        let is_over = next_page_token.is_empty() || (self.newest_first && all_known);
-        if is_over {
-            self.finish();
-        } else {
+        let next_page_token = self.trail.follow(LIST, next_page_token)?;
+        if let Some(next_page_token) = next_page_token.filter(|_| !(self.newest_first && all_known)) {
             self.page_token = next_page_token;
+            return Ok(false);
         }
-        is_over
+        self.finish();
+        Ok(true)
     }
 
-    /// A pass met its bound. Whether it is over all the same: where the newest come first, what lies further
-    /// back ended before. Otherwise it goes on from here next time.
+    /// A pass met its bound. The first one is over all the same where the newest come first: what lies further
+    /// back ended before watching began. Any other goes on from here next time, so that no end is passed over.
     fn rest(&mut self) -> bool {
-        let is_over = self.newest_first && !self.page_token.is_empty();
+        let is_over = self.newest_first && self.swept_to.is_none();
         if is_over {
             self.finish();
         }
@@ -288,14 +300,25 @@ mod tests {
             .collect()
     }
 
+    fn turn(sweep: &mut Sweep, jobs: &[Decoded<JobSnapshot>], next_page_token: String) -> bool {
+        sweep.turn(jobs, next_page_token).expect("a page that leads on")
+    }
+
+    #[test]
+    fn a_listing_that_leads_in_a_circle_is_an_error_and_not_endless() {
+        let mut sweep = Sweep::new();
+        assert!(!turn(&mut sweep, &page(&[10]), "2".into()));
+        assert!(sweep.turn(&page(&[20]), "2".into()).is_err());
+    }
+
     #[test]
     fn a_pass_over_the_newest_first_stops_at_what_is_known() {
         let mut sweep = Sweep::new();
-        assert!(!sweep.turn(&page(&[30, 20]), "2".into()));
-        assert!(sweep.turn(&page(&[10]), String::new()));
-        assert!(!sweep.turn(&page(&[50, 40]), "2".into()), "two new ends");
+        assert!(!turn(&mut sweep, &page(&[30, 20]), "2".into()));
+        assert!(turn(&mut sweep, &page(&[10]), String::new()));
+        assert!(!turn(&mut sweep, &page(&[50, 40]), "2".into()), "two new ends");
         assert!(
-            sweep.turn(&page(&[30, 20]), "3".into()),
+            turn(&mut sweep, &page(&[30, 20]), "3".into()),
             "all known: the third page is not asked for"
         );
         assert!(sweep.page_token.is_empty());
@@ -304,12 +327,12 @@ mod tests {
     #[test]
     fn a_pass_over_the_oldest_first_reaches_the_end_in_parts() {
         let mut sweep = Sweep::new();
-        assert!(!sweep.turn(&page(&[10, 20]), "2".into()));
+        assert!(!turn(&mut sweep, &page(&[10, 20]), "2".into()));
         assert!(!sweep.rest());
         assert_eq!(sweep.page_token, "2", "goes on here");
-        assert!(sweep.turn(&page(&[30, 40]), String::new()));
+        assert!(turn(&mut sweep, &page(&[30, 40]), String::new()));
         assert!(
-            !sweep.turn(&page(&[10, 20]), "2".into()),
+            !turn(&mut sweep, &page(&[10, 20]), "2".into()),
             "known, but news come last"
         );
     }
@@ -317,8 +340,11 @@ mod tests {
     #[test]
     fn a_bounded_first_pass_over_the_newest_first_is_enough() {
         let mut sweep = Sweep::new();
-        assert!(!sweep.turn(&page(&[30, 20]), "2".into()));
+        assert!(!turn(&mut sweep, &page(&[30, 20]), "2".into()));
         assert!(sweep.rest());
         assert_eq!(sweep.swept_to, at(30));
+        assert!(!turn(&mut sweep, &page(&[60, 50]), "2".into()));
+        assert!(!sweep.rest(), "there may be more news behind the bound");
+        assert_eq!(sweep.page_token, "2");
     }
 }

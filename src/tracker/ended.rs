@@ -8,10 +8,17 @@ use std::collections::{HashMap, HashSet, VecDeque};
 /// Ids whose end was counted, the oldest forgotten first, and per project the newest end that lies before.
 #[derive(Debug, Default)]
 pub(crate) struct EndedIds {
-    jobs: HashMap<JobId, Option<Timestamp>>,
+    jobs: HashMap<JobId, Counted>,
     operations: HashSet<OperationId>,
     order: VecDeque<Remembered>,
     horizons: HashMap<ProjectId, Horizon>,
+}
+
+/// The last execution of a job that was counted, by the cloud's own clock.
+#[derive(Clone, Copy, Debug)]
+struct Counted {
+    started_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -44,7 +51,16 @@ impl EndedIds {
             });
         };
         if let Some(id) = &row.job_id
-            && self.jobs.insert(id.clone(), row.reported.started_at).is_none()
+            && self
+                .jobs
+                .insert(
+                    id.clone(),
+                    Counted {
+                        started_at: row.reported.started_at,
+                        ended_at,
+                    },
+                )
+                .is_none()
         {
             add(Target::Job(id.clone()));
         }
@@ -73,7 +89,13 @@ impl EndedIds {
         }
         if let (Some(project_id), Some(ended_at)) = (oldest.project_id, oldest.ended_at) {
             let horizon = self.horizons.entry(project_id).or_default();
-            horizon.newest_end = horizon.newest_end.max(Some(ended_at));
+            if Some(ended_at) > horizon.newest_end {
+                horizon.newest_end = Some(ended_at);
+                horizon.seeded_at_newest.clear();
+            }
+            if let (true, Target::Job(id)) = (horizon.newest_end == Some(ended_at), oldest.target) {
+                horizon.seeded_at_newest.insert(id);
+            }
         }
     }
 
@@ -85,11 +107,20 @@ impl EndedIds {
         }
     }
 
-    /// Whether this execution of a job was counted: a later start is another one.
+    /// Whether this execution of a job was counted: a later start is another one, and what was counted without a
+    /// start is told from it by its end.
     pub(crate) fn knows_execution(&self, job: &JobSnapshot) -> bool {
-        self.jobs
-            .get(&job.id)
-            .is_some_and(|counted| job.started_at <= *counted)
+        self.jobs.get(&job.id).is_some_and(|counted| {
+            let before = counted.started_at.or(counted.ended_at);
+            before.is_none() || job.started_at <= before
+        })
+    }
+
+    /// Whether the past of a project is known, so that further ends are news.
+    pub(crate) fn is_seeded(&self, project_id: &ProjectId) -> bool {
+        self.horizons
+            .get(project_id)
+            .is_some_and(|horizon| horizon.seeded)
     }
 
     /// Whether an ended job that we never saw live ended after watching began.

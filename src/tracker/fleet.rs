@@ -59,7 +59,6 @@ impl Fleet {
     fn project(&mut self, key: &ProjectKey) -> Option<&mut Project> {
         if !self.projects.contains_key(key) {
             if self.projects.len() >= PROJECTS_MAX {
-                self.figures.project_overflows_total += 1;
                 return None;
             }
             let project = Arc::new(Project::new(key.clone(), &self.empty));
@@ -175,6 +174,9 @@ impl Fleet {
         after: &TrackedOperation,
         now: Timestamp,
     ) {
+        if change == Change::Observed && self.project(&after.project_id).is_none() {
+            self.figures.project_overflows_total += 1;
+        }
         let Some(project) = self.project(&after.project_id) else {
             return;
         };
@@ -296,7 +298,8 @@ impl Fleet {
             self.figures.job_name_overflows_total += 1;
             return SmolStr::new_static(OTHER);
         }
-        Arc::make_mut(project.job_names.entry(name.clone()).or_default()).seen_at = Some(now);
+        let known = Arc::make_mut(project.job_names.entry(name.clone()).or_default());
+        known.seen_at = known.seen_at.max(Some(now));
         name.clone()
     }
 
@@ -325,6 +328,9 @@ impl Fleet {
 
     /// Notes when the stored data of an ended job goes.
     pub(crate) fn note_expiry(&mut self, project_id: &ProjectId, job: &JobSnapshot) {
+        if !job.status.is_terminal() && job.data_expires_at.is_none() {
+            return;
+        }
         let expires_at = job
             .data_expires_at
             .filter(|_| job.status.is_terminal() && !job.data_cleared);

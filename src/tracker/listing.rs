@@ -49,8 +49,10 @@ impl Tracker {
         } else if self.ended.knows_execution(job) {
             // Counted when it ended, and gone from here since.
         } else if scope == ListingScope::Ended && !self.ended.is_news(project_id, job) {
-            self.ended.seed(project_id, job);
-            self.fleet.seed(project_id, job, now);
+            if !self.ended.is_seeded(project_id) {
+                self.ended.seed(project_id, job);
+                self.fleet.seed(project_id, job, now);
+            }
         } else if let Some(slot) = self.track(&target, Source::Discovery, 1, now) {
             self.observed(slot, None, Some(job), Asked::InListing(asked_at), now);
         }

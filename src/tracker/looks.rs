@@ -21,6 +21,7 @@ impl Tracker {
         self.rows.looked(slot);
         let slot = match look.answer {
             Ok(LookAnswer::Operation(answer)) => self.answered(slot, &answer.value, look.asked_at, now),
+            Ok(LookAnswer::Job(answer)) if is_unreadable(&answer.value) => slot,
             Ok(LookAnswer::Job(answer)) => {
                 self.observed(slot, None, Some(&answer.value), Asked::Alone(look.asked_at), now)
             }
@@ -44,7 +45,18 @@ impl Tracker {
         if !known && !seen.described && !seen.done && self.is_worth_waiting(slot) {
             return slot;
         }
+        if known && tells_nothing(seen) {
+            return slot;
+        }
         let slot = self.identify(slot, seen, now);
+        let is_alias =
+            |row: &Arc<TrackedOperation>| row.operation_id.as_ref().is_some_and(|id| *id != seen.id);
+        if self.rows.get(slot).is_some_and(is_alias) {
+            // How another operation of the same job went says nothing of the one that is followed; the job that a
+            // live one describes is the same.
+            let job = seen.job.as_ref().filter(|_| !seen.done);
+            return self.observed(slot, None, job, Asked::Alone(asked_at), now);
+        }
         self.observed(slot, Some(seen), seen.job.as_ref(), Asked::Alone(asked_at), now)
     }
 
@@ -68,8 +80,12 @@ impl Tracker {
         asked: Asked,
         now: Timestamp,
     ) -> usize {
-        self.rows.set_unreadable(slot, None);
+        self.rows.seen(slot);
+        if let Asked::Alone(_) = asked {
+            self.rows.set_unreadable(slot, None);
+        }
         let slot = job.map_or(slot, |job| self.next_attempt(slot, job, now));
+        self.rows.seen(slot);
         let (Some(row), Some(book)) = (self.rows.get(slot), self.rows.book(slot)) else {
             return slot;
         };
@@ -98,6 +114,9 @@ impl Tracker {
         }
         next.polled_at = next.polled_at.or(Some(now));
         let project_id = next.project_id.clone();
+        if let (Some(project_id), Some(job)) = (&project_id, job) {
+            self.fleet.note_expiry(project_id, job);
+        }
         self.commit(slot, next, now);
         self.rows.polled(slot, now);
         if operation.is_some() {
@@ -206,7 +225,10 @@ impl Tracker {
                 }
                 self.end_silent(slot, now);
             }
-            LookError::Refused(RpcCode::NOT_FOUND) if observed => self.not_found(slot, now),
+            LookError::Refused(RpcCode::NOT_FOUND) if observed => {
+                self.not_found(slot, now);
+                self.end_silent(slot, now);
+            }
             LookError::Refused(code) => {
                 self.rows.set_unreadable(slot, Some(unreadable(code)));
                 self.end_silent(slot, now);
@@ -275,6 +297,16 @@ impl Tracker {
         );
         self.commit(slot, next, now);
     }
+}
+
+/// Whether an answer is one of which nothing could be read: it changes no belief.
+fn tells_nothing(seen: &OperationSnapshot) -> bool {
+    !seen.described && !seen.done && seen.created_at.is_none() && seen.modified_at.is_none()
+}
+
+/// The same of a job: every job has a time of creation.
+fn is_unreadable(job: &JobSnapshot) -> bool {
+    job.status == JobStatus::Unknown && job.created_at.is_none()
 }
 
 /// Ends a row. A job's status follows: one that ended is not `EXECUTING`, whatever was reported last.

@@ -52,6 +52,8 @@ pub(crate) fn observe_ended(row: &mut TrackedOperation, seen: &Observation<'_>) 
         }
     }
     if let Some(job) = seen.job {
+        row.reported.started_at = row.reported.started_at.or(job.started_at);
+        row.reported.finished_at = row.reported.finished_at.or(job.finished_at);
         row.reported.data_expires_at = job.data_expires_at.filter(|_| !job.data_cleared);
         renew(&mut row.reported.data_size_bytes, job.data_size_bytes);
         if row.status == Some(JobStatus::Unknown) && job.status.is_terminal() {
@@ -64,6 +66,7 @@ fn observe_operation(row: &mut TrackedOperation, operation: &OperationSnapshot, 
     if operation.kind != Kind::Other {
         row.kind = operation.kind;
     }
+    row.operation_id.get_or_insert_with(|| operation.id.clone());
     let reported = &mut row.reported;
     renew(&mut reported.operation_created_at, operation.created_at);
     renew(&mut reported.modified_at, operation.modified_at);
@@ -131,10 +134,12 @@ fn observe_job(row: &mut TrackedOperation, job: &JobSnapshot, seen: &Observation
 /// Moves a job to another status, and closes the visit to the one it leaves.
 pub(crate) fn enter_status(row: &mut TrackedOperation, status: JobStatus, seen: &Observation<'_>) {
     let (since, boundary) = boundary(row, status, seen);
-    if let (Some(left), Some(entered_at)) = (row.status, row.status_since)
-        && row.status_boundary != Boundary::FirstSeen
-    {
-        row.status_times.add(left, since.since(entered_at));
+    if let (Some(left), Some(entered_at)) = (row.status, row.status_since) {
+        if row.status_boundary == Boundary::FirstSeen {
+            row.status_times.leave(left);
+        } else {
+            row.status_times.add(left, since.since(entered_at));
+        }
     }
     row.status = Some(status);
     row.status_since = Some(since);

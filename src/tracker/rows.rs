@@ -85,11 +85,13 @@ impl Book {
     /// Notes that an answer was applied.
     pub(crate) fn applied(&mut self, asked: Asked) {
         match asked {
-            Asked::Alone(at) => self.looked_at = Some(at),
+            Asked::Alone(at) => {
+                self.looked_at = Some(at);
+                self.not_found = 0;
+                self.unanswered = 0;
+            }
             Asked::InListing(at) => self.listed_at = Some(at),
         }
-        self.not_found = 0;
-        self.unanswered = 0;
         self.left_listing = false;
     }
 

@@ -1,7 +1,7 @@
 //! Taking operations under watch.
 
 use crate::clock::Timestamp;
-use crate::limits::LABELS_MAX;
+use crate::limits::{ENDED_IDS_MAX, LABELS_MAX};
 use crate::model::{Change, Departure, Dropped, Event, Labels, Sighting, Source, Target, TrackedOperation};
 use crate::tracker::Tracker;
 use std::collections::BTreeMap;
@@ -30,7 +30,12 @@ impl Tracker {
     ) -> Option<usize> {
         if self.rows.len() >= self.settings.tracked_max {
             let Some((_, slot)) = self.retained.pop_front() else {
-                self.drop_one(Dropped::TrackedMax);
+                if self.untaken.len() >= ENDED_IDS_MAX {
+                    self.untaken.clear();
+                }
+                if self.untaken.insert(target.clone()) {
+                    self.drop_one(Dropped::TrackedMax);
+                }
                 return None;
             };
             self.drop_one(Dropped::EndedEarly);

@@ -2,9 +2,9 @@
 
 use crate::model::{
     Change, Departure, JobId, JobSnapshot, JobStatus, Kind, ListingScope, OperationId, Outcome, OutcomeKind,
-    Progress, Source,
+    Progress, RpcCode, Source,
 };
-use crate::tracker::tests::story::{Story, at, job, operation};
+use crate::tracker::tests::story::{Story, at, job, operation, rpc_error};
 use std::time::Duration;
 
 fn ended(id: &str, status: JobStatus, started: i64, finished: i64) -> JobSnapshot {
@@ -230,4 +230,43 @@ fn a_look_that_waited_for_the_rate_limit_still_tells_what_no_listing_knows() {
         Some(JobStatus::Success),
         "what is over does not live again"
     );
+}
+
+#[test]
+fn how_another_operation_of_a_live_job_went_does_not_end_it() {
+    let mut story = Story::new();
+    story.sight("op1");
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    story.sight("op2");
+    let mut refused = operation("op2", job("j1", JobStatus::Executing));
+    refused.done = true;
+    refused.error = rpc_error(RpcCode::UNKNOWN);
+    story.look("op2", refused);
+    assert_eq!(story.row("op1").outcome, None);
+    assert_eq!(story.view().operations.iter().count(), 1);
+}
+
+#[test]
+fn a_status_first_seen_under_way_is_zero_once_it_is_left_though_its_time_is_unknown() {
+    let mut story = watched();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Preparing)]);
+    story.wait(Duration::from_secs(10));
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    let row = story.row("j1");
+    assert!(row.status_times.was_left(JobStatus::Preparing));
+    assert_eq!(row.status_times.get(JobStatus::Preparing), None);
+}
+
+#[test]
+fn a_listing_does_not_clear_what_only_looks_can_tell() {
+    let mut story = watched();
+    story.sight("op1");
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    for _ in 0..3 {
+        story.wait(Duration::from_secs(40));
+        story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+        story.refuse("op1", RpcCode::NOT_FOUND);
+    }
+    story.wait(Duration::from_mins(2));
+    assert_eq!(story.due(), ["job j1"], "the operation is gone, its job is not");
 }
