@@ -11,6 +11,8 @@ mod configuration;
 #[cfg(test)]
 mod decode;
 #[cfg(test)]
+mod metric_docs;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod scene;
