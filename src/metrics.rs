@@ -4,6 +4,7 @@
 //! they are sent, and the choice of format and compression. Never: a wait for the cloud, a copy of the whole
 //! text, or a name that the catalogue does not declare.
 
+mod beginning;
 mod buffer;
 mod compression;
 mod exporter;

@@ -135,6 +135,14 @@ impl<'a> Line<'a> {
         Self { room, used }
     }
 
+    /// Replaces a byte of the beginning.
+    #[inline]
+    pub(super) fn patch(&mut self, place: usize, byte: u8) {
+        if let Some(room) = self.room.get_mut(place) {
+            *room = byte;
+        }
+    }
+
     /// How many bytes were written; `None` when they did not fit.
     #[inline]
     pub(super) fn written(&self) -> Option<usize> {

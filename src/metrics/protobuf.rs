@@ -5,6 +5,7 @@
 
 use crate::catalogue::{Metric, Type};
 use crate::clock::Timestamp;
+use crate::metrics::beginning::Beginning;
 use crate::metrics::buffer::{Buffer, Output, Tally};
 use crate::metrics::number::Number;
 use crate::metrics::sink::{Label, Observations, Sink, UserLabels};
@@ -23,12 +24,43 @@ mod tag {
 }
 
 /// Encodes the metrics of one family after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Protobuf<O> {
     pub(super) out: O,
     metric: Option<&'static Metric>,
-    /// The ids of the row, as label pairs.
-    row: Vec<u8>,
+    row: Row,
+}
+
+/// What the metrics of one operation have in common.
+#[derive(Debug)]
+pub(super) struct Row {
+    /// The tag of the metric, a place for its length, and the ids as label pairs.
+    beginning: Beginning,
+    /// The name of the third label, as a field.
+    word_name: Vec<u8>,
+}
+
+/// Where a metric's fields begin behind its tag and its length, when that is short.
+const FIELDS_AT: usize = 2;
+
+/// A gauge with its tag, its length, and the value as a field.
+const GAUGE_BYTES: usize = 11;
+
+/// The first length that takes more than one byte.
+const LENGTH_LONG: usize = 0x80;
+
+impl<O: Default> Default for Protobuf<O> {
+    fn default() -> Self {
+        let row = Row {
+            beginning: Beginning::NONE,
+            word_name: Vec::new(),
+        };
+        Self {
+            out: O::default(),
+            metric: None,
+            row,
+        }
+    }
 }
 
 impl Protobuf<Buffer> {
@@ -42,12 +74,14 @@ impl Protobuf<Buffer> {
     }
 }
 
-impl<O: Output> Sink for Protobuf<O>
-where
-    O: Pausing,
-{
+impl<O: Target> Sink for Protobuf<O> {
     fn begin(&mut self, metric: &'static Metric) {
         self.metric = Some(metric);
+        self.row.beginning = Beginning::NONE;
+        self.row.word_name.clear();
+        if let Some(name) = metric.labels.get(2) {
+            string(1, name.as_bytes(), &mut self.row.word_name);
+        }
     }
 
     fn sample(&mut self, labels: &[Label<'_>], value: impl Number) {
@@ -56,17 +90,18 @@ where
 
     #[inline]
     fn row(&mut self, ids: [&str; 2]) {
-        self.row.clear();
-        let names = self.metric.into_iter().flat_map(|metric| metric.labels);
-        for (name, id) in names.zip(ids) {
-            message(1, &Pair(name.as_bytes(), id.as_bytes()), &mut self.row);
+        if !self.row.beginning.replace(ids) {
+            let names = self.metric.map(|metric| metric.labels).unwrap_or_default();
+            self.row.beginning = row_beginning(names, ids);
         }
     }
 
     #[inline]
     fn row_sample(&mut self, word: Option<&str>, value: impl Number) {
-        let word = word.map(Label::Word);
-        self.of_row(word.as_slice(), None, value.double());
+        if !self.out.gauge(&self.row, word, value.double()) {
+            let word = word.map(Label::Word);
+            self.of_row(word.as_slice(), None, value.double());
+        }
     }
 
     fn row_info(&mut self, labels: &[Label<'_>], user: UserLabels<'_>) {
@@ -79,13 +114,14 @@ where
 
     fn histogram(&mut self, labels: &[Label<'_>], histogram: &impl Observations) {
         let Some(metric) = self.metric else { return };
+        let (names, value) = (metric.labels, &Distribution(histogram));
         let sample = Sample {
             row: &[],
-            names: metric.labels,
+            names,
             labels,
             user: None,
             field: 7,
-            value: &Distribution(histogram),
+            value,
         };
         message(4, &sample, &mut self.out);
     }
@@ -96,34 +132,14 @@ where
     }
 }
 
-/// Whether an output asks to pause: a chunk when it is full, a tally never.
-pub(super) trait Pausing {
-    /// Whether to pause before the next row.
-    fn is_full(&self) -> bool;
-}
-
-impl Pausing for Buffer {
-    #[inline]
-    fn is_full(&self) -> bool {
-        Self::is_full(self)
-    }
-}
-
-impl Pausing for Tally {
-    #[inline]
-    fn is_full(&self) -> bool {
-        false
-    }
-}
-
-impl<O: Output> Protobuf<O> {
+impl<O: Target> Protobuf<O> {
     fn scalar(&mut self, labels: &[Label<'_>], value: f64, exemplar: Option<&Exemplar>) {
         let Some(metric) = self.metric else { return };
         let field = if metric.metric_type == Type::Counter { 3 } else { 2 };
-        let value = &Scalar { value, exemplar };
+        let (names, value) = (metric.labels, &Scalar { value, exemplar });
         let sample = Sample {
             row: &[],
-            names: metric.labels,
+            names,
             labels,
             user: None,
             field,
@@ -132,19 +148,19 @@ impl<O: Output> Protobuf<O> {
         message(4, &sample, &mut self.out);
     }
 
-    /// A gauge of the row.
-    #[inline]
+    /// A gauge of the row, whatever its lengths.
     fn of_row(&mut self, labels: &[Label<'_>], user: Option<UserLabels<'_>>, value: f64) {
         let names = self
             .metric
             .and_then(|metric| metric.labels.get(2..))
             .unwrap_or_default();
+        let row = self.row.beginning.bytes().get(FIELDS_AT..).unwrap_or_default();
         let value = &Scalar {
             value,
             exemplar: None,
         };
         let sample = Sample {
-            row: &self.row,
+            row,
             names,
             labels,
             user,
@@ -153,6 +169,103 @@ impl<O: Output> Protobuf<O> {
         };
         message(4, &sample, &mut self.out);
     }
+}
+
+/// The beginning of the metrics of a row.
+fn row_beginning(names: &[&str], ids: [&str; 2]) -> Beginning {
+    let mut pieces = [vec![tag::of(4, tag::BYTES), 0], Vec::new()];
+    for ((piece, name), id) in pieces.iter_mut().zip(names).zip(ids) {
+        let mut length = Tally::default();
+        Pair(name.as_bytes(), id.as_bytes()).write(&mut length);
+        piece.byte(tag::of(1, tag::BYTES));
+        varint(length.0, piece);
+        string(1, name.as_bytes(), piece);
+        piece.byte(tag::of(2, tag::BYTES));
+        varint(id.len(), piece);
+    }
+    let [first, second] = pieces;
+    Beginning::new([&first, &second, &[]], ids)
+}
+
+/// What metrics are encoded to: a chunk, or a tally of what they take.
+pub(super) trait Target: Output {
+    /// Writes a gauge of a row by a shorter way; `false` when it is not as short as that.
+    fn gauge(&mut self, row: &Row, word: Option<&str>, value: f64) -> bool;
+
+    /// Whether to pause before the next row.
+    fn is_full(&self) -> bool;
+}
+
+impl Target for Buffer {
+    #[inline]
+    fn gauge(&mut self, row: &Row, word: Option<&str>, value: f64) -> bool {
+        let Some((bytes, length)) = row.beginning.padded() else {
+            return false;
+        };
+        let Some(fields) = row.gauge_length(word) else {
+            return false;
+        };
+        let Some(mut line) = self.line(bytes, length) else {
+            return false;
+        };
+        line.patch(FIELDS_AT - 1, short(fields));
+        if let Some(word) = word {
+            line.bytes(&[tag::of(1, tag::BYTES), short(row.pair_length(word))]);
+            line.bytes(&row.word_name);
+            line.bytes(&[tag::of(2, tag::BYTES), short(word.len())]);
+            line.bytes(word.as_bytes());
+        }
+        line.bytes(&[tag::of(2, tag::BYTES), 9, tag::of(1, tag::FIXED)]);
+        line.bytes(&value.to_le_bytes());
+        let Some(written) = line.written() else {
+            return false;
+        };
+        self.keep(written);
+        true
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        Self::is_full(self)
+    }
+}
+
+impl Target for Tally {
+    #[inline]
+    fn gauge(&mut self, row: &Row, word: Option<&str>, _: f64) -> bool {
+        let Some(fields) = row.gauge_length(word) else {
+            return false;
+        };
+        self.0 += FIELDS_AT + fields;
+        true
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
+impl Row {
+    /// The length of the third label's pair.
+    #[inline]
+    fn pair_length(&self, word: &str) -> usize {
+        self.word_name.len() + 2 + word.len()
+    }
+
+    /// The length of a gauge's fields; `None` unless one byte tells it, and so every length inside.
+    #[inline]
+    fn gauge_length(&self, word: Option<&str>) -> Option<usize> {
+        let pair = word.map_or(0, |word| 2 + self.pair_length(word));
+        let length = (self.beginning.length() + pair + GAUGE_BYTES).checked_sub(FIELDS_AT)?;
+        (length < LENGTH_LONG).then_some(length)
+    }
+}
+
+/// A length that one byte tells.
+#[inline]
+fn short(length: usize) -> u8 {
+    u8::try_from(length).unwrap_or(u8::MAX)
 }
 
 /// The fields of one message.

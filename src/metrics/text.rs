@@ -4,11 +4,11 @@
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>
 
 use crate::catalogue::Metric;
-use crate::metrics::buffer::{BEGINNING_BYTES, Buffer, Output, copy_short};
+use crate::metrics::beginning::Beginning;
+use crate::metrics::buffer::{Buffer, Output};
 use crate::metrics::number::{Number, bound};
 use crate::metrics::sink::{Label, Observations, Sink, UserLabels};
 use crate::model::Exemplar;
-use std::ops::Range;
 
 /// Writes lines.
 #[derive(Debug)]
@@ -21,65 +21,6 @@ pub(super) struct Text {
     /// What stands before each label's value: the name and the opening, then the separators.
     leads: Vec<Box<[u8]>>,
     row: Beginning,
-}
-
-/// The beginning of a row's lines: the name, both ids, and what stands before the word or the value.
-///
-/// Ids have nearly always the same length, so that the next row's beginning is this one with other ids in it,
-/// and each of its lines starts as a copy of fixed width.
-#[derive(Debug)]
-struct Beginning {
-    bytes: [u8; BEGINNING_BYTES],
-    length: usize,
-    ids: [Range<usize>; 2],
-    /// All of it when it is longer than that.
-    long: Vec<u8>,
-}
-
-impl Beginning {
-    const NONE: Self = Self {
-        bytes: [0; BEGINNING_BYTES],
-        length: 0,
-        ids: [0..0, 0..0],
-        long: Vec::new(),
-    };
-
-    fn new(leads: &[Box<[u8]>], ids: [&str; 2]) -> Self {
-        let mut new = Self::NONE;
-        for ((lead, id), place) in leads.iter().zip(ids).zip(&mut new.ids) {
-            new.long.extend_from_slice(lead);
-            *place = new.long.len()..new.long.len() + id.len();
-            new.long.extend_from_slice(id.as_bytes());
-        }
-        let closing: &[u8] = b"\"} ";
-        new.long
-            .extend_from_slice(leads.get(2).map_or(closing, |third| third));
-        new.length = new.long.len();
-        if let Some(bytes) = new.bytes.get_mut(..new.length) {
-            bytes.copy_from_slice(&new.long);
-            new.long.clear();
-        }
-        new
-    }
-
-    /// Puts other ids in; `false` when their lengths differ, or the beginning is long.
-    #[inline]
-    fn replace(&mut self, [first, second]: [&str; 2]) -> bool {
-        let [first_place, second_place] = &self.ids;
-        let (first_place, second_place) = (first_place.clone(), second_place.clone());
-        if first_place.len() != first.len() || second_place.len() != second.len() {
-            return false;
-        }
-        let Some(room) = self.bytes.get_mut(first_place) else {
-            return false;
-        };
-        copy_short(room, first.as_bytes());
-        let Some(room) = self.bytes.get_mut(second_place) else {
-            return false;
-        };
-        copy_short(room, second.as_bytes());
-        true
-    }
 }
 
 impl Text {
@@ -199,20 +140,17 @@ impl Text {
     )]
     fn row_line(&mut self, rest: impl RowRest) {
         self.head();
-        let Beginning {
-            bytes, length, long, ..
-        } = &self.row;
-        if let Some(mut line) = self.out.line(bytes, *length).filter(|_| long.is_empty()) {
+        let line = self
+            .row
+            .padded()
+            .and_then(|(bytes, length)| self.out.line(bytes, length));
+        if let Some(mut line) = line {
             rest.write(&self.leads, &mut line);
             if let Some(written) = line.written() {
                 return self.out.keep(written);
             }
         }
-        self.out.bytes(if long.is_empty() {
-            bytes.get(..*length).unwrap_or_default()
-        } else {
-            long
-        });
+        self.out.bytes(self.row.bytes());
         rest.write(&self.leads, &mut self.out);
     }
 }
@@ -239,7 +177,12 @@ impl Sink for Text {
     #[inline]
     fn row(&mut self, ids: [&str; 2]) {
         if !self.row.replace(ids) {
-            self.row = Beginning::new(&self.leads, ids);
+            let closing: &[u8] = b"\"} ";
+            let [first, second, rest @ ..] = &*self.leads else {
+                return;
+            };
+            let third = rest.first().map_or(closing, |third| third);
+            self.row = Beginning::new([first, second, third], ids);
         }
     }
 

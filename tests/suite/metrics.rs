@@ -578,6 +578,27 @@ proptest! {
     }
 
     #[test]
+    fn ids_of_any_length_are_the_same_in_all_formats(
+        ids in proptest::collection::vec("[a-zA-Z0-9._-]{1,64}", 1..40), project in "[a-z0-9]{0,64}",
+    ) {
+        let ids: BTreeSet<String> = ids.into_iter().collect();
+        let jobs = ids.iter().map(|id| TrackedOperation {
+            job_id: Some(id.parse().expect("an id")),
+            operation_id: Some(id.parse().expect("an id")),
+            project_id: project.parse().ok(),
+            ..scene::training()
+        });
+        let view = scene::view_of(jobs);
+        let about_runs = |mut series: Series| {
+            series.retain(|name, _| name.contains("_id="));
+            series
+        };
+        let text = about_runs(parsed(&text(FormatKind::Text, view.clone(), &settings())));
+        prop_assert_eq!(text.len() % ids.len(), 0);
+        prop_assert_eq!(text, about_runs(flattened(&families(view, &settings()))));
+    }
+
+    #[test]
     fn moments_are_the_same_in_text_and_protobuf(nanos in 1..i64::MAX) {
         let at = Timestamp::from_nanos(nanos).expect("positive");
         let job = TrackedOperation { polled_at: Some(at), ..scene::training() };
