@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::limits::{EXPIRIES_MAX, JOB_NAME_IDLE_MAX, PROJECTS_MAX, RESULT_CODES_MAX};
 use crate::model::{
-    Buckets, Change, Histogram, JobId, JobName, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
+    Boundary, Buckets, Change, Histogram, JobId, JobName, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
     OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, ResultKey, TrackedOperation,
     TrackerFigures,
 };
@@ -189,7 +189,8 @@ impl Fleet {
             }
             Change::Status { from: Some(left) } => {
                 let visits = |row: &TrackedOperation| row.status_times.get(left).unwrap_or_default();
-                let was_measured = after.status_times != before.status_times;
+                let was_measured =
+                    before.status_since.is_some() && before.status_boundary != Boundary::FirstSeen;
                 if let Some(durations) = project.status_durations.get_mut(&left).filter(|_| was_measured) {
                     Arc::make_mut(durations).observe(visits(after).saturating_sub(visits(before)), None);
                 }

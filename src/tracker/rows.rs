@@ -133,18 +133,7 @@ impl Rows {
         }
         self.count_kind(row.kind, -1);
         self.list_live(slot, Some(&row), None);
-        for id in row.operation_id.iter().chain(&row.about.aliases) {
-            if self.by_operation.get(id) == Some(&slot) {
-                self.by_operation.remove(id);
-            }
-        }
-        if let Some(id) = row
-            .job_id
-            .as_ref()
-            .filter(|id| self.by_job.get(*id) == Some(&slot))
-        {
-            self.by_job.remove(id);
-        }
+        self.unindex(slot, &row);
         self.free.push(slot);
         Some(row)
     }
@@ -159,6 +148,9 @@ impl Rows {
             self.count_kind(row.kind, 1);
         }
         self.list_live(slot, Some(&before), Some(row));
+        if (&before.operation_id, &before.job_id) != (&row.operation_id, &row.job_id) {
+            self.unindex(slot, &before);
+        }
         self.index(slot, row);
         self.operations.set(slot, Some(Arc::clone(row)));
     }
@@ -208,6 +200,22 @@ impl Rows {
             .filter(|id| self.by_job.get(*id) != Some(&slot))
         {
             self.by_job.insert(id.clone(), slot);
+        }
+    }
+
+    /// Forgets the ids of a row, so that none leads to the next tenant of its slot.
+    fn unindex(&mut self, slot: usize, row: &TrackedOperation) {
+        for id in row.operation_id.iter().chain(&row.about.aliases) {
+            if self.by_operation.get(id) == Some(&slot) {
+                self.by_operation.remove(id);
+            }
+        }
+        if let Some(id) = row
+            .job_id
+            .as_ref()
+            .filter(|id| self.by_job.get(*id) == Some(&slot))
+        {
+            self.by_job.remove(id);
         }
     }
 
