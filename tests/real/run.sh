@@ -42,7 +42,7 @@ is_wanted() {
 }
 
 run() {
-    local check=$1 name=${1#"$here"/} limit since=$EPOCHREALTIME verdict=ok command=()
+    local check=$1 name=${1#"$here"/} limit since=$EPOCHREALTIME code=0 command=()
     limit=$(sed -n 's/^# Limit: \([0-9]*\) s$/\1/p' "$check" | head -1)
     limit=${limit:-120}
     [[ $check != *.py ]] || command=("$python")
@@ -51,17 +51,19 @@ run() {
     # A session of its own, so that one signal reaches all that it started.
     setsid timeout --kill-after=5 "$limit" "${command[@]}" "$check" </dev/null >"$TMPDIR.log" 2>&1 &
     group=$!
-    wait "$group" || verdict=FAIL
+    wait "$group" || code=$?
     kill_group
     local seconds
     seconds=$(awk -v from="$since" -v to="$EPOCHREALTIME" 'BEGIN { printf "%.1f", to - from }')
-    printf '%-4s %s %s s\n' "$verdict" "$name" "$seconds"
-    if [[ $verdict == ok ]]; then
+    if [[ $code -eq 0 ]]; then
         passed=$((passed + 1))
+        echo "ok   $name $seconds s"
     else
         failed=$((failed + 1))
+        echo "FAIL $name $seconds s"
         tail -n 300 "$TMPDIR.log" | sed 's/^/     /'
-        [[ ${seconds%.*} -lt $limit ]] || echo "     stopped at its limit of $limit s"
+        # What `timeout` exits with when it had to end a program.
+        if [[ $code -eq 124 ]]; then echo "     stopped at its limit of $limit s"; else echo "     exit code $code"; fi
     fi
 }
 
