@@ -45,16 +45,16 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
              Ctrl-C ends it.",
             arguments.jobs, arguments.speed
         ));
-        let stop = CancellationToken::new();
-        let ended = stop.clone();
+        // The exporter ends first, so that its last looks find the simulator still there.
+        let (exporter_stop, simulator_stop) = (CancellationToken::new(), CancellationToken::new());
+        let births = tell_births(simulator.handle(), app.inbox());
+        let births = exporter_stop.clone().run_until_cancelled_owned(births);
+        let running = simulator.run(simulator_stop.clone());
         let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
-        let births = stop
-            .clone()
-            .run_until_cancelled_owned(tell_births(simulator.handle(), app.inbox()));
         tasks.spawn(async move { births.await.map_or(Ok(()), Ok) });
-        tasks.spawn(async move { simulator.run(ended).await.context("the simulator") });
-        let exit = serve::run(app).await;
-        stop.cancel();
+        tasks.spawn(async move { running.await.context("the simulator") });
+        let exit = serve::run(app, exporter_stop).await;
+        simulator_stop.cancel();
         while let Some(ended) = tasks.join_next().await {
             ended.context("the simulator was cut short")??;
         }

@@ -15,13 +15,12 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
         for address in app.addresses() {
             tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         }
-        run(app).await
+        run(app, CancellationToken::new()).await
     })
 }
 
-/// Runs an exporter that is bound, until a signal ends it.
-pub(crate) async fn run(app: App) -> anyhow::Result<Exit> {
-    let stop = CancellationToken::new();
+/// Runs an exporter that is bound until a signal ends it, which cancels `stop` for whoever else feeds it.
+pub(crate) async fn run(app: App, stop: CancellationToken) -> anyhow::Result<Exit> {
     let (mut signals, mut running) = (pin!(shutdown::on_signal(stop.clone())), pin!(app.run(stop)));
     let ended = tokio::select! {
         ended = &mut running => ended?,
