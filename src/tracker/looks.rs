@@ -166,6 +166,13 @@ impl Tracker {
     /// slot that stays.
     fn identify(&mut self, slot: usize, seen: &OperationSnapshot, now: Timestamp) -> usize {
         let Some(job) = seen.job.as_ref() else { return slot };
+        let is_new = self.rows.get(slot).is_some_and(|row| !row.observed);
+        if is_new && self.rows.find(&Target::Job(job.id.clone())).is_none() && self.ended.knows_execution(job)
+        {
+            // Its job was followed to its end, counted, and has left: nothing is counted twice.
+            self.leave(slot, Departure::Merged, now);
+            return slot;
+        }
         let Some(known) = self
             .rows
             .find(&Target::Job(job.id.clone()))

@@ -270,3 +270,22 @@ fn a_listing_does_not_clear_what_only_looks_can_tell() {
     story.wait(Duration::from_mins(2));
     assert_eq!(story.due(), ["job j1"], "the operation is gone, its job is not");
 }
+
+#[test]
+fn an_operation_that_becomes_readable_after_its_job_was_counted_and_left_is_not_counted_again() {
+    let mut story = watched();
+    story.sight("op1");
+    story.refuse("op1", RpcCode::PERMISSION_DENIED);
+    story.list(
+        ListingScope::Live,
+        vec![ended("j1", JobStatus::Executing, 10, 10)],
+    );
+    story.list(ListingScope::Ended, vec![ended("j1", JobStatus::Error, 10, 20)]);
+    story.wait(Duration::from_hours(2));
+    story.expire();
+    let mut done = operation("op1", ended("j1", JobStatus::Error, 10, 20));
+    done.done = true;
+    story.look("op1", done);
+    assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Failure), 1);
+    assert_eq!(story.view().operations.iter().count(), 0);
+}
