@@ -63,10 +63,23 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Whether a project is to be followed by the caller: the first who asks.
+    /// Whether a project is to be followed by the caller: the first who asks, while there is room.
     pub(crate) fn claim(&self, project_id: &ProjectId) -> bool {
         let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
-        followed.len() < PROJECTS_MAX && followed.insert(project_id.clone())
+        if followed.contains(project_id) {
+            return false;
+        }
+        let has_room = followed.len() < PROJECTS_MAX;
+        if has_room {
+            followed.insert(project_id.clone());
+        } else if let Some(held_back) = self.throttle.admit("projects_max", self.clock.now()) {
+            tracing::error!(
+                %project_id,
+                held_back,
+                "a project is not followed, since {PROJECTS_MAX} are; share the projects among several exporters"
+            );
+        }
+        has_room
     }
 
     /// Says what went wrong: once a minute for each code, however many projects it concerns.
