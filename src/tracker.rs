@@ -5,6 +5,7 @@
 
 mod ended;
 mod fleet;
+mod index;
 mod listing;
 mod looks;
 mod names;
@@ -27,7 +28,8 @@ use ended::EndedIds;
 use fleet::Fleet;
 use rows::Rows;
 use schedule::{Lane, Schedule, poll_interval};
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 /// Everything that is believed; see the module.
@@ -39,7 +41,9 @@ pub struct Tracker {
     fleet: Fleet,
     ended: EndedIds,
     /// Ended rows in the order in which their ends were observed: retention takes them from the front.
-    retained: VecDeque<(Timestamp, usize)>,
+    retained: BTreeSet<(Timestamp, usize)>,
+    /// Up to here, retained rows have lost their run series to `metrics.series_max`.
+    hidden_to: Option<(Timestamp, usize)>,
     dropped_total: BTreeMap<Dropped, u64>,
     /// What was not taken for want of room, so that a listing which shows it again does not count it again.
     untaken: HashSet<Target>,
@@ -56,7 +60,8 @@ impl Tracker {
             rows: Rows::default(),
             schedule: Schedule::default(),
             ended: EndedIds::default(),
-            retained: VecDeque::new(),
+            retained: BTreeSet::new(),
+            hidden_to: None,
             dropped_total: BTreeMap::new(),
             untaken: HashSet::new(),
             run_series: 0,
@@ -79,11 +84,10 @@ impl Tracker {
 
     /// Lets time pass: what ended `retention` ago leaves, and so do job names that rested too long.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Event> {
-        while let Some((ended_at, slot)) = self.retained.front().copied() {
+        while let Some((ended_at, slot)) = self.retained.first().copied() {
             if now.since(ended_at) < self.settings.retention {
                 break;
             }
-            self.retained.pop_front();
             self.leave(slot, Departure::Retention, now);
         }
         self.fleet.forget_idle(now);
@@ -108,7 +112,7 @@ impl Tracker {
     /// When the next operation leaves by itself.
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.retained
-            .front()
+            .first()
             .map(|(ended_at, _)| ended_at.plus(self.settings.retention))
     }
 
@@ -147,8 +151,8 @@ impl Tracker {
             self.fleet.count(*change, &before, &after, now);
         }
         self.rows.replace(slot, &after);
-        if changes.contains(&Change::Ended) {
-            self.retained.push_back((now, slot));
+        if let Some(ended_at) = after.ended_at {
+            self.retained.insert((ended_at, slot));
             self.schedule.remove(slot);
         }
         self.events.extend(changes.into_iter().map(|change| Event {
@@ -165,6 +169,9 @@ impl Tracker {
             return;
         };
         self.schedule.remove(slot);
+        if let Some(ended_at) = before.ended_at {
+            self.retained.remove(&(ended_at, slot));
+        }
         self.fleet.shift(Some(&before), None);
         self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(&before)));
         if before.outcome.is_some() {
@@ -227,20 +234,25 @@ impl Tracker {
         self.run_series += u64::from(self.series_of(after));
         self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(before)));
         while self.run_series > self.settings.series_max {
-            let oldest_ended = self
-                .retained
-                .iter()
-                .map(|(_, slot)| *slot)
-                .find(|slot| self.shows_series(*slot));
-            let hidden = oldest_ended.unwrap_or(slot);
+            let hidden = self.oldest_shown().unwrap_or(slot);
             if !self.hide(hidden, now) {
                 return;
             }
         }
     }
 
-    fn shows_series(&self, slot: usize) -> bool {
-        self.rows.get(slot).is_some_and(|row| row.in_run_tier())
+    /// The oldest ended row that still has run series. What was passed over once is not looked at again.
+    fn oldest_shown(&mut self) -> Option<usize> {
+        let beyond = self.hidden_to.map_or(Bound::Unbounded, Bound::Included);
+        let shown =
+            |(_, slot): &&(Timestamp, usize)| self.rows.get(*slot).is_some_and(|row| row.in_run_tier());
+        let oldest = self
+            .retained
+            .range((beyond, Bound::Unbounded))
+            .find(shown)
+            .copied();
+        self.hidden_to = oldest.or(self.retained.last().map(|(ended_at, _)| (*ended_at, 0)));
+        oldest.map(|(_, slot)| slot)
     }
 
     fn hide(&mut self, slot: usize, now: Timestamp) -> bool {

@@ -122,14 +122,14 @@ fn describe(row: &TrackedOperation, now: Timestamp) -> String {
             let _ = writeln!(lines, "{name:<12}{value}");
         }
     };
-    let text = |text: &Option<Text>| text.as_ref().map(ToString::to_string);
+    let text = |text: Option<&Text>| text.map(ToString::to_string);
     let (reported, about) = (&row.reported, &row.about);
     line("operation", row.operation_id.as_ref().map(ToString::to_string));
     line("kind", Some(row.kind.label().to_owned()));
     line("project", row.project_id.as_ref().map(ToString::to_string));
     line("job", row.job_id.as_ref().map(ToString::to_string));
-    line("name", text(&about.name));
-    line("notebook", text(&about.notebook_id));
+    line("name", text(about.name.as_ref()));
+    line("notebook", text(about.notebook_id.as_deref()));
     line("status", Some(status(row)));
     line("progress", progress(row, now));
     line(
@@ -145,7 +145,7 @@ fn describe(row: &TrackedOperation, now: Timestamp) -> String {
             None => error.code.name().to_owned(),
         }),
     );
-    line("machine", text(&about.instance_type));
+    line("machine", text(about.instance_type.as_ref()));
     line("created", row.created_at().map(Timestamp::rfc3339));
     line("started", reported.started_at.map(Timestamp::rfc3339));
     line("finished", reported.finished_at.map(Timestamp::rfc3339));
@@ -163,17 +163,16 @@ pub(crate) fn status(row: &TrackedOperation) -> String {
 /// How far it is, and when it ends if it goes on like that.
 fn progress(row: &TrackedOperation, now: Timestamp) -> Option<String> {
     let progress = row.reported.progress.as_ref()?;
-    let eta = eta(row, now)
-        .map(|left| format!(", about {} left", duration(left)))
+    let left = time_left(row, now)
+        .map(|left| format!(", {left}"))
         .unwrap_or_default();
-    Some(format!("{}%{eta}", progress.percent))
+    Some(format!("{}%{left}", progress.percent))
 }
 
-/// The time left, if the program goes on as fast as so far.
-pub(crate) fn eta(row: &TrackedOperation, now: Timestamp) -> Option<Duration> {
-    let percent = u32::from(row.reported.progress.as_ref()?.percent);
-    let elapsed = now.since(row.reported.started_at?);
-    (row.outcome.is_none() && (1..100).contains(&percent)).then(|| elapsed / percent * (100 - percent))
+/// When it ends, if it goes on like that.
+pub(crate) fn time_left(row: &TrackedOperation, now: Timestamp) -> Option<String> {
+    let left = row.time_left(now).filter(|left| !left.is_zero())?;
+    Some(format!("about {} left", duration(left)))
 }
 
 /// A duration in its two largest units.

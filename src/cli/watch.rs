@@ -2,7 +2,7 @@
 
 use crate::cli::Exit;
 use crate::cli::arguments::{Get, Output};
-use crate::cli::operation::{connect, duration, eta, exit, show, status};
+use crate::cli::operation::{connect, duration, exit, show, status, time_left};
 use crate::cli::say;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -156,6 +156,9 @@ fn times(row: &TrackedOperation, now: Timestamp) -> String {
     let since = row.reported.started_at.or(row.created_at());
     let until = row.reported.finished_at.unwrap_or(now);
     let elapsed = since.map(|since| format!("{} elapsed", duration(until.since(since))));
-    let left = eta(row, now).map(|left| format!("about {} left", duration(left)));
-    elapsed.into_iter().chain(left).collect::<Vec<_>>().join(", ")
+    elapsed
+        .into_iter()
+        .chain(time_left(row, now))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -252,8 +252,10 @@ fn jobs_data_expiring<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Opti
         scene.now.plus(scene.settings.thresholds.data_expiry_warning),
     );
     projects(scene, from, sink, |sink, project, id, _| {
-        let soon = project.expiries.iter().map(|(expires_at, _)| *expires_at);
-        let warned = soon.skip_while(|at| *at <= now).take_while(|at| *at <= until);
+        let warned = project
+            .expiries
+            .values()
+            .filter(|at| (now..=until).contains(at) && **at != now);
         sink.sample(&[id], u64::try_from(warned.count()).unwrap_or(u64::MAX));
         None
     })

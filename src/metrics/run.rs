@@ -219,7 +219,7 @@ fn job_info<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> 
             let properties = [
                 Label::Text(job_name(&job.about)),
                 Label::Word(job.operation_id.as_ref().map_or("", OperationId::as_str)),
-                Label::Word(parent_job_id.as_ref().map_or("", JobId::as_str)),
+                Label::Word(parent_job_id.as_ref().map_or("", |id| id.as_str())),
                 text(instance_type.as_ref()),
                 text(created_by.as_ref()),
                 Label::Word(""),
@@ -303,7 +303,7 @@ fn operation_info<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<P
             let properties = [
                 Label::Word(operation.kind.label()),
                 Label::Word(operation.job_id.as_ref().map_or("", JobId::as_str)),
-                text(notebook_id.as_ref()),
+                text(notebook_id.as_deref()),
                 text(created_by.as_ref()),
             ];
             sink.row_info(

@@ -4,8 +4,9 @@ use crate::clock::Timestamp;
 use crate::model::{
     CommunityId, Exemplar, Histogram, JobId, JobStatus, Kind, OutcomeKind, ProjectId, Source, State, Text,
 };
+use imbl::OrdMap;
 use smol_str::SmolStr;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A project, with everything that its fleet series show. The project of operations that belong to none
@@ -36,8 +37,8 @@ pub struct Project {
     pub status_durations: BTreeMap<JobStatus, Arc<Histogram>>,
     /// By job name, at most `metrics.job_names.max`, and one for all others.
     pub job_names: BTreeMap<SmolStr, Arc<JobName>>,
-    /// When the stored data of ended jobs will be deleted, soonest first.
-    pub expiries: Arc<BTreeSet<(Timestamp, JobId)>>,
+    /// When the stored data of ended jobs will be deleted.
+    pub expiries: OrdMap<JobId, Timestamp>,
     /// Units left; `None` when there is no limit or it is not known.
     pub unit_balance: Option<i64>,
     /// Sum of the decreases of the balance that were seen; `None` until a balance was told.
@@ -149,7 +150,7 @@ impl Project {
             durations: ends().map(|key| (key, Arc::clone(empty))).collect(),
             status_durations: left.map(|status| (status, Arc::clone(empty))).collect(),
             job_names: BTreeMap::new(),
-            expiries: Arc::default(),
+            expiries: OrdMap::new(),
             unit_balance: None,
             units_spent_total: None,
             units_per_hour_max: None,

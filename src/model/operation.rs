@@ -152,7 +152,8 @@ impl OutputErrors {
     }
 }
 
-/// Properties of an operation that rarely change; shared between versions of its row.
+/// Properties of an operation that rarely change; shared between versions of its row. What few operations have is
+/// boxed, so that the others do not pay for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// The job's name, as the user wrote it.
@@ -160,19 +161,19 @@ pub struct About {
     /// The name its fleet series carry: rewritten and capped.
     pub job_name: Option<SmolStr>,
     /// The job it was cloned from.
-    pub parent_job_id: Option<JobId>,
+    pub parent_job_id: Option<Box<JobId>>,
     /// The VM configuration it was given.
     pub instance_type: Option<Text>,
     /// Who started it.
     pub created_by: Option<Text>,
     /// The notebook's path, or the id of a cell.
-    pub notebook_id: Option<Text>,
+    pub notebook_id: Option<Box<Text>>,
     /// The cloud's own description of the operation.
     pub description: Option<Text>,
     /// The cloud's words on the status.
-    pub status_details: Option<Text>,
+    pub status_details: Option<Box<Text>>,
     /// The type of metadata that this version does not know.
-    pub metadata_type: Option<Text>,
+    pub metadata_type: Option<Box<Text>>,
     /// What users attached.
     pub labels: Labels,
     /// Further operation ids of the same execution.
@@ -239,11 +240,15 @@ impl TrackedOperation {
             .unwrap_or("")
     }
 
-    /// When this execution began for the cloud: Execute, or the job's creation where only that is known.
+    /// When this execution began for the cloud: Execute, or, where only the job is known, its creation; a further
+    /// attempt began when it was started, long after that.
     pub fn created_at(&self) -> Option<Timestamp> {
-        self.reported
-            .operation_created_at
-            .or(self.reported.job_created_at)
+        let of_job = if self.attempt == 1 {
+            self.reported.job_created_at
+        } else {
+            self.reported.started_at
+        };
+        self.reported.operation_created_at.or(of_job)
     }
 
     /// Created to done: from the API's own times where it tells both, otherwise to when the end was seen.
@@ -258,6 +263,13 @@ impl TrackedOperation {
     /// Started to finished, from the API's own times; `None` unless it tells both.
     pub fn run_duration(&self) -> Option<Duration> {
         Some(self.reported.finished_at?.since(self.reported.started_at?))
+    }
+
+    /// The time left, if the program goes on as fast as so far; `None` once it ended, and without progress.
+    pub fn time_left(&self, now: Timestamp) -> Option<Duration> {
+        let percent = u32::from(self.reported.progress.as_ref()?.percent).min(100);
+        let elapsed = now.since(self.reported.started_at?);
+        (self.outcome.is_none() && percent > 0).then(|| elapsed / percent * (100 - percent))
     }
 
     /// How a notebook execution stands; `None` for other kinds.

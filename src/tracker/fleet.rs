@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::limits::{EXPIRIES_MAX, JOB_NAME_IDLE_MAX, PROJECTS_MAX, RESULT_CODES_MAX};
 use crate::model::{
-    Boundary, Buckets, Change, Histogram, JobId, JobName, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
+    Boundary, Buckets, Change, Histogram, JobName, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
     OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, ResultKey, TrackedOperation,
     TrackerFigures,
 };
@@ -28,7 +28,6 @@ pub(crate) struct Fleet {
     empty: Arc<Histogram>,
     /// Rows that single looks follow: while there are any, looks at operations are due.
     polled: HashMap<ProjectKey, u32>,
-    expiry_of: HashMap<ProjectId, HashMap<JobId, Timestamp>>,
     idle_checked_at: Option<Timestamp>,
     figures: TrackerFigures,
 }
@@ -40,7 +39,6 @@ impl Fleet {
             projects: Arc::default(),
             empty: Arc::new(Histogram::new(Buckets::RUNS)),
             polled: HashMap::new(),
-            expiry_of: HashMap::new(),
             idle_checked_at: None,
             figures: TrackerFigures::default(),
         }
@@ -335,21 +333,18 @@ impl Fleet {
         let expires_at = job
             .data_expires_at
             .filter(|_| job.status.is_terminal() && !job.data_cleared);
-        let known = self.expiry_of.entry(project_id.clone()).or_default();
-        let before = known.get(&job.id).copied();
-        if before == expires_at || (before.is_none() && known.len() >= EXPIRIES_MAX) {
-            return;
-        }
-        match expires_at {
-            Some(at) => known.insert(job.id.clone(), at),
-            None => known.remove(&job.id),
-        };
         let Some(project) = self.project(&Some(project_id.clone())) else {
             return;
         };
-        let expiries = Arc::make_mut(&mut project.expiries);
-        before.map(|at| expiries.remove(&(at, job.id.clone())));
-        expires_at.map(|at| expiries.insert((at, job.id.clone())));
+        let expiries = &mut project.expiries;
+        let before = expiries.get(&job.id).copied();
+        if before == expires_at || (before.is_none() && expiries.len() >= EXPIRIES_MAX) {
+            return;
+        }
+        match expires_at {
+            Some(at) => expiries.insert(job.id.clone(), at),
+            None => expiries.remove(&job.id),
+        };
     }
 
     /// Names that rested too long leave, and so do expiries that have passed.
@@ -365,17 +360,19 @@ impl Fleet {
             let rested = |name: &JobName| name.seen_at.is_some_and(|at| now.since(at) >= JOB_NAME_IDLE_MAX);
             let passed = |at: &Timestamp| *at <= now;
             let is_idle = known.job_names.values().any(|name| rested(name));
-            if !is_idle && !known.expiries.first().is_some_and(|(at, _)| passed(at)) {
+            if !is_idle && !known.expiries.values().any(passed) {
                 continue;
             }
             let Some(project) = self.project(&key) else {
                 continue;
             };
             project.job_names.retain(|_, name| !rested(name));
-            Arc::make_mut(&mut project.expiries).retain(|(at, _)| !passed(at));
-            if let Some(expiry_of) = key.and_then(|id| self.expiry_of.get_mut(&id)) {
-                expiry_of.retain(|_, at| !passed(at));
-            }
+            project.expiries = project
+                .expiries
+                .iter()
+                .filter(|(_, at)| !passed(at))
+                .map(|(id, at)| (id.clone(), *at))
+                .collect();
         }
     }
 }

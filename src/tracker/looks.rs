@@ -157,9 +157,13 @@ impl Tracker {
             return slot;
         }
         let (source, attempt) = (row.source, row.attempt.saturating_add(1));
-        self.make_way(slot, now);
-        self.track(&Target::Job(job.id.clone()), source, attempt, now)
-            .unwrap_or(slot)
+        let labels = Arc::clone(&row.about.labels);
+        self.leave(slot, Departure::Replaced, now);
+        let Some(next) = self.track(&Target::Job(job.id.clone()), source, attempt, now) else {
+            return slot;
+        };
+        self.label(next, &labels, now);
+        next
     }
 
     /// Whether the operation at `slot` turns out to be an execution that another row follows already. The
@@ -184,7 +188,7 @@ impl Tracker {
             return slot;
         };
         if row.outcome.is_some() && begins_after(seen, &row) {
-            self.make_way(known, now);
+            self.leave(known, Departure::Replaced, now);
             if let Some(this) = self.rows.get(slot) {
                 let next = TrackedOperation {
                     attempt: row.attempt.saturating_add(1),
@@ -212,12 +216,6 @@ impl Tracker {
         }
         self.commit(known, next, now);
         known
-    }
-
-    /// Takes an ended row away for a later attempt of its job.
-    fn make_way(&mut self, slot: usize, now: Timestamp) {
-        self.retained.retain(|(_, retained)| *retained != slot);
-        self.leave(slot, Departure::Replaced, now);
     }
 
     /// No answer: what is not known to be over goes on.

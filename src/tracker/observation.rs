@@ -2,15 +2,16 @@
 
 use crate::clock::Timestamp;
 use crate::model::{Boundary, JobSnapshot, JobStatus, Kind, OperationSnapshot, State, TrackedOperation};
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 /// Takes a newer value of a property in; the properties are copied only when one differs.
 macro_rules! describe {
     ($about:expr, $field:ident, $newer:expr) => {
         if let Some(newer) = $newer
-            && $about.$field.as_ref() != Some(newer)
+            && differs($about.$field.as_ref(), newer)
         {
-            Arc::make_mut($about).$field = Some(newer.clone());
+            Arc::make_mut($about).$field = Some(newer.clone().into());
         }
     };
 }
@@ -167,6 +168,11 @@ fn boundary(row: &TrackedOperation, status: JobStatus, seen: &Observation<'_>) -
         row.reported.modified_at.filter(between).unwrap_or(seen.now),
         Boundary::Observed,
     )
+}
+
+/// Whether a property is not yet what it is now told to be.
+fn differs<T: PartialEq>(known: Option<&impl Borrow<T>>, newer: &T) -> bool {
+    known.is_none_or(|known| known.borrow() != newer)
 }
 
 /// The newer value, if there is one.

@@ -2,9 +2,10 @@
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Boundary, JobId, Kind, OperationId, OperationKey, Operations, ProjectId, Reported, Source, State,
-    StatusTimes, Target, TrackedOperation, Unreadable,
+    Boundary, Kind, OperationKey, Operations, ProjectId, Reported, Source, State, StatusTimes, Target,
+    TrackedOperation, Unreadable,
 };
+use crate::tracker::index::Index;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ pub(crate) struct Rows {
     operations: Operations,
     books: Vec<Book>,
     free: Vec<usize>,
-    by_operation: HashMap<OperationId, usize>,
-    by_job: HashMap<JobId, usize>,
+    by_operation: Index,
+    by_job: Index,
     /// Jobs of each project that have not ended: what a listing of live jobs should show.
     live_jobs: HashMap<ProjectId, BTreeSet<usize>>,
     tracked: BTreeMap<Kind, u64>,
@@ -190,32 +191,20 @@ impl Rows {
 
     fn index(&mut self, slot: usize, row: &TrackedOperation) {
         for id in row.operation_id.iter().chain(&row.about.aliases) {
-            if self.by_operation.get(id) != Some(&slot) {
-                self.by_operation.insert(id.clone(), slot);
-            }
+            self.by_operation.insert(id.as_str(), slot);
         }
-        if let Some(id) = row
-            .job_id
-            .as_ref()
-            .filter(|id| self.by_job.get(*id) != Some(&slot))
-        {
-            self.by_job.insert(id.clone(), slot);
+        if let Some(id) = &row.job_id {
+            self.by_job.insert(id.as_str(), slot);
         }
     }
 
     /// Forgets the ids of a row, so that none leads to the next tenant of its slot.
     fn unindex(&mut self, slot: usize, row: &TrackedOperation) {
         for id in row.operation_id.iter().chain(&row.about.aliases) {
-            if self.by_operation.get(id) == Some(&slot) {
-                self.by_operation.remove(id);
-            }
+            self.by_operation.remove(id.as_str(), slot);
         }
-        if let Some(id) = row
-            .job_id
-            .as_ref()
-            .filter(|id| self.by_job.get(*id) == Some(&slot))
-        {
-            self.by_job.remove(id);
+        if let Some(id) = &row.job_id {
+            self.by_job.remove(id.as_str(), slot);
         }
     }
 
@@ -279,9 +268,16 @@ impl Rows {
 
     /// The row that is known by a target.
     pub(crate) fn find(&self, target: &Target) -> Option<usize> {
+        let row = |slot| self.operations.get(slot);
         match target {
-            Target::Operation(id) => self.by_operation.get(id).copied(),
-            Target::Job(id) => self.by_job.get(id).copied(),
+            Target::Operation(id) => self.by_operation.find(id.as_str(), |slot| {
+                row(slot).is_some_and(|row| {
+                    row.operation_id.as_ref() == Some(id) || row.about.aliases.contains(id)
+                })
+            }),
+            Target::Job(id) => self.by_job.find(id.as_str(), |slot| {
+                row(slot).is_some_and(|row| row.job_id.as_ref() == Some(id))
+            }),
         }
     }
 

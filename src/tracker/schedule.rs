@@ -95,7 +95,7 @@ pub(crate) fn poll_interval(
         let settled_since = row.status_since.unwrap_or(row.tracked_at).max(row.tracked_at);
         let by_age = now.since(settled_since) / AGE_SHARE;
         by_age
-            .min(remaining(row, now).map_or(longest, |left| left / REMAINING_SHARE))
+            .min(row.time_left(now).map_or(longest, |left| left / REMAINING_SHARE))
             .clamp(shortest, longest)
     };
     jittered(wait, row.key.0, book.looks)
@@ -108,13 +108,6 @@ fn changes_soon(row: &TrackedOperation, book: &Book) -> bool {
         Some(JobStatus::UploadingOutput | JobStatus::Cancelling)
     );
     !row.observed || ending || row.state == State::Failing || book.is_awaited() || book.not_found > 0
-}
-
-/// The time left, if the program goes on as fast as so far.
-fn remaining(row: &TrackedOperation, now: Timestamp) -> Option<Duration> {
-    let percent = u32::from(row.reported.progress.as_ref()?.percent);
-    let elapsed = now.since(row.reported.started_at?);
-    (percent > 0).then(|| elapsed / percent * (100 - percent.min(100)))
 }
 
 /// Spread by up to a tenth in both directions, without a source of chance: the tracker is pure.

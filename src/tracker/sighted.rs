@@ -29,7 +29,7 @@ impl Tracker {
         now: Timestamp,
     ) -> Option<usize> {
         if self.rows.len() >= self.settings.tracked_max {
-            let Some((_, slot)) = self.retained.pop_front() else {
+            let Some((_, slot)) = self.retained.first().copied() else {
                 if self.untaken.len() >= ENDED_IDS_MAX {
                     self.untaken.clear();
                 }
@@ -52,7 +52,7 @@ impl Tracker {
     }
 
     /// Attaches labels to a row; those that are there already win over nothing, and yield to newer values.
-    fn label(&mut self, slot: usize, labels: &Labels, now: Timestamp) {
+    pub(crate) fn label(&mut self, slot: usize, labels: &Labels, now: Timestamp) {
         let Some(row) = self.rows.get(slot).filter(|_| !labels.is_empty()) else {
             return;
         };

@@ -116,13 +116,16 @@ impl Record {
     fn put_about(&mut self, about: &About) {
         self.put_text("name", about.name.as_ref());
         self.put("job_name", about.job_name.as_deref());
-        self.put("parent_job_id", about.parent_job_id.as_ref().map(JobId::as_str));
+        self.put(
+            "parent_job_id",
+            about.parent_job_id.as_ref().map(|id| id.as_str()),
+        );
         self.put_text("instance_type", about.instance_type.as_ref());
         self.put_text("created_by", about.created_by.as_ref());
-        self.put_text("notebook_id", about.notebook_id.as_ref());
+        self.put_text("notebook_id", about.notebook_id.as_deref());
         self.put_text("description", about.description.as_ref());
-        self.put_text("status_details", about.status_details.as_ref());
-        self.put_text("metadata_type", about.metadata_type.as_ref());
+        self.put_text("status_details", about.status_details.as_deref());
+        self.put_text("metadata_type", about.metadata_type.as_deref());
         let labels: Map<_, _> = about
             .labels
             .iter()

@@ -8,7 +8,7 @@ use datasphere_exporter::model::{
     StatusTimes, Text, TrackedOperation, TrackerFigures, Unreadable, View,
 };
 use smol_str::SmolStr;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ pub(crate) fn training() -> TrackedOperation {
         about: Arc::new(About {
             name: Text::non_empty("train \"resnet\" \\ \u{44f}"),
             job_name: Some(SmolStr::new("train \"resnet\" \\ \u{44f}")),
-            parent_job_id: Some(job_id("bt1jobParent")),
+            parent_job_id: Some(Box::new(job_id("bt1jobParent"))),
             instance_type: Text::non_empty("g2.1"),
             created_by: Text::non_empty("ajeAlice"),
             labels: Arc::new(BTreeMap::from([
@@ -181,7 +181,7 @@ fn notebook() -> TrackedOperation {
             ..Reported::default()
         },
         about: Arc::new(About {
-            notebook_id: Text::non_empty("reports/daily.ipynb"),
+            notebook_id: Text::non_empty("reports/daily.ipynb").map(Box::new),
             created_by: Text::non_empty("ajeBob"),
             ..About::default()
         }),
@@ -278,12 +278,10 @@ fn alpha() -> Project {
         (SmolStr::new("train\n\"quoted\" \\"), Arc::new(trained)),
         (SmolStr::new("(other)"), Arc::new(other)),
     ]);
-    let expiry = |after, id| (at(NOW + after), job_id(id));
-    project.expiries = Arc::new(BTreeSet::from([
-        expiry(-5, "gone"),
-        expiry(3600, "soon"),
-        expiry(90_000, "later"),
-    ]));
+    let expiry = |after, id| (job_id(id), at(NOW + after));
+    project.expiries = [expiry(-5, "gone"), expiry(3600, "soon"), expiry(90_000, "later")]
+        .into_iter()
+        .collect();
     project.unit_balance = Some(-12);
     project.units_spent_total = Some(345);
     project.units_per_hour_max = Some(100);

@@ -166,6 +166,33 @@ fn a_later_start_after_the_end_is_another_attempt_counted_anew() {
 }
 
 #[test]
+fn a_further_attempt_found_by_listing_keeps_its_labels_and_does_not_count_the_pause() {
+    let mut story = watched();
+    story.sight_labelled("op1", "team", "nlp");
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    let mut done = operation("op1", ended("j1", JobStatus::Error, 10, 20));
+    done.done = true;
+    story.look("op1", done);
+    story.wait(Duration::from_hours(1));
+    story.list(
+        ListingScope::Live,
+        vec![ended("j1", JobStatus::Executing, 3600, 3600)],
+    );
+    story.wait(Duration::from_mins(1));
+    story.list(
+        ListingScope::Ended,
+        vec![ended("j1", JobStatus::Success, 3600, 3630)],
+    );
+    let row = story.row("j1");
+    assert_eq!((row.attempt, row.outcome), (2, Some(Outcome::Success)));
+    assert_eq!(
+        row.about.labels.get("team").map(|team| team.to_string()),
+        Some("nlp".to_owned())
+    );
+    assert_eq!(row.duration(), Some(Duration::from_secs(30)));
+}
+
+#[test]
 fn a_stale_listing_does_not_bring_an_ended_job_back() {
     let mut story = watched();
     story.list(

@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::model::{
     Change, Decoded, Event, Gaps, Input, JobListing, JobSnapshot, JobStatus, Kind, Labels, ListingScope,
     Look, LookAnswer, LookError, NotebookSnapshot, OperationSnapshot, OutcomeKind, Project, ResultKey,
-    RpcCode, RpcError, Sighting, Source, Target, TrackedOperation, View,
+    RpcCode, RpcError, Sighting, Source, Target, Text, TrackedOperation, View,
 };
 use crate::tracker::{Settings, Tracker};
 use std::sync::Arc;
@@ -118,11 +118,19 @@ impl Story {
     }
 
     pub(crate) fn sight(&mut self, id: &str) {
+        self.sighted(id, Labels::default());
+    }
+
+    pub(crate) fn sight_labelled(&mut self, id: &str, name: &str, value: &str) {
+        self.sighted(id, Arc::new([(name.into(), Text::bounded(value))].into()));
+    }
+
+    fn sighted(&mut self, id: &str, labels: Labels) {
         let target = Target::Operation(id.parse().expect("an id"));
         self.apply(Input::Sighted(Sighting {
             target,
             source: Source::Config,
-            labels: Labels::default(),
+            labels,
         }));
     }
 

@@ -1,0 +1,169 @@
+//! The memory of a tracked operation: everything that the tracker and the view hold, and how much of it is strings.
+//!
+//! `cargo bench --bench memory [-- OPERATIONS]` prints the table. Of the operations, one in twenty is live; each is a
+//! job that was found by listing and whose operation was looked at.
+
+use datasphere_exporter::clock::Timestamp;
+use datasphere_exporter::model::{
+    About, Decoded, Gaps, Input, JobSnapshot, JobStatus, Kind, Labels, Look, LookAnswer, OperationSnapshot,
+    Progress, Sighting, Source, Target, Text,
+};
+use datasphere_exporter::tracker::{Settings, Tracker};
+use peak_alloc::PeakAlloc;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const NOW: i64 = 1_767_225_600;
+
+/// One in so many operations is live.
+const LIVE_EVERY: u64 = 20;
+
+fn main() -> ExitCode {
+    let wish = std::env::args().find_map(|wish| wish.parse().ok());
+    let count: u64 = wish.unwrap_or(100_000);
+    let before = MEMORY.current_usage();
+    let Some(tracker) = fleet(count) else {
+        return ExitCode::FAILURE;
+    };
+    let view = tracker.view();
+    let held = MEMORY.current_usage() - before;
+    let strings: usize = view.operations.iter().map(|row| strings_of(row)).sum();
+    let each = |bytes: usize| u64::try_from(bytes).unwrap_or(u64::MAX) / count;
+    out(&format!(
+        "{count} operations, one in {LIVE_EVERY} live\n\
+         held by tracker and view   {:>6} B an operation\n\
+         of it their strings        {:>6} B\n\
+         beside their strings       {:>6} B",
+        each(held),
+        each(strings),
+        each(held - strings),
+    ));
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+fn out(table: &str) {
+    println!("{table}");
+}
+
+/// What the strings of a row take: 24 bytes each, in which short ones lie, and for longer ones a shared piece of memory
+/// with its two counters.
+fn strings_of(row: &datasphere_exporter::model::TrackedOperation) -> usize {
+    let About {
+        name,
+        job_name,
+        instance_type,
+        created_by,
+        notebook_id,
+        description,
+        status_details,
+        ..
+    } = row.about.as_ref();
+    let texts = [name, instance_type, created_by, description];
+    let boxed = [notebook_id, status_details];
+    let ids = [
+        row.operation_id.as_ref().map(|id| id.as_str()),
+        row.job_id.as_ref().map(|id| id.as_str()),
+        row.project_id.as_ref().map(|id| id.as_str()),
+        job_name.as_deref(),
+    ];
+    let texts = texts.into_iter().flatten().map(|text| text.as_str());
+    let boxed = boxed.into_iter().flatten().map(|text| text.as_str());
+    let strings = texts.chain(boxed).chain(ids.into_iter().flatten());
+    let heap = |text: &str| {
+        if text.len() > 23 {
+            16 + text.len().next_multiple_of(8)
+        } else {
+            0
+        }
+    };
+    strings.map(|text| 24 + heap(text)).sum()
+}
+
+fn fleet(count: u64) -> Option<Tracker> {
+    let mut tracker = Tracker::new(Settings {
+        retention: Duration::from_hours(24),
+        ..Settings::default()
+    });
+    let started = Timestamp::from_seconds(NOW, 0)?;
+    for number in 0..count {
+        let now = started.plus(Duration::from_millis(number));
+        let target = Target::Operation(format!("bt1operation{number:08}").parse().ok()?);
+        tracker.apply(
+            Input::Sighted(Sighting {
+                target: target.clone(),
+                source: Source::Config,
+                labels: Labels::default(),
+            }),
+            now,
+        );
+        let statuses = [JobStatus::Preparing, JobStatus::Executing, JobStatus::Success];
+        let is_live = number.is_multiple_of(LIVE_EVERY);
+        for (step, status) in statuses.into_iter().enumerate() {
+            if is_live && status.is_terminal() {
+                break;
+            }
+            let now = now.plus(Duration::from_secs(60 * u64::try_from(step).ok()?));
+            let value = operation(number, status, now)?;
+            let look = Look {
+                target: target.clone(),
+                asked_at: now,
+                answer: Ok(LookAnswer::Operation(Box::new(Decoded {
+                    value,
+                    gaps: Gaps::default(),
+                }))),
+            };
+            tracker.take_due(now, usize::MAX);
+            tracker.apply(Input::Looked(look), now);
+        }
+    }
+    Some(tracker)
+}
+
+fn operation(number: u64, status: JobStatus, now: Timestamp) -> Option<OperationSnapshot> {
+    let done = status.is_terminal();
+    let project_id = format!("bt1project{:010}", number % 50).parse().ok()?;
+    let at = Some(now);
+    let job = JobSnapshot {
+        id: format!("bt1job{number:014}").parse().ok()?,
+        project_id: Some(project_id),
+        name: Text::non_empty(&format!("train-resnet-{}-2026-01-01-{number:06}", number % 40)),
+        parent_job_id: None,
+        created_by: Text::non_empty("aje00000000000000001"),
+        status,
+        status_details: None,
+        created_at: at,
+        started_at: at.filter(|_| status != JobStatus::Preparing),
+        finished_at: at.filter(|_| done),
+        data_expires_at: at.filter(|_| done).map(|at| at.plus(Duration::from_hours(336))),
+        data_cleared: false,
+        instance_type: Text::non_empty("g2.8"),
+        data_size_bytes: Some(1 << 30),
+    };
+    Some(OperationSnapshot {
+        id: format!("bt1operation{number:08}").parse().ok()?,
+        kind: Kind::Job,
+        described: true,
+        description: Text::non_empty("Execute job"),
+        created_at: at,
+        modified_at: at,
+        created_by: Text::non_empty("aje00000000000000001"),
+        done,
+        error: None,
+        project_id: job.project_id.clone(),
+        job: Some(job),
+        progress: Some(Progress {
+            message: Text::non_empty("epoch 12 of 40"),
+            percent: 30,
+            created_at: at,
+        }),
+        return_code: done.then_some(0),
+        output_errors: None,
+        notebook: None,
+        execution_status: None,
+        metadata_type: None,
+    })
+}
