@@ -5,8 +5,8 @@
 
 use datasphere_exporter::clock::Timestamp;
 use datasphere_exporter::model::{
-    About, Decoded, Gaps, Input, JobSnapshot, JobStatus, Kind, Labels, Look, LookAnswer, OperationSnapshot,
-    Progress, Sighting, Source, Target, Text,
+    About, Decoded, Gaps, Input, JobId, JobSnapshot, JobStatus, Kind, Labels, Look, LookAnswer, OperationId,
+    OperationSnapshot, Progress, ProjectId, Sighting, Source, Target, Text,
 };
 use datasphere_exporter::tracker::{Settings, Tracker};
 use peak_alloc::PeakAlloc;
@@ -50,7 +50,7 @@ fn out(table: &str) {
 }
 
 /// What the strings of a row take: 24 bytes each, in which short ones lie, and for longer ones a shared piece of memory
-/// with its two counters.
+/// with its two counters. The id of a job whose data expires is held once more, in the list of expiries.
 fn strings_of(row: &datasphere_exporter::model::TrackedOperation) -> usize {
     let About {
         name,
@@ -65,12 +65,17 @@ fn strings_of(row: &datasphere_exporter::model::TrackedOperation) -> usize {
     let texts = [name, instance_type, created_by, description];
     let boxed = [notebook_id, status_details];
     let ids = [
-        row.operation_id.as_ref().map(|id| id.as_str()),
-        row.job_id.as_ref().map(|id| id.as_str()),
-        row.project_id.as_ref().map(|id| id.as_str()),
+        row.operation_id.as_ref().map(OperationId::as_str),
+        row.job_id.as_ref().map(JobId::as_str),
+        row.project_id.as_ref().map(ProjectId::as_str),
         job_name.as_deref(),
     ];
-    let texts = texts.into_iter().flatten().map(|text| text.as_str());
+    let said = row
+        .reported
+        .progress
+        .as_ref()
+        .and_then(|progress| progress.message.as_ref());
+    let texts = texts.into_iter().flatten().chain(said).map(Text::as_str);
     let boxed = boxed.into_iter().flatten().map(|text| text.as_str());
     let strings = texts.chain(boxed).chain(ids.into_iter().flatten());
     let heap = |text: &str| {
@@ -80,7 +85,9 @@ fn strings_of(row: &datasphere_exporter::model::TrackedOperation) -> usize {
             0
         }
     };
-    strings.map(|text| 24 + heap(text)).sum()
+    let in_row: usize = strings.map(|text| 24 + heap(text)).sum();
+    let among_expiries = row.reported.data_expires_at.map_or(0, |_| 24);
+    in_row + among_expiries
 }
 
 fn fleet(count: u64) -> Option<Tracker> {

@@ -177,7 +177,7 @@ pub struct About {
     /// What users attached.
     pub labels: Labels,
     /// Further operation ids of the same execution.
-    pub aliases: Vec<OperationId>,
+    pub aliases: Box<[OperationId]>,
 }
 
 /// Time spent in statuses that were left, and which ones were visited at all.
@@ -280,7 +280,7 @@ impl TrackedOperation {
                 NotebookStatus::Unknown
             }
             Some(Outcome::Success) => NotebookStatus::Ok,
-            Some(Outcome::Failure(_) | Outcome::Error(_)) => NotebookStatus::Error,
+            Some(Outcome::Failure | Outcome::Error(_)) => NotebookStatus::Error,
             Some(Outcome::Cancelled) => NotebookStatus::Aborted,
             Some(Outcome::Lost) => NotebookStatus::Unknown,
         })

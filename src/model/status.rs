@@ -189,8 +189,8 @@ impl RpcCode {
 pub enum Outcome {
     /// Ended, and nothing says that it went wrong.
     Success,
-    /// The user's program or notebook failed; the job's return code where it is known.
-    Failure(Option<i64>),
+    /// The user's program or notebook failed; the row has its return code, where that is known.
+    Failure,
     /// The operation itself carries an rpc status.
     Error(RpcCode),
     /// Cancelled or aborted.
@@ -204,7 +204,7 @@ impl Outcome {
     pub fn kind(self) -> OutcomeKind {
         match self {
             Self::Success => OutcomeKind::Success,
-            Self::Failure(_) => OutcomeKind::Failure,
+            Self::Failure => OutcomeKind::Failure,
             Self::Error(_) => OutcomeKind::Error,
             Self::Cancelled => OutcomeKind::Cancelled,
             Self::Lost => OutcomeKind::Lost,

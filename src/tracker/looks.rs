@@ -208,7 +208,8 @@ impl Tracker {
         if next.operation_id.is_none() {
             next.operation_id = Some(seen.id.clone());
         } else if next.about.aliases.len() < ALIASES_MAX {
-            Arc::make_mut(&mut next.about).aliases.push(seen.id.clone());
+            let about = Arc::make_mut(&mut next.about);
+            about.aliases = about.aliases.iter().chain([&seen.id]).cloned().collect();
         }
         if !labels.is_empty() {
             let about = Arc::make_mut(&mut next.about);

@@ -20,7 +20,7 @@ pub(crate) fn outcome(row: &TrackedOperation) -> Outcome {
         || reported.execution_status == Some(ExecutionStatus::Error)
         || row.status == Some(JobStatus::Error);
     if failed {
-        Outcome::Failure(reported.return_code)
+        Outcome::Failure
     } else {
         Outcome::Success
     }
@@ -30,7 +30,7 @@ pub(crate) fn outcome(row: &TrackedOperation) -> Outcome {
 pub(crate) fn final_status(outcome: Outcome) -> JobStatus {
     match outcome {
         Outcome::Success => JobStatus::Success,
-        Outcome::Failure(_) | Outcome::Error(_) => JobStatus::Error,
+        Outcome::Failure | Outcome::Error(_) => JobStatus::Error,
         Outcome::Cancelled => JobStatus::Cancelled,
         Outcome::Lost => JobStatus::Unknown,
     }

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Boundary, Kind, OperationKey, Operations, ProjectId, Reported, Source, State, StatusTimes, Target,
+    About, Boundary, Kind, OperationKey, Operations, ProjectId, Reported, Source, State, StatusTimes, Target,
     TrackedOperation, Unreadable,
 };
 use crate::tracker::index::Index;
@@ -22,8 +22,13 @@ pub(crate) struct Rows {
     tracked: BTreeMap<Kind, u64>,
     unreadable: BTreeMap<Unreadable, u64>,
     unlooked: usize,
+    /// What is known about every new row: nothing. Shared, and with it the empty map of labels.
+    undescribed: Arc<About>,
     next_key: u64,
 }
+
+/// The books grow by this share of their number, not by as much again: a fleet grows slowly, and is held for weeks.
+const GROWTH_SHARE: usize = 8;
 
 /// How an answer was asked for, and when.
 #[derive(Clone, Copy, Debug)]
@@ -109,12 +114,16 @@ impl Rows {
         self.next_key += 1;
         let row = Arc::new(TrackedOperation {
             attempt,
+            about: Arc::clone(&self.undescribed),
             ..blank(key, target, source, now)
         });
         let slot = self.free.pop().unwrap_or(self.books.len());
         if let Some(book) = self.books.get_mut(slot) {
             *book = Book::default();
         } else {
+            if self.books.len() == self.books.capacity() {
+                self.books.reserve_exact(self.books.len() / GROWTH_SHARE + 1);
+            }
             self.books.push(Book::default());
         }
         self.unlooked += 1;

@@ -35,7 +35,8 @@ fn a_job_that_exits_nonzero_is_failed_though_its_operation_succeeded() {
     done.done = true;
     done.return_code = Some(137);
     story.look("op1", done);
-    assert_eq!(story.row("op1").outcome, Some(Outcome::Failure(Some(137))));
+    assert_eq!(story.row("op1").outcome, Some(Outcome::Failure));
+    assert_eq!(story.row("op1").reported.return_code, Some(137));
     assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Failure), 1);
     assert_eq!(story.result("p1", OutcomeKind::Failure, "137"), 1);
 }
@@ -82,15 +83,9 @@ fn the_outcome_follows_one_precedence() {
             None,
             Outcome::Error(unknown),
         ),
-        (JobStatus::Error, None, None, None, Outcome::Failure(None)),
-        (
-            JobStatus::Success,
-            None,
-            Some(-9),
-            None,
-            Outcome::Failure(Some(-9)),
-        ),
-        (JobStatus::Unknown, None, None, failed, Outcome::Failure(None)),
+        (JobStatus::Error, None, None, None, Outcome::Failure),
+        (JobStatus::Success, None, Some(-9), None, Outcome::Failure),
+        (JobStatus::Unknown, None, None, failed, Outcome::Failure),
         (JobStatus::Success, None, Some(0), None, Outcome::Success),
         (JobStatus::Executing, None, None, None, Outcome::Success),
     ];
@@ -107,6 +102,7 @@ fn the_outcome_follows_one_precedence() {
             Some(expected),
             "{status:?} {code:?} {return_code:?}"
         );
+        assert_eq!(story.row("op1").reported.return_code, return_code);
     }
 }
 
@@ -214,7 +210,7 @@ fn a_silent_operation_ends_by_its_jobs_status_after_two_minutes() {
     );
     story.wait(SILENT_END_MAX);
     story.fail("op1", LookError::Unanswered);
-    assert_eq!(story.row("op1").outcome, Some(Outcome::Failure(None)));
+    assert_eq!(story.row("op1").outcome, Some(Outcome::Failure));
 }
 
 #[test]

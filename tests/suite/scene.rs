@@ -127,7 +127,7 @@ fn failed() -> TrackedOperation {
             (JobStatus::Executing, 86_400_123),
             (JobStatus::UploadingOutput, 10),
         ]),
-        outcome: Some(Outcome::Failure(Some(3))),
+        outcome: Some(Outcome::Failure),
         reported: Reported {
             operation_created_at: Some(at(NOW - 90_000)),
             job_created_at: Some(at(NOW - 90_001)),

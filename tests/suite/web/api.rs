@@ -43,7 +43,7 @@ fn an_operation_is_told_in_full_and_what_is_unknown_is_absent() {
 async fn an_operation_is_found_by_its_operation_id_its_job_id_and_its_aliases() {
     let aliased = TrackedOperation {
         about: Arc::new(About {
-            aliases: vec!["bt1opAlias".parse().expect("an id")],
+            aliases: ["bt1opAlias".parse().expect("an id")].into(),
             ..About::default()
         }),
         job_id: Some("bt1jobSeven".parse().expect("an id")),
