@@ -5,8 +5,8 @@
 
 use datasphere_exporter::clock::Timestamp;
 use datasphere_exporter::model::{
-    About, Decoded, Gaps, Input, JobSnapshot, JobStatus, Kind, Labels, Look, LookAnswer, OperationSnapshot,
-    Progress, Sighting, Source, Target, Text,
+    About, Decoded, Gaps, Input, JobId, JobSnapshot, JobStatus, Kind, Labels, Look, LookAnswer, OperationId,
+    OperationSnapshot, Progress, ProjectId, Sighting, Source, Target, Text,
 };
 use datasphere_exporter::tracker::{Settings, Tracker};
 use peak_alloc::PeakAlloc;
@@ -65,12 +65,12 @@ fn strings_of(row: &datasphere_exporter::model::TrackedOperation) -> usize {
     let texts = [name, instance_type, created_by, description];
     let boxed = [notebook_id, status_details];
     let ids = [
-        row.operation_id.as_ref().map(|id| id.as_str()),
-        row.job_id.as_ref().map(|id| id.as_str()),
-        row.project_id.as_ref().map(|id| id.as_str()),
+        row.operation_id.as_ref().map(OperationId::as_str),
+        row.job_id.as_ref().map(JobId::as_str),
+        row.project_id.as_ref().map(ProjectId::as_str),
         job_name.as_deref(),
     ];
-    let texts = texts.into_iter().flatten().map(|text| text.as_str());
+    let texts = texts.into_iter().flatten().map(Text::as_str);
     let boxed = boxed.into_iter().flatten().map(|text| text.as_str());
     let strings = texts.chain(boxed).chain(ids.into_iter().flatten());
     let heap = |text: &str| {
@@ -97,6 +97,7 @@ fn fleet(count: u64) -> Option<Tracker> {
                 target: target.clone(),
                 source: Source::Config,
                 labels: Labels::default(),
+                trace_context: None,
             }),
             now,
         );

@@ -186,7 +186,7 @@ fn a_further_attempt_found_by_listing_keeps_its_labels_and_does_not_count_the_pa
     let row = story.row("j1");
     assert_eq!((row.attempt, row.outcome), (2, Some(Outcome::Success)));
     assert_eq!(
-        row.about.labels.get("team").map(|team| team.to_string()),
+        row.about.labels.get("team").map(ToString::to_string),
         Some("nlp".to_owned())
     );
     assert_eq!(row.duration(), Some(Duration::from_secs(30)));
