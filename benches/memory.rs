@@ -104,6 +104,7 @@ fn fleet(count: u64) -> Option<Tracker> {
                 target: target.clone(),
                 source: Source::Config,
                 labels: Labels::default(),
+                trace_context: None,
             }),
             now,
         );

@@ -342,6 +342,7 @@ fn fleet(clock: Clock) -> Tracker {
                 target: target.clone(),
                 source: Source::Config,
                 labels: Labels::default(),
+                trace_context: None,
             }),
             now,
         );

@@ -236,6 +236,7 @@ fn job(number: u64) -> Option<TrackedOperation> {
         status_since: moment(8000),
         status_boundary: Boundary::Observed,
         status_times,
+        status_uncertainty_ms: 10_000,
         outcome: (!is_live).then_some(Outcome::Success),
         reported: Reported {
             operation_created_at: moment(0),
@@ -264,6 +265,7 @@ fn job(number: u64) -> Option<TrackedOperation> {
         tracked_at: moment(0)?,
         ended_at: ended(8001),
         polled_at: moment(8002),
+        trace: None,
     })
 }
 

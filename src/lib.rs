@@ -11,6 +11,7 @@ pub mod config;
 pub mod decode;
 pub mod engine;
 pub mod flow;
+pub mod identity;
 pub mod limits;
 pub mod metrics;
 pub mod model;

@@ -52,6 +52,9 @@ pub const ENDED_IDS_MAX: usize = 200_000;
 /// Further operation ids kept for one live job; each Execute or attach adds one.
 pub const ALIASES_MAX: usize = 64;
 
+/// Spans that one root links to: an execution has one caller as a rule, and each attach may bring another.
+pub const TRACE_LINKS_MAX: usize = 8;
+
 /// Projects followed: each has a listing task, and some hundred fleet series.
 pub const PROJECTS_MAX: usize = 2_000;
 

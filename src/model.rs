@@ -12,9 +12,10 @@ mod sighting;
 mod snapshot;
 mod status;
 mod text;
+mod trace;
 mod view;
 
-pub use event::{Change, Departure, Event};
+pub use event::{Change, Departure, Event, Visit};
 pub use fleet::{Completions, JobName, LastResult, Project, ProjectScope, ResultKey};
 pub use histogram::{Buckets, Exemplar, Histogram};
 pub use id::{CommunityId, IdError, JobId, OperationId, ProjectId};
@@ -30,4 +31,5 @@ pub use snapshot::{
 };
 pub use status::{JobStatus, Kind, NotebookStatus, Outcome, OutcomeKind, RpcCode};
 pub use text::Text;
+pub use trace::{Relation, Seed, SpanId, SpanLink, Trace, TraceContext, TraceId, TraceIdError};
 pub use view::{Dropped, Operations, TrackerFigures, Unreadable, View};

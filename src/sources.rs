@@ -159,6 +159,7 @@ async fn sight_configured(context: &Context, latch: Latch) {
             target,
             source: Source::Config,
             labels: Arc::clone(labels),
+            trace_context: None,
         };
         if context.inbox.send(Input::Sighted(sighting)).await.is_err() {
             return;

@@ -15,12 +15,13 @@ mod rows;
 mod schedule;
 mod settings;
 mod sighted;
+mod traced;
 
 #[cfg(test)]
 mod tests;
 
 pub use names::{JobNameRewrite, JobNames};
-pub use settings::Settings;
+pub use settings::{CallerContext, Settings, TraceSettings};
 
 use crate::clock::Timestamp;
 use crate::model::{Change, Departure, Dropped, Event, Input, Source, State, Target, TrackedOperation, View};
@@ -47,6 +48,7 @@ pub struct Tracker {
     dropped_total: BTreeMap<Dropped, u64>,
     /// What was not taken for want of room, so that a listing which shows it again does not count it again.
     untaken: HashSet<Target>,
+    late_callers_total: u64,
     run_series: u64,
     events: Vec<Event>,
 }
@@ -64,6 +66,7 @@ impl Tracker {
             hidden_to: None,
             dropped_total: BTreeMap::new(),
             untaken: HashSet::new(),
+            late_callers_total: 0,
             run_series: 0,
             events: Vec::new(),
         }
@@ -127,6 +130,7 @@ impl Tracker {
         tracker.tracked = self.rows.tracked();
         tracker.unreadable = self.rows.unreadable();
         tracker.dropped_total.clone_from(&self.dropped_total);
+        tracker.late_callers_total = self.late_callers_total;
         tracker.run_series = self.run_series;
         tracker.earliest_due_at = self.schedule.earliest();
         View {
@@ -137,10 +141,13 @@ impl Tracker {
     }
 
     /// Makes `next` the row at `slot`, tells what is different, and counts it. The only way a row changes.
-    fn commit(&mut self, slot: usize, next: TrackedOperation, now: Timestamp) {
+    fn commit(&mut self, slot: usize, mut next: TrackedOperation, now: Timestamp) {
         let Some(before) = self.rows.get(slot).cloned() else {
             return;
         };
+        if before.outcome.is_none() {
+            self.fix_trace(&mut next, now);
+        }
         if *before == next {
             return;
         }
@@ -148,7 +155,7 @@ impl Tracker {
         let changes = changes(&before, &after);
         self.fleet.shift(Some(&before), Some(&after));
         for change in &changes {
-            self.fleet.count(*change, &before, &after, now);
+            self.fleet.count(*change, &after, now);
         }
         self.rows.replace(slot, &after);
         if let Some(ended_at) = after.ended_at {
@@ -287,8 +294,13 @@ fn changes(before: &TrackedOperation, after: &TrackedOperation) -> Vec<Change> {
     if after.observed && !before.observed {
         changes.push(Change::Observed);
     }
+    if after.trace.is_some() && before.trace.is_none() {
+        changes.push(Change::Traced);
+    }
     if after.status != before.status {
-        changes.push(Change::Status { from: before.status });
+        changes.push(Change::Status {
+            left: before.visit_before(after),
+        });
     }
     if after.reported.progress != before.reported.progress {
         changes.push(Change::Progress);

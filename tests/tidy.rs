@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["proto", "clock", "limits"],
     &["model", "catalogue"],
-    &["decode", "flow"],
+    &["decode", "flow", "identity"],
     &["tracker", "cloud", "metrics", "simulator"],
     &["sources", "web", "engine"],
     &["config"],

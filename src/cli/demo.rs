@@ -92,6 +92,7 @@ async fn tell_births(simulator: Handle, inbox: Inbox) {
                     target,
                     source: Source::Config,
                     labels: Labels::default(),
+                    trace_context: None,
                 };
                 if inbox.send(Input::Sighted(sighting)).await.is_err() {
                     return;

@@ -94,6 +94,7 @@ fn believe(
         target: target.clone(),
         source: Source::Config,
         labels: Labels::default(),
+        trace_context: None,
     };
     tracker.apply(Input::Sighted(sighting), now);
     tracker.apply(

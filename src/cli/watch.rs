@@ -49,6 +49,7 @@ pub(crate) fn watch(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
                 target,
                 source: Source::Config,
                 labels: Labels::default(),
+                trace_context: None,
             }))
             .await?;
         let outcome = follow(arguments, views, clock).await?;

@@ -115,6 +115,7 @@ impl Metrics {
                 max: self.job_names.max,
                 rewrites: self.job_names.rewrites(),
             },
+            traces: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What changed, with the operation after it.
 
 use crate::clock::Timestamp;
-use crate::model::{JobStatus, TrackedOperation};
+use crate::model::{Boundary, JobStatus, TrackedOperation};
 use std::sync::Arc;
 
 /// A change of one operation. Setting each event's `after` by its key, and taking out those that left,
@@ -23,10 +23,12 @@ pub enum Change {
     Tracked,
     /// Its first observation was decoded: it counts from here.
     Observed,
+    /// Its trace is fixed: something of it may be told from here.
+    Traced,
     /// Its job's status changed.
     Status {
-        /// The status it left, if it had one.
-        from: Option<JobStatus>,
+        /// The visit to the status it left, if it had one.
+        left: Option<Visit>,
     },
     /// Its program reported other progress.
     Progress,
@@ -38,6 +40,27 @@ pub enum Change {
     Updated,
     /// It is no longer under watch.
     Left(Departure),
+}
+
+/// The time that a job spent in a status which it has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Visit {
+    /// The status.
+    pub status: JobStatus,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ended.
+    pub until: Timestamp,
+    /// How well its beginning is known.
+    pub start: Boundary,
+    /// How well its end is known.
+    pub end: Boundary,
+    /// How much earlier than told it may have begun, in milliseconds.
+    pub start_uncertainty_ms: u32,
+    /// How much earlier than told it may have ended, in milliseconds.
+    pub end_uncertainty_ms: u32,
+    /// Which visit to this status it was, from 1; 255 stands for all beyond.
+    pub number: u8,
 }
 
 /// Why an operation left.

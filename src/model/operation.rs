@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::model::{
     ExecutionStatus, JobId, JobStatus, Kind, Labels, NotebookStatus, OperationId, Outcome, Progress,
-    ProjectId, RpcError, Source, Text,
+    ProjectId, RpcError, Source, Text, Trace, TraceContext, Visit,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub struct TrackedOperation {
     pub outcome: Option<Outcome>,
     /// For a job: completed visits to its statuses.
     pub status_times: StatusTimes,
+    /// How much earlier than told that status may have begun, in milliseconds.
+    pub status_uncertainty_ms: u32,
     /// Which execution of its job this is, as far as we saw; from 1.
     pub attempt: u32,
     /// Its place in the order of being tracked; never given twice.
@@ -58,6 +60,8 @@ pub struct TrackedOperation {
     pub tracked_at: Timestamp,
     /// When the end was observed: retention runs from here.
     pub ended_at: Option<Timestamp>,
+    /// Its trace, once that is fixed; it keeps it. Absent for what is not traced.
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// The identity of a row: rows are ordered by it, and it is never reused.
@@ -70,8 +74,10 @@ pub enum Boundary {
     /// The status was under way when we first saw it: it began earlier, so its visit is never measured.
     #[default]
     FirstSeen,
-    /// Between two looks; the later one, or the operation's own `modified_at` if it lies between them.
+    /// Between two looks; the later one.
     Observed,
+    /// Between two looks; the operation's own `modified_at`, which lies between them too.
+    Modified,
     /// The API told it.
     Reported,
 }
@@ -178,13 +184,15 @@ pub struct About {
     pub labels: Labels,
     /// Further operation ids of the same execution.
     pub aliases: Box<[OperationId]>,
+    /// Where its caller stood, until the trace is fixed by it.
+    pub caller: Option<Box<TraceContext>>,
 }
 
 /// Time spent in statuses that were left, and which ones were visited at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StatusTimes {
     millis: [u32; JobStatus::ALL.len()],
-    left: u16,
+    visits: [u8; JobStatus::ALL.len()],
     measured: u16,
 }
 
@@ -201,12 +209,19 @@ impl StatusTimes {
 
     /// A visit to `status` ended whose beginning nobody saw: it has no time.
     pub fn leave(&mut self, status: JobStatus) {
-        self.left |= 1 << status.index();
+        if let Some(visits) = self.visits.get_mut(status.index()) {
+            *visits = visits.saturating_add(1);
+        }
+    }
+
+    /// How often the status was left, up to 255.
+    pub fn visits(&self, status: JobStatus) -> u8 {
+        self.visits.get(status.index()).copied().unwrap_or(0)
     }
 
     /// Whether the status was ever left.
     pub fn was_left(&self, status: JobStatus) -> bool {
-        self.left & (1 << status.index()) != 0
+        self.visits(status) > 0
     }
 
     /// The time of completed visits; `None` for a status of which none was measured.
@@ -220,7 +235,7 @@ impl StatusTimes {
 
     /// Statuses that have been left, and a time for those that were measured: the number of their series.
     fn series(&self) -> u32 {
-        self.left.count_ones() + self.measured.count_ones()
+        count(&self.visits.map(|visits| visits > 0)) + self.measured.count_ones()
     }
 
     /// Statuses whose visits were measured, with their time, in life-cycle order.
@@ -283,6 +298,21 @@ impl TrackedOperation {
             Some(Outcome::Failure | Outcome::Error(_)) => NotebookStatus::Error,
             Some(Outcome::Cancelled) => NotebookStatus::Aborted,
             Some(Outcome::Lost) => NotebookStatus::Unknown,
+        })
+    }
+
+    /// The visit that a job's row had made to its status when it became `next`, in another status.
+    pub fn visit_before(&self, next: &Self) -> Option<Visit> {
+        let status = self.status?;
+        Some(Visit {
+            status,
+            since: self.status_since?,
+            until: next.status_since?,
+            start: self.status_boundary,
+            end: next.status_boundary,
+            start_uncertainty_ms: self.status_uncertainty_ms,
+            end_uncertainty_ms: next.status_uncertainty_ms,
+            number: next.status_times.visits(status),
         })
     }
 

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::model::{
     Decoded, JobId, JobSnapshot, OperationId, OperationSnapshot, ProjectId, ProjectSnapshot, RpcCode, Text,
+    TraceContext,
 };
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub struct Sighting {
     pub source: Source,
     /// Labels to attach.
     pub labels: Labels,
+    /// Where the caller stood in its own trace, if it said so.
+    pub trace_context: Option<TraceContext>,
 }
 
 /// What an operation is known by, and so what is asked for.

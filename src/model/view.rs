@@ -102,6 +102,8 @@ pub struct TrackerFigures {
     pub code_overflows_total: u64,
     /// Projects beyond `limits::PROJECTS_MAX`, which have no fleet series.
     pub project_overflows_total: u64,
+    /// Callers' trace contexts that came when nothing could be hung on them any more.
+    pub late_callers_total: u64,
     /// Run series now.
     pub run_series: u64,
     /// When the most overdue look was or will be due.

@@ -2,8 +2,11 @@
 
 use crate::clock::Timestamp;
 use crate::limits::ENDED_IDS_MAX;
-use crate::model::{JobId, JobSnapshot, OperationId, ProjectId, Target, TrackedOperation};
+use crate::model::{
+    JobId, JobSnapshot, OperationId, ProjectId, Relation, SpanLink, Target, Trace, TrackedOperation,
+};
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
 /// Ids whose end was counted, the oldest forgotten first, and per project the newest end that lies before.
 #[derive(Debug, Default)]
@@ -15,10 +18,14 @@ pub(crate) struct EndedIds {
 }
 
 /// The last execution of a job that was counted, by the cloud's own clock.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Counted {
     started_at: Option<Timestamp>,
     ended_at: Option<Timestamp>,
+    /// Executions so far, as far as we saw.
+    attempts: u32,
+    /// The root of the first one, where it is in its caller's trace and so cannot be computed.
+    first_root: Option<Box<SpanLink>>,
 }
 
 #[derive(Debug)]
@@ -50,19 +57,21 @@ impl EndedIds {
                 ended_at,
             });
         };
-        if let Some(id) = &row.job_id
-            && self
-                .jobs
-                .insert(
-                    id.clone(),
-                    Counted {
-                        started_at: row.reported.started_at,
-                        ended_at,
-                    },
-                )
-                .is_none()
-        {
-            add(Target::Job(id.clone()));
+        if let Some(id) = &row.job_id {
+            let before = self.jobs.remove(id);
+            if before.is_none() {
+                add(Target::Job(id.clone()));
+            }
+            let is_first = |trace: &&Arc<Trace>| row.attempt == 1 && trace.parent_id.is_some();
+            let in_callers_trace = row.trace.as_ref().filter(is_first);
+            let own_root = || in_callers_trace.map(|trace| Box::new(trace.link(Relation::FirstAttempt)));
+            let counted = Counted {
+                started_at: row.reported.started_at,
+                ended_at,
+                attempts: row.attempt,
+                first_root: before.map_or_else(own_root, |before| before.first_root),
+            };
+            self.jobs.insert(id.clone(), counted);
         }
         for id in row.operation_id.iter().chain(&row.about.aliases) {
             if self.operations.insert(id.clone()) {
@@ -114,6 +123,18 @@ impl EndedIds {
             let before = counted.started_at.or(counted.ended_at);
             before.is_none() || job.started_at <= before
         })
+    }
+
+    /// Executions of a job that were counted.
+    pub(crate) fn attempts(&self, job_id: &JobId) -> u32 {
+        self.jobs.get(job_id).map_or(0, |counted| counted.attempts)
+    }
+
+    /// The root of a job's first execution, where it cannot be computed.
+    pub(crate) fn first_root(&self, job_id: &JobId) -> Option<SpanLink> {
+        self.jobs
+            .get(job_id)
+            .and_then(|counted| counted.first_root.as_deref().copied())
     }
 
     /// Whether the past of a project is known, so that further ends are news.

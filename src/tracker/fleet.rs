@@ -165,13 +165,7 @@ impl Fleet {
     }
 
     /// Counts what a change adds to the project's history.
-    pub(crate) fn count(
-        &mut self,
-        change: Change,
-        before: &TrackedOperation,
-        after: &TrackedOperation,
-        now: Timestamp,
-    ) {
+    pub(crate) fn count(&mut self, change: Change, after: &TrackedOperation, now: Timestamp) {
         if change == Change::Observed && self.project(&after.project_id).is_none() {
             self.figures.project_overflows_total += 1;
         }
@@ -185,12 +179,9 @@ impl Fleet {
                     .entry((after.kind, after.source))
                     .or_insert(0) += 1;
             }
-            Change::Status { from: Some(left) } => {
-                let visits = |row: &TrackedOperation| row.status_times.get(left).unwrap_or_default();
-                let was_measured =
-                    before.status_since.is_some() && before.status_boundary != Boundary::FirstSeen;
-                if let Some(durations) = project.status_durations.get_mut(&left).filter(|_| was_measured) {
-                    Arc::make_mut(durations).observe(visits(after).saturating_sub(visits(before)), None);
+            Change::Status { left: Some(visit) } if visit.start != Boundary::FirstSeen => {
+                if let Some(durations) = project.status_durations.get_mut(&visit.status) {
+                    Arc::make_mut(durations).observe(visit.until.since(visit.since), None);
                 }
             }
             Change::Ended => self.count_end(after, now),

@@ -96,6 +96,9 @@ impl Tracker {
             return slot;
         }
         let mut next = TrackedOperation::clone(row);
+        if let Some(job) = job.filter(|_| !next.observed && next.attempt == 1) {
+            next.attempt = self.ended.attempts(&job.id).saturating_add(1);
+        }
         let previous_at = book.asked_at();
         let seen = Observation {
             operation,
@@ -198,10 +201,10 @@ impl Tracker {
             }
             return slot;
         }
-        let labels = self
+        let about = self
             .rows
             .get(slot)
-            .map(|this| Arc::clone(&this.about.labels))
+            .map(|this| Arc::clone(&this.about))
             .unwrap_or_default();
         self.leave(slot, Departure::Merged, now);
         let mut next = TrackedOperation::clone(&row);
@@ -211,9 +214,12 @@ impl Tracker {
             let about = Arc::make_mut(&mut next.about);
             about.aliases = about.aliases.iter().chain([&seen.id]).cloned().collect();
         }
-        if !labels.is_empty() {
-            let about = Arc::make_mut(&mut next.about);
-            Arc::make_mut(&mut about.labels).extend(labels.iter().map(|(k, v)| (k.clone(), v.clone())));
+        if !about.labels.is_empty() {
+            let known = Arc::make_mut(&mut next.about);
+            Arc::make_mut(&mut known.labels).extend(about.labels.iter().map(|(k, v)| (k.clone(), v.clone())));
+        }
+        if let Some(caller) = about.caller.as_deref().copied() {
+            self.hang_on(&mut next, caller);
         }
         self.commit(known, next, now);
         known

@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::model::{Boundary, JobSnapshot, JobStatus, Kind, OperationSnapshot, State, TrackedOperation};
 use std::borrow::Borrow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Takes a newer value of a property in; the properties are copied only when one differs.
 macro_rules! describe {
@@ -135,6 +136,10 @@ fn observe_job(row: &mut TrackedOperation, job: &JobSnapshot, seen: &Observation
 /// Moves a job to another status, and closes the visit to the one it leaves.
 pub(crate) fn enter_status(row: &mut TrackedOperation, status: JobStatus, seen: &Observation<'_>) {
     let (since, boundary) = boundary(row, status, seen);
+    let uncertainty = match (boundary, seen.previous_at.max(row.status_since)) {
+        (Boundary::Observed | Boundary::Modified, Some(previous_at)) => since.since(previous_at),
+        _ => Duration::ZERO,
+    };
     if let (Some(left), Some(entered_at)) = (row.status, row.status_since) {
         if row.status_boundary == Boundary::FirstSeen {
             row.status_times.leave(left);
@@ -145,6 +150,7 @@ pub(crate) fn enter_status(row: &mut TrackedOperation, status: JobStatus, seen: 
     row.status = Some(status);
     row.status_since = Some(since);
     row.status_boundary = boundary;
+    row.status_uncertainty_ms = u32::try_from(uncertainty.as_millis()).unwrap_or(u32::MAX);
 }
 
 /// When a status began, as well as it can be known: the API's own time where it tells one that fits, else
@@ -164,10 +170,10 @@ fn boundary(row: &TrackedOperation, status: JobStatus, seen: &Observation<'_>) -
         return (seen.now, Boundary::FirstSeen);
     }
     let between = |at: &Timestamp| seen.previous_at.is_some_and(|previous| *at > previous) && *at <= seen.now;
-    (
-        row.reported.modified_at.filter(between).unwrap_or(seen.now),
-        Boundary::Observed,
-    )
+    match row.reported.modified_at.filter(between) {
+        Some(modified_at) => (modified_at, Boundary::Modified),
+        None => (seen.now, Boundary::Observed),
+    }
 }
 
 /// Whether a property is not yet what it is now told to be.

@@ -345,6 +345,7 @@ fn blank(key: OperationKey, target: &Target, source: Source, now: Timestamp) -> 
         status_since: None,
         status_boundary: Boundary::FirstSeen,
         status_times: StatusTimes::default(),
+        status_uncertainty_ms: 0,
         outcome: None,
         reported: Reported::default(),
         progress_changed_at: None,
@@ -352,5 +353,6 @@ fn blank(key: OperationKey, target: &Target, source: Source, now: Timestamp) -> 
         tracked_at: now,
         ended_at: None,
         polled_at: None,
+        trace: None,
     }
 }

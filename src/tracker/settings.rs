@@ -20,6 +20,38 @@ pub struct Settings {
     pub series_max: u64,
     /// How job names become the label `job_name`.
     pub job_names: JobNames,
+    /// How operations are traced; `None` when they are not.
+    pub traces: Option<TraceSettings>,
+}
+
+/// Settings of the operations' traces, as far as they are fixed by what is believed.
+#[derive(Clone, Copy, Debug)]
+pub struct TraceSettings {
+    /// What a caller's own trace is to the operation's.
+    pub caller_context: CallerContext,
+    /// What ended longer ago than this when it is seen first is counted, but not traced: some backends refuse it.
+    pub backfill_max_age: Duration,
+}
+
+/// What a caller's own trace is to the operation's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CallerContext {
+    /// The caller's span is the parent, if it is recorded at all; otherwise it is linked.
+    #[default]
+    Parent,
+    /// The operation has its own trace, which links to the caller's span.
+    Link,
+    /// Nothing.
+    Ignore,
+}
+
+impl Default for TraceSettings {
+    fn default() -> Self {
+        Self {
+            caller_context: CallerContext::Parent,
+            backfill_max_age: Duration::from_hours(1),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -32,6 +64,7 @@ impl Default for Settings {
             per_run: true,
             series_max: 4_000_000,
             job_names: JobNames::default(),
+            traces: None,
         }
     }
 }

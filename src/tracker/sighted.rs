@@ -12,10 +12,12 @@ impl Tracker {
     pub(crate) fn sighted(&mut self, sighting: &Sighting, now: Timestamp) {
         if let Some(slot) = self.rows.find(&sighting.target) {
             self.label(slot, &sighting.labels, now);
-        } else if !self.ended.knows(&sighting.target)
-            && let Some(slot) = self.track(&sighting.target, sighting.source, 1, now)
-        {
+            self.hear_caller(slot, sighting.trace_context, now);
+        } else if self.ended.knows(&sighting.target) {
+            self.late_callers_total += u64::from(self.heeds(sighting.trace_context).is_some());
+        } else if let Some(slot) = self.track(&sighting.target, sighting.source, 1, now) {
             self.label(slot, &sighting.labels, now);
+            self.hear_caller(slot, sighting.trace_context, now);
             self.look_soon(slot, now);
         }
     }

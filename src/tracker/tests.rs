@@ -3,6 +3,7 @@
 mod listing;
 mod properties;
 mod story;
+mod traced;
 
 use crate::limits::{LOST_AFTER_MIN, SILENT_END_MAX};
 use crate::model::{
@@ -22,7 +23,7 @@ fn an_operation_is_counted_at_its_first_observation_and_not_before() {
     assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Config), 1);
     assert_eq!(
         story.changes(),
-        [Change::Tracked, Change::Observed, Change::Status { from: None }][..2].to_vec()
+        [Change::Tracked, Change::Observed, Change::Status { left: None }][..2].to_vec()
     );
 }
 

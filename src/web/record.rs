@@ -141,6 +141,7 @@ fn boundary(boundary: Boundary) -> &'static str {
     match boundary {
         Boundary::FirstSeen => "first_seen",
         Boundary::Observed => "observed",
+        Boundary::Modified => "modified",
         Boundary::Reported => "reported",
     }
 }

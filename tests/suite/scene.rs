@@ -42,6 +42,7 @@ pub(crate) fn blank(key: u64, kind: Kind) -> TrackedOperation {
         status_since: None,
         status_boundary: Boundary::FirstSeen,
         status_times: StatusTimes::default(),
+        status_uncertainty_ms: 0,
         outcome: None,
         reported: Reported::default(),
         progress_changed_at: None,
@@ -49,6 +50,7 @@ pub(crate) fn blank(key: u64, kind: Kind) -> TrackedOperation {
         tracked_at: at(NOW - 86_400),
         ended_at: None,
         polled_at: Some(at(NOW - 5)),
+        trace: None,
     }
 }
 

@@ -1,9 +1,11 @@
 //! What holds whatever the API answers, in whatever order.
 
 use crate::model::{
-    Change, JobStatus, ListingScope, LookError, OperationKey, RpcCode, Source, State, TrackedOperation, View,
+    Change, JobStatus, ListingScope, LookError, OperationKey, RpcCode, Source, State, Target,
+    TrackedOperation, View,
 };
-use crate::tracker::tests::story::{Story, job, notebook, operation, rpc_error};
+use crate::tracker::TraceSettings;
+use crate::tracker::tests::story::{Story, caller, job, notebook, operation, rpc_error};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,6 +14,10 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 enum Step {
     Sight(u8),
+    Call {
+        operation: u8,
+        span: u8,
+    },
     Job {
         operation: u8,
         job: u8,
@@ -44,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
     let listed = prop::collection::btree_map(0..4u8, (status.clone(), prop::option::of(0..2000u16)), 0..4);
     prop_oneof![
         3 => (0..6u8).prop_map(Step::Sight),
+        1 => (0..6u8, 1..3u8).prop_map(|(operation, span)| Step::Call { operation, span }),
         6 => (0..6u8, 0..4u8, status, any::<bool>(), prop::bool::weighted(0.1), prop::option::of(-2..3i64),
               prop::option::of(0..2000u16))
             .prop_map(|(operation, job, status, done, error, code, started)| Step::Job {
@@ -63,6 +70,10 @@ fn tell(story: &mut Story, step: Step) {
     };
     match step {
         Step::Sight(operation) => story.sight(&format!("op{operation}")),
+        Step::Call { operation, span } => {
+            let target = Target::Operation(format!("op{operation}").parse().expect("an id"));
+            story.sight_called(target, caller(span));
+        }
         Step::Job {
             operation: id,
             job: of,
@@ -196,7 +207,11 @@ proptest! {
 
     #[test]
     fn replaying_all_events_gives_the_view_and_every_count_agrees_with_the_rows(steps in prop::collection::vec(step(), 1..80)) {
-        let mut story = Story::with(|settings| settings.tracked_max = 5);
+        let mut story = Story::with(|settings| {
+            settings.tracked_max = 5;
+            settings.traces = Some(TraceSettings::default());
+        });
+        let mut traces = HashMap::new();
         let mut outcomes = HashMap::new();
         let (mut counted, mut replayed) = (BTreeMap::new(), BTreeMap::new());
         for step in steps {
@@ -207,6 +222,10 @@ proptest! {
             prop_assert_eq!(&replayed, &rows(&view));
             counts_agree(&view)?;
             for row in view.operations.iter() {
+                let fixed = row.trace.as_ref().map(|trace| trace.root_id);
+                let before = traces.insert(row.key, fixed).flatten();
+                prop_assert!(before.is_none() || before == fixed, "a trace changed");
+                prop_assert!(row.observed || fixed.is_none(), "a trace before its first observation");
                 prop_assert_eq!(row.outcome.is_some(), row.state == State::Done);
                 prop_assert_eq!(row.outcome.is_some(), row.ended_at.is_some());
                 if let Some(outcome) = row.outcome {

@@ -4,9 +4,9 @@ use crate::clock::Timestamp;
 use crate::model::{
     Change, Decoded, Event, Gaps, Input, JobListing, JobSnapshot, JobStatus, Kind, Labels, ListingScope,
     Look, LookAnswer, LookError, NotebookSnapshot, OperationSnapshot, OutcomeKind, Project, ResultKey,
-    RpcCode, RpcError, Sighting, Source, Target, Text, TrackedOperation, View,
+    RpcCode, RpcError, Sighting, Source, Target, Text, TraceContext, TrackedOperation, View,
 };
-use crate::tracker::{Settings, Tracker};
+use crate::tracker::{Settings, TraceSettings, Tracker};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +80,12 @@ pub(crate) fn rpc_error(code: RpcCode) -> Option<RpcError> {
     })
 }
 
+/// A sampled caller in one trace, in the span of this number.
+pub(crate) fn caller(span: u8) -> TraceContext {
+    let header = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{span:016x}-01");
+    TraceContext::from_traceparent(&header).expect("valid")
+}
+
 pub(crate) fn decoded<T>(value: T) -> Decoded<T> {
     Decoded {
         value,
@@ -125,12 +131,27 @@ impl Story {
         self.sighted(id, Arc::new([(name.into(), Text::bounded(value))].into()));
     }
 
+    /// A story whose operations are traced.
+    pub(crate) fn traced() -> Self {
+        Self::with(|settings| settings.traces = Some(TraceSettings::default()))
+    }
+
+    pub(crate) fn sight_called(&mut self, target: Target, caller: TraceContext) {
+        self.apply(Input::Sighted(Sighting {
+            target,
+            source: Source::Gateway,
+            labels: Labels::default(),
+            trace_context: Some(caller),
+        }));
+    }
+
     fn sighted(&mut self, id: &str, labels: Labels) {
         let target = Target::Operation(id.parse().expect("an id"));
         self.apply(Input::Sighted(Sighting {
             target,
             source: Source::Config,
             labels,
+            trace_context: None,
         }));
     }
 
