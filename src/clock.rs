@@ -10,7 +10,8 @@ use tokio::time::Instant;
 /// An instant in unix time, in nanoseconds, after 1970 and before the year 2262.
 ///
 /// `Option<Timestamp>` takes eight bytes, since zero is not an instant we accept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
 pub struct Timestamp(NonZeroI64);
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -70,6 +71,20 @@ impl Timestamp {
         let milli = self.millis() % 1000;
         let whole = prost_types::Timestamp { seconds, nanos: 0 }.to_string();
         format!("{}.{milli:03}Z", whole.trim_end_matches('Z'))
+    }
+}
+
+impl From<Timestamp> for i64 {
+    fn from(at: Timestamp) -> Self {
+        at.nanos()
+    }
+}
+
+impl TryFrom<i64> for Timestamp {
+    type Error = &'static str;
+
+    fn try_from(nanos: i64) -> Result<Self, Self::Error> {
+        Self::from_nanos(nanos).ok_or("an instant before 1970")
     }
 }
 

@@ -8,6 +8,7 @@ mod fleet;
 mod histogram;
 mod id;
 mod operation;
+mod record;
 mod sighting;
 mod snapshot;
 mod status;
@@ -22,6 +23,7 @@ pub use id::{CommunityId, IdError, JobId, OperationId, ProjectId};
 pub use operation::{
     About, Boundary, OperationKey, OutputErrors, Reported, State, StatusTimes, TrackedOperation,
 };
+pub use record::{EndedRecord, Horizon, OpenQuestions, OperationRecord, Record, RecordKey, RecordValue};
 pub use sighting::{
     Input, JobListing, Labels, ListingScope, Look, LookAnswer, LookError, Sighting, Source, Target,
 };

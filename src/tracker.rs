@@ -6,6 +6,7 @@
 mod ended;
 mod fleet;
 mod index;
+mod kept;
 mod listing;
 mod looks;
 mod names;
@@ -24,12 +25,14 @@ pub use names::{JobNameRewrite, JobNames};
 pub use settings::{CallerContext, Settings, TraceSettings};
 
 use crate::clock::Timestamp;
-use crate::model::{Change, Departure, Dropped, Event, Input, Source, State, Target, TrackedOperation, View};
+use crate::model::{
+    Change, Departure, Dropped, Event, Input, OperationKey, Source, State, Target, TrackedOperation, View,
+};
 use ended::EndedIds;
 use fleet::Fleet;
 use rows::Rows;
 use schedule::{Lane, Schedule, poll_interval};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -42,9 +45,9 @@ pub struct Tracker {
     fleet: Fleet,
     ended: EndedIds,
     /// Ended rows in the order in which their ends were observed: retention takes them from the front.
-    retained: BTreeSet<(Timestamp, usize)>,
+    retained: BTreeMap<(Timestamp, OperationKey), usize>,
     /// Up to here, retained rows have lost their run series to `metrics.series_max`.
-    hidden_to: Option<(Timestamp, usize)>,
+    hidden_to: Option<(Timestamp, OperationKey)>,
     dropped_total: BTreeMap<Dropped, u64>,
     /// What was not taken for want of room, so that a listing which shows it again does not count it again.
     untaken: HashSet<Target>,
@@ -62,7 +65,7 @@ impl Tracker {
             rows: Rows::default(),
             schedule: Schedule::default(),
             ended: EndedIds::default(),
-            retained: BTreeSet::new(),
+            retained: BTreeMap::new(),
             hidden_to: None,
             dropped_total: BTreeMap::new(),
             untaken: HashSet::new(),
@@ -85,13 +88,21 @@ impl Tracker {
         std::mem::take(&mut self.events)
     }
 
-    /// Lets time pass: what ended `retention` ago leaves, and so do job names that rested too long.
+    /// Lets time pass: what ended `retention` ago leaves, and so do job names that rested too long; after a restart
+    /// with a lower `tracked_max`, the oldest ended ones leave too.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Event> {
-        while let Some((ended_at, slot)) = self.retained.first().copied() {
+        while let Some((&(ended_at, _), &slot)) = self.retained.first_key_value() {
             if now.since(ended_at) < self.settings.retention {
                 break;
             }
             self.leave(slot, Departure::Retention, now);
+        }
+        while self.rows.len() > self.settings.tracked_max {
+            let Some(slot) = self.retained.values().next().copied() else {
+                break;
+            };
+            self.drop_one(Dropped::EndedEarly);
+            self.leave(slot, Departure::TrackedMax, now);
         }
         self.fleet.forget_idle(now);
         std::mem::take(&mut self.events)
@@ -103,8 +114,17 @@ impl Tracker {
         let slots = self.schedule.take_due(now, limit);
         slots
             .into_iter()
-            .filter_map(|slot| self.rows.depart(slot))
+            .filter_map(|slot| self.needs_looks(slot).then(|| self.rows.depart(slot))?)
             .collect()
+    }
+
+    /// Whether looks follow a row, and not the listing of its project alone.
+    fn needs_looks(&self, slot: usize) -> bool {
+        let (row, book) = (self.rows.get(slot), self.rows.book(slot));
+        row.zip(book).is_some_and(|(row, book)| {
+            let is_left_alone = || is_polled(row) || !self.fleet.is_followed(&row.project_id);
+            row.outcome.is_none() && (book.is_awaited() || is_left_alone())
+        })
     }
 
     /// When the next look is due.
@@ -115,7 +135,8 @@ impl Tracker {
     /// When the next operation leaves by itself.
     pub fn next_expiry(&self) -> Option<Timestamp> {
         self.retained
-            .first()
+            .keys()
+            .next()
             .map(|(ended_at, _)| ended_at.plus(self.settings.retention))
     }
 
@@ -159,7 +180,7 @@ impl Tracker {
         }
         self.rows.replace(slot, &after);
         if let Some(ended_at) = after.ended_at {
-            self.retained.insert((ended_at, slot));
+            self.retained.insert((ended_at, after.key), slot);
             self.schedule.remove(slot);
         }
         self.events.extend(changes.into_iter().map(|change| Event {
@@ -177,7 +198,7 @@ impl Tracker {
         };
         self.schedule.remove(slot);
         if let Some(ended_at) = before.ended_at {
-            self.retained.remove(&(ended_at, slot));
+            self.retained.remove(&(ended_at, before.key));
         }
         self.fleet.shift(Some(&before), None);
         self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(&before)));
@@ -197,7 +218,7 @@ impl Tracker {
         let Some(book) = self.rows.book(slot).filter(|book| !book.in_flight) else {
             return;
         };
-        if row.outcome.is_some() || !(is_polled(row) || book.is_awaited()) {
+        if !self.needs_looks(slot) {
             self.schedule.remove(slot);
             return;
         }
@@ -251,14 +272,15 @@ impl Tracker {
     /// The oldest ended row that still has run series. What was passed over once is not looked at again.
     fn oldest_shown(&mut self) -> Option<usize> {
         let beyond = self.hidden_to.map_or(Bound::Unbounded, Bound::Included);
-        let shown =
-            |(_, slot): &&(Timestamp, usize)| self.rows.get(*slot).is_some_and(|row| row.in_run_tier());
+        let shown = |(_, slot): &(_, &usize)| self.rows.get(**slot).is_some_and(|row| row.in_run_tier());
         let oldest = self
             .retained
             .range((beyond, Bound::Unbounded))
             .find(shown)
-            .copied();
-        self.hidden_to = oldest.or(self.retained.last().map(|(ended_at, _)| (*ended_at, 0)));
+            .map(|(place, slot)| (*place, *slot));
+        let last = self.retained.keys().next_back();
+        let first_of_last = last.map(|(ended_at, _)| (*ended_at, OperationKey(0)));
+        self.hidden_to = oldest.map(|(place, _)| place).or(first_of_last);
         oldest.map(|(_, slot)| slot)
     }
 

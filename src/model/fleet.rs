@@ -61,7 +61,7 @@ pub struct Completions {
 }
 
 /// Labels of `datasphere_operation_results_total`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct ResultKey {
     /// The label `kind`.
     pub kind: Kind,
@@ -72,7 +72,8 @@ pub struct ResultKey {
 }
 
 /// What is known of all executions of one job name in a project.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct JobName {
     /// Started to finished, of successes; made with the first.
     pub durations: Option<Histogram>,
@@ -85,7 +86,7 @@ pub struct JobName {
 }
 
 /// The newest ended execution of a job name.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct LastResult {
     /// When it ended.
     pub finished_at: Timestamp,

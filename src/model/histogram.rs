@@ -30,7 +30,8 @@ pub struct Exemplar {
 }
 
 /// Counts of observations in seconds.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(from = "HistogramRecord", into = "HistogramRecord")]
 pub struct Histogram {
     buckets: Buckets,
     counts: Box<[u64]>,
@@ -115,6 +116,46 @@ impl Histogram {
     /// Observations in the native zero bucket.
     pub fn zero_count(&self) -> u64 {
         self.zero_count
+    }
+}
+
+/// What of a histogram survives a restart. Exemplars do not: the next observation brings its own.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct HistogramRecord {
+    counts: Box<[u64]>,
+    native: BTreeMap<i32, u64>,
+    zero_count: u64,
+    count: u64,
+    sum: f64,
+}
+
+impl From<Histogram> for HistogramRecord {
+    fn from(histogram: Histogram) -> Self {
+        Self {
+            counts: histogram.counts,
+            native: histogram.native,
+            zero_count: histogram.zero_count,
+            count: histogram.count,
+            sum: histogram.sum,
+        }
+    }
+}
+
+impl From<HistogramRecord> for Histogram {
+    /// One with other bounds than today's begins anew.
+    fn from(record: HistogramRecord) -> Self {
+        let empty = Self::new(Buckets::RUNS);
+        if record.counts.len() != empty.counts.len() {
+            return empty;
+        }
+        Self {
+            counts: record.counts,
+            native: record.native,
+            zero_count: record.zero_count,
+            count: record.count,
+            sum: record.sum,
+            ..empty
+        }
     }
 }
 

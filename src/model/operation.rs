@@ -13,7 +13,7 @@ use std::time::Duration;
 ///
 /// The fields stand as they are laid out: a scrape walks all rows once for each of some twenty families, and
 /// what each walk looks at is together in front.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 #[repr(C)]
 pub struct TrackedOperation {
     /// Its project; absent while unknown and for operations that belong to none.
@@ -65,11 +65,12 @@ pub struct TrackedOperation {
 }
 
 /// The identity of a row: rows are ordered by it, and it is never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct OperationKey(pub u64);
 
 /// How well the beginning of a status is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Boundary {
     /// The status was under way when we first saw it: it began earlier, so its visit is never measured.
     #[default]
@@ -83,7 +84,8 @@ pub enum Boundary {
 }
 
 /// The label `state` of `datasphere_operations`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// Not done.
     Running,
@@ -108,7 +110,8 @@ impl State {
 }
 
 /// What the API reported of an operation, newest value of each.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Reported {
     /// When Execute was accepted; absent for a job known by listing only.
     pub operation_created_at: Option<Timestamp>,
@@ -137,7 +140,8 @@ pub struct Reported {
 }
 
 /// Files that a job could not store, by `FileUploadError.ErrorType`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct OutputErrors {
     /// `UPLOAD_FAILED`.
     pub upload_failed: u32,
@@ -160,7 +164,8 @@ impl OutputErrors {
 
 /// Properties of an operation that rarely change; shared between versions of its row. What few operations have is
 /// boxed, so that the others do not pay for it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct About {
     /// The job's name, as the user wrote it.
     pub name: Option<Text>,
@@ -189,7 +194,8 @@ pub struct About {
 }
 
 /// Time spent in statuses that were left, and which ones were visited at all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct StatusTimes {
     millis: [u32; JobStatus::ALL.len()],
     visits: [u8; JobStatus::ALL.len()],

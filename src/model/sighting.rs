@@ -48,7 +48,8 @@ pub struct Sighting {
 }
 
 /// What an operation is known by, and so what is asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// By its operation id: `OperationService.Get`.
     Operation(OperationId),
@@ -57,7 +58,8 @@ pub enum Target {
 }
 
 /// Who brought an operation: the label `source`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// `watch.operations` of the configuration.
     Config,

@@ -160,7 +160,7 @@ pub struct JobSnapshot {
 }
 
 /// What a job's own program said last of how far it is.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Progress {
     /// 0 to 100.
     pub percent: u8,
@@ -178,7 +178,8 @@ pub struct NotebookSnapshot {
 }
 
 /// `yandex.cloud.datasphere.v2.ExecutionStatus`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ExecutionStatus {
     /// Every cell ran.
     Ok,
@@ -203,7 +204,7 @@ impl ExecutionStatus {
 }
 
 /// A `google.rpc.Status` that is not OK.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RpcError {
     /// Its code.
     pub code: RpcCode,

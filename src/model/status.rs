@@ -1,7 +1,8 @@
 //! The words for how an operation stands and how it ended, with the labels they become.
 
 /// What an operation executes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A job of `ProjectJobService`.
     Job,
@@ -26,7 +27,8 @@ impl Kind {
 }
 
 /// A job's status, `yandex.cloud.datasphere.v2.jobs.JobStatus`, in the order of a life cycle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     /// Accepted, waiting.
     Creating,
@@ -130,7 +132,8 @@ impl NotebookStatus {
 }
 
 /// A status code of gRPC, `google.rpc.Code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "i32", into = "i32")]
 pub struct RpcCode(u8);
 
 impl RpcCode {
@@ -184,8 +187,23 @@ impl RpcCode {
     }
 }
 
+impl From<RpcCode> for i32 {
+    fn from(code: RpcCode) -> Self {
+        code.number()
+    }
+}
+
+impl TryFrom<i32> for RpcCode {
+    type Error = &'static str;
+
+    fn try_from(number: i32) -> Result<Self, Self::Error> {
+        Self::from_number(number).ok_or("no code of gRPC has this number")
+    }
+}
+
 /// How an operation ended. It never changes once it is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Ended, and nothing says that it went wrong.
     Success,
@@ -213,7 +231,8 @@ impl Outcome {
 }
 
 /// The label `outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OutcomeKind {
     /// See [`Outcome::Success`].
     Success,

@@ -5,7 +5,8 @@ use smol_str::SmolStr;
 use std::fmt;
 
 /// Text of at most [`TEXT_BYTES_MAX`] bytes without control characters.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(from = "String")]
 pub struct Text(SmolStr);
 
 impl Text {
@@ -37,6 +38,12 @@ impl Text {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::bounded(&text)
     }
 }
 

@@ -111,7 +111,8 @@ pub struct TrackerFigures {
 }
 
 /// Why a tracked operation cannot be read: the label `reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unreadable {
     /// `PERMISSION_DENIED`.
     PermissionDenied,

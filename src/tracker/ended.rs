@@ -3,80 +3,51 @@
 use crate::clock::Timestamp;
 use crate::limits::ENDED_IDS_MAX;
 use crate::model::{
-    JobId, JobSnapshot, OperationId, ProjectId, Relation, SpanLink, Target, Trace, TrackedOperation,
+    EndedRecord, Horizon, JobId, JobSnapshot, ProjectId, Record, RecordKey, RecordValue, Relation, SpanLink,
+    Target, TrackedOperation,
 };
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// Ids whose end was counted, the oldest forgotten first, and per project the newest end that lies before.
 #[derive(Debug, Default)]
 pub(crate) struct EndedIds {
-    jobs: HashMap<JobId, Counted>,
-    operations: HashSet<OperationId>,
-    order: VecDeque<Remembered>,
+    counted: HashMap<Target, EndedRecord>,
+    /// The same, oldest first.
+    order: VecDeque<Target>,
+    next_place: u64,
     horizons: HashMap<ProjectId, Horizon>,
-}
-
-/// The last execution of a job that was counted, by the cloud's own clock.
-#[derive(Clone, Debug)]
-struct Counted {
-    started_at: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
-    /// Executions so far, as far as we saw.
-    attempts: u32,
-    /// The root of the first one, where it is in its caller's trace and so cannot be computed.
-    first_root: Option<Box<SpanLink>>,
-}
-
-#[derive(Debug)]
-struct Remembered {
-    target: Target,
-    project_id: Option<ProjectId>,
-    ended_at: Option<Timestamp>,
-}
-
-/// Ends up to here, by the cloud's own clock, are not news. So clocks that run apart do no harm.
-#[derive(Debug, Default)]
-struct Horizon {
-    /// Whether the first pass over the ended jobs is over; until then nothing is news.
-    seeded: bool,
-    newest_end: Option<Timestamp>,
-    /// Jobs of the first pass that ended at that very moment, or at an unknown one.
-    seeded_at_newest: HashSet<JobId>,
+    /// What changed since it was last recorded.
+    touched: BTreeSet<RecordKey>,
 }
 
 impl EndedIds {
     /// Remembers a row that leaves after its end.
     pub(crate) fn remember(&mut self, row: &TrackedOperation) {
-        let ended_at = row.reported.finished_at;
-        let project_id = &row.project_id;
-        let mut add = |target| {
-            self.order.push_back(Remembered {
-                target,
-                project_id: project_id.clone(),
-                ended_at,
-            });
-        };
-        if let Some(id) = &row.job_id {
-            let before = self.jobs.remove(id);
-            if before.is_none() {
-                add(Target::Job(id.clone()));
+        let job = row.job_id.iter().cloned().map(Target::Job);
+        let operations = row.operation_id.iter().chain(&row.about.aliases);
+        let own_root = row
+            .trace
+            .as_ref()
+            .filter(|trace| row.attempt == 1 && trace.parent_id.is_some())
+            .map(|trace| Box::new(trace.link(Relation::FirstAttempt)));
+        for target in job.chain(operations.cloned().map(Target::Operation)) {
+            let known = self.counted.get(&target);
+            let place = known.map(|known| known.place);
+            let first_root = known.map_or_else(|| own_root.clone(), |known| known.first_root.clone());
+            if place.is_none() {
+                self.order.push_back(target.clone());
             }
-            let is_first = |trace: &&Arc<Trace>| row.attempt == 1 && trace.parent_id.is_some();
-            let in_callers_trace = row.trace.as_ref().filter(is_first);
-            let own_root = || in_callers_trace.map(|trace| Box::new(trace.link(Relation::FirstAttempt)));
-            let counted = Counted {
+            let ended = EndedRecord {
+                place: place.unwrap_or(self.next_place),
+                project_id: row.project_id.clone(),
                 started_at: row.reported.started_at,
-                ended_at,
+                ended_at: row.reported.finished_at,
                 attempts: row.attempt,
-                first_root: before.map_or_else(own_root, |before| before.first_root),
+                first_root,
             };
-            self.jobs.insert(id.clone(), counted);
-        }
-        for id in row.operation_id.iter().chain(&row.about.aliases) {
-            if self.operations.insert(id.clone()) {
-                add(Target::Operation(id.clone()));
-            }
+            self.next_place = self.next_place.max(ended.place.saturating_add(1));
+            self.touched.insert(RecordKey::Ended(target.clone()));
+            self.counted.insert(target, ended);
         }
         while self.order.len() > ENDED_IDS_MAX {
             self.forget_oldest();
@@ -85,41 +56,70 @@ impl EndedIds {
 
     /// An id that is forgotten must not become news again: the horizon moves past its end.
     fn forget_oldest(&mut self) {
-        let Some(oldest) = self.order.pop_front() else {
+        let Some((target, oldest)) = self
+            .order
+            .pop_front()
+            .and_then(|target| self.counted.remove_entry(&target))
+        else {
             return;
         };
-        match &oldest.target {
-            Target::Operation(id) => {
-                self.operations.remove(id);
-            }
-            Target::Job(id) => {
-                self.jobs.remove(id);
-            }
-        }
         if let (Some(project_id), Some(ended_at)) = (oldest.project_id, oldest.ended_at) {
-            let horizon = self.horizons.entry(project_id).or_default();
+            let horizon = self.horizon(&project_id);
             if Some(ended_at) > horizon.newest_end {
                 horizon.newest_end = Some(ended_at);
                 horizon.seeded_at_newest.clear();
             }
-            if let (true, Target::Job(id)) = (horizon.newest_end == Some(ended_at), oldest.target) {
-                horizon.seeded_at_newest.insert(id);
+            if let (true, Target::Job(id)) = (horizon.newest_end == Some(ended_at), &target) {
+                horizon.seeded_at_newest.insert(id.clone());
             }
         }
+        self.touched.insert(RecordKey::Ended(target));
+    }
+
+    /// A project's horizon, about to change.
+    fn horizon(&mut self, project_id: &ProjectId) -> &mut Horizon {
+        self.touched.insert(RecordKey::Horizon(project_id.clone()));
+        self.horizons.entry(project_id.clone()).or_default()
+    }
+
+    /// Records what changed since the last call.
+    pub(crate) fn record(&mut self, records: &mut Vec<Record>) {
+        for key in std::mem::take(&mut self.touched) {
+            let value = match &key {
+                RecordKey::Ended(target) => self.counted.get(target).cloned().map(RecordValue::Ended),
+                RecordKey::Horizon(project_id) => {
+                    self.horizons.get(project_id).cloned().map(RecordValue::Horizon)
+                }
+                _ => None,
+            };
+            records.push(Record { key, value });
+        }
+    }
+
+    /// Puts back what was recorded.
+    pub(crate) fn restore(
+        &mut self,
+        mut ended: Vec<(Target, EndedRecord)>,
+        horizons: Vec<(ProjectId, Horizon)>,
+    ) {
+        ended.sort_by_key(|(_, record)| record.place);
+        for (target, record) in ended {
+            self.next_place = self.next_place.max(record.place.saturating_add(1));
+            self.order.push_back(target.clone());
+            self.counted.insert(target, record);
+        }
+        self.horizons.extend(horizons);
     }
 
     /// Whether an operation or any execution of a job was counted.
     pub(crate) fn knows(&self, target: &Target) -> bool {
-        match target {
-            Target::Operation(id) => self.operations.contains(id),
-            Target::Job(id) => self.jobs.contains_key(id),
-        }
+        self.counted.contains_key(target)
     }
 
     /// Whether this execution of a job was counted: a later start is another one, and what was counted without a
     /// start is told from it by its end.
     pub(crate) fn knows_execution(&self, job: &JobSnapshot) -> bool {
-        self.jobs.get(&job.id).is_some_and(|counted| {
+        self.of_job(&job.id).is_some_and(|counted| {
             let before = counted.started_at.or(counted.ended_at);
             before.is_none() || job.started_at <= before
         })
@@ -127,14 +127,16 @@ impl EndedIds {
 
     /// Executions of a job that were counted.
     pub(crate) fn attempts(&self, job_id: &JobId) -> u32 {
-        self.jobs.get(job_id).map_or(0, |counted| counted.attempts)
+        self.of_job(job_id).map_or(0, |counted| counted.attempts)
     }
 
     /// The root of a job's first execution, where it cannot be computed.
     pub(crate) fn first_root(&self, job_id: &JobId) -> Option<SpanLink> {
-        self.jobs
-            .get(job_id)
-            .and_then(|counted| counted.first_root.as_deref().copied())
+        self.of_job(job_id)?.first_root.as_deref().copied()
+    }
+
+    fn of_job(&self, job_id: &JobId) -> Option<&EndedRecord> {
+        self.counted.get(&Target::Job(job_id.clone()))
     }
 
     /// Whether the past of a project is known, so that further ends are news.
@@ -156,11 +158,11 @@ impl EndedIds {
 
     /// Notes an ended job of the first pass.
     pub(crate) fn seed(&mut self, project_id: &ProjectId, job: &JobSnapshot) {
-        let horizon = self.horizons.entry(project_id.clone()).or_default();
-        if horizon.seeded {
+        if self.is_seeded(project_id) {
             return;
         }
         let ended_at = end_of(job);
+        let horizon = self.horizon(project_id);
         if ended_at > horizon.newest_end {
             horizon.newest_end = ended_at;
             horizon.seeded_at_newest.clear();
@@ -172,7 +174,9 @@ impl EndedIds {
 
     /// The first pass over a project's ended jobs is complete: what ends from here on is news.
     pub(crate) fn finish_seeding(&mut self, project_id: &ProjectId) {
-        self.horizons.entry(project_id.clone()).or_default().seeded = true;
+        if !self.is_seeded(project_id) {
+            self.horizon(project_id).seeded = true;
+        }
     }
 }
 

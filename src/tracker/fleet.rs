@@ -1,16 +1,18 @@
 //! The bounded counters of every project: derived from changes, and from nothing else.
 
+mod kept;
+
 use crate::clock::Timestamp;
 use crate::limits::{EXPIRIES_MAX, JOB_NAME_IDLE_MAX, PROJECTS_MAX, RESULT_CODES_MAX};
 use crate::model::{
-    Boundary, Buckets, Change, Histogram, JobName, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
-    OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, ResultKey, TrackedOperation,
+    Boundary, Buckets, Change, Histogram, JobId, JobName, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
+    OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, RecordKey, ResultKey, TrackedOperation,
     TrackerFigures,
 };
 use crate::tracker::is_polled;
 use crate::tracker::names::{JobNames, OTHER};
 use smol_str::{SmolStr, ToSmolStr};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +26,10 @@ const IDLE_CHECK_INTERVAL: Duration = Duration::from_hours(1);
 pub(crate) struct Fleet {
     names: JobNames,
     projects: Arc<BTreeMap<ProjectKey, Arc<Project>>>,
+    /// Projects of an earlier process that nothing has concerned yet: they are not shown.
+    dormant: BTreeMap<ProjectKey, Arc<Project>>,
+    /// What changed since it was last recorded.
+    touched: BTreeSet<RecordKey>,
     /// One empty histogram, shared until a project's own differs.
     empty: Arc<Histogram>,
     /// Rows that single looks follow: while there are any, looks at operations are due.
@@ -37,6 +43,8 @@ impl Fleet {
         Self {
             names,
             projects: Arc::default(),
+            dormant: BTreeMap::new(),
+            touched: BTreeSet::new(),
             empty: Arc::new(Histogram::new(Buckets::RUNS)),
             polled: HashMap::new(),
             idle_checked_at: None,
@@ -53,13 +61,14 @@ impl Fleet {
         self.figures.clone()
     }
 
-    /// A project, made with all its counters at zero when it is new and there is room.
+    /// A project; when it is new and there is room, made with all its counters at zero or as it was kept.
     fn project(&mut self, key: &ProjectKey) -> Option<&mut Project> {
         if !self.projects.contains_key(key) {
             if self.projects.len() >= PROJECTS_MAX {
                 return None;
             }
-            let project = Arc::new(Project::new(key.clone(), &self.empty));
+            let kept = self.dormant.remove(key);
+            let project = kept.unwrap_or_else(|| Arc::new(Project::new(key.clone(), &self.empty)));
             Arc::make_mut(&mut self.projects).insert(key.clone(), project);
         }
         Arc::make_mut(&mut self.projects).get_mut(key).map(Arc::make_mut)
@@ -68,15 +77,21 @@ impl Fleet {
     /// A project's jobs are listed from now on.
     pub(crate) fn follow(&mut self, project_id: ProjectId) {
         let key = Some(project_id);
-        if !self.projects.get(&key).is_some_and(|project| project.followed)
+        if !self.is_followed(&key)
             && let Some(project) = self.project(&key)
         {
             project.followed = true;
         }
     }
 
+    /// Whether a project's jobs are listed.
+    pub(crate) fn is_followed(&self, key: &ProjectKey) -> bool {
+        self.projects.get(key).is_some_and(|project| project.followed)
+    }
+
     /// A project told its name and limits.
     pub(crate) fn describe(&mut self, snapshot: ProjectSnapshot, now: Timestamp) {
+        self.touched.insert(RecordKey::Project(Some(snapshot.id.clone())));
         let Some(project) = self.project(&Some(snapshot.id)) else {
             return;
         };
@@ -90,9 +105,11 @@ impl Fleet {
 
     /// A project's balance: what it lost since the last one was spent; what it gained was paid in.
     pub(crate) fn balance(&mut self, project_id: ProjectId, units: Option<i64>, now: Timestamp) {
-        let Some(project) = self.project(&Some(project_id)) else {
+        let key = Some(project_id);
+        let Some(project) = self.project(&key) else {
             return;
         };
+        let is_changed = project.unit_balance != units || project.units_spent_total.is_none();
         if let Some(units) = units {
             let spent = project
                 .unit_balance
@@ -103,6 +120,9 @@ impl Fleet {
         project.unit_balance = units;
         project.followed = true;
         project.last_success_at.insert(ProjectScope::Projects, now);
+        if is_changed {
+            self.touched.insert(RecordKey::Project(key));
+        }
     }
 
     /// Something of a scope was told.
@@ -172,6 +192,7 @@ impl Fleet {
         let Some(project) = self.project(&after.project_id) else {
             return;
         };
+        let mut is_counted = true;
         match change {
             Change::Observed => {
                 *project
@@ -185,7 +206,10 @@ impl Fleet {
                 }
             }
             Change::Ended => self.count_end(after, now),
-            _ => {}
+            _ => is_counted = false,
+        }
+        if is_counted {
+            self.touched.insert(RecordKey::Project(after.project_id.clone()));
         }
     }
 
@@ -243,6 +267,7 @@ impl Fleet {
         run_duration: Option<Duration>,
         now: Timestamp,
     ) {
+        self.touched.insert(RecordKey::JobName(key.clone(), name.clone()));
         let Some(project) = self.project(key) else { return };
         let known = Arc::make_mut(project.job_names.entry(name.clone()).or_default());
         known.seen_at = known.seen_at.max(Some(now));
@@ -290,6 +315,7 @@ impl Fleet {
         }
         let known = Arc::make_mut(project.job_names.entry(name.clone()).or_default());
         known.seen_at = known.seen_at.max(Some(now));
+        self.touched.insert(RecordKey::JobName(key.clone(), name.clone()));
         name.clone()
     }
 
@@ -336,6 +362,8 @@ impl Fleet {
             Some(at) => expiries.insert(job.id.clone(), at),
             None => expiries.remove(&job.id),
         };
+        let key = RecordKey::Expiry(project_id.clone(), job.id.clone());
+        self.touched.insert(key);
     }
 
     /// Names that rested too long leave, and so do expiries that have passed.
@@ -354,6 +382,12 @@ impl Fleet {
             if !is_idle && !known.expiries.values().any(passed) {
                 continue;
             }
+            let names = known.job_names.iter().filter(|(_, name)| rested(name));
+            self.touched
+                .extend(names.map(|(name, _)| RecordKey::JobName(key.clone(), name.clone())));
+            let jobs = known.expiries.iter().filter(|(_, at)| passed(at));
+            let expiry = |(job_id, _): (&JobId, _)| Some(RecordKey::Expiry(key.clone()?, job_id.clone()));
+            self.touched.extend(jobs.filter_map(expiry));
             let Some(project) = self.project(&key) else {
                 continue;
             };

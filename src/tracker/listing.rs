@@ -69,7 +69,7 @@ impl Tracker {
         let just_now = self
             .rows
             .book(slot)
-            .is_some_and(|book| book.terminal_since == Some(now));
+            .is_some_and(|book| book.open.terminal_since == Some(now));
         if waits && just_now {
             self.look_soon(slot, now);
         }
@@ -90,11 +90,11 @@ impl Tracker {
             {
                 continue;
             }
-            let Some(book) = self.rows.book_mut(slot) else {
-                continue;
-            };
-            if !book.left_listing && book.asked_at().is_some_and(|applied| applied < asked_at) {
-                book.left_listing = true;
+            let left = self.rows.book(slot).is_some_and(|book| {
+                !book.open.left_listing && book.asked_at().is_some_and(|applied| applied < asked_at)
+            });
+            if left {
+                self.rows.note(slot, |book| book.open.left_listing = true);
                 self.look_soon(slot, now);
             }
         }

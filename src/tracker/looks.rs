@@ -64,11 +64,12 @@ impl Tracker {
     /// since what was counted as another kind cannot be taken back.
     fn is_worth_waiting(&mut self, slot: usize) -> bool {
         self.rows.set_unreadable(slot, None);
-        let Some(book) = self.rows.book_mut(slot) else {
-            return false;
-        };
-        book.undescribed = book.undescribed.saturating_add(1);
-        book.undescribed < UNDESCRIBED_LOOKS_MAX
+        self.rows.note(slot, |book| {
+            book.open.undescribed = book.open.undescribed.saturating_add(1);
+        });
+        self.rows
+            .book(slot)
+            .is_some_and(|book| book.open.undescribed < UNDESCRIBED_LOOKS_MAX)
     }
 
     /// Takes an answer into a row, and closes the row when that was its end.
@@ -125,21 +126,20 @@ impl Tracker {
         if operation.is_some() {
             self.fleet.succeeded(&project_id, ProjectScope::Operations, now);
         }
-        if let Some(book) = self.rows.book_mut(slot) {
-            book.applied(asked);
-        }
+        self.rows.note(slot, |book| book.applied(asked));
         slot
     }
 
     /// Ends a row that is over: at `done`, or by its job's status where no operation will tell.
     fn close(&mut self, slot: usize, next: &mut TrackedOperation, seen: &Observation<'_>) {
-        let Some(book) = self.rows.book_mut(slot) else {
+        let Some(open) = self.rows.book(slot).map(|book| book.open) else {
             return;
         };
         let over = next.status.is_some_and(JobStatus::is_terminal);
-        let terminal_since = over.then(|| book.terminal_since.unwrap_or(seen.now));
-        book.terminal_since = terminal_since;
-        let no_operation = next.operation_id.is_none() || book.operation_gone;
+        let terminal_since = over.then(|| open.terminal_since.unwrap_or(seen.now));
+        self.rows
+            .note(slot, |book| book.open.terminal_since = terminal_since);
+        let no_operation = next.operation_id.is_none() || open.operation_gone;
         let silent = terminal_since.is_some_and(|since| seen.now.since(since) >= SILENT_END_MAX);
         if next.state == State::Done || (over && (no_operation || silent)) {
             end(next, outcome(next), seen);
@@ -232,9 +232,8 @@ impl Tracker {
         };
         match error {
             LookError::Unanswered => {
-                if let Some(book) = self.rows.book_mut(slot) {
-                    book.unanswered = book.unanswered.saturating_add(1);
-                }
+                self.rows
+                    .note(slot, |book| book.unanswered = book.unanswered.saturating_add(1));
                 self.end_silent(slot, now);
             }
             LookError::Refused(RpcCode::NOT_FOUND) if observed => {
@@ -250,17 +249,19 @@ impl Tracker {
 
     /// An operation seen before is not found: lost, once that is sure.
     fn not_found(&mut self, slot: usize, now: Timestamp) {
-        let Some(book) = self.rows.book_mut(slot) else {
+        self.rows.note(slot, |book| {
+            if book.open.not_found == 0 {
+                book.open.not_found_since = Some(now);
+            }
+            book.open.not_found = book.open.not_found.saturating_add(1);
+        });
+        let Some(open) = self.rows.book(slot).map(|book| book.open) else {
             return;
         };
-        if book.not_found == 0 {
-            book.not_found_since = Some(now);
-        }
-        book.not_found = book.not_found.saturating_add(1);
-        let lasted = book
+        let lasted = open
             .not_found_since
             .is_some_and(|since| now.since(since) >= LOST_AFTER_MIN);
-        if book.not_found < LOST_LOOKS_MIN || !lasted {
+        if open.not_found < LOST_LOOKS_MIN || !lasted {
             return;
         }
         let Some(row) = self.rows.get(slot).filter(|row| row.outcome.is_none()) else {
@@ -268,12 +269,11 @@ impl Tracker {
         };
         let mut next = TrackedOperation::clone(row);
         let by_job = next.operation_id.is_some() && next.job_id.is_some();
-        let Some(book) = self.rows.book_mut(slot) else {
-            return;
-        };
-        if by_job && !book.operation_gone {
-            book.operation_gone = true;
-            book.not_found = 0;
+        if by_job && !open.operation_gone {
+            self.rows.note(slot, |book| {
+                book.open.operation_gone = true;
+                book.open.not_found = 0;
+            });
             return;
         }
         let over = next.status.is_some_and(JobStatus::is_terminal);

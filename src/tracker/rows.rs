@@ -2,8 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::model::{
-    About, Boundary, Kind, OperationKey, Operations, ProjectId, Reported, Source, State, StatusTimes, Target,
-    TrackedOperation, Unreadable,
+    About, Boundary, Kind, OpenQuestions, OperationKey, OperationRecord, Operations, ProjectId, Record,
+    RecordKey, RecordValue, Reported, Source, State, StatusTimes, Target, TrackedOperation, Unreadable,
 };
 use crate::tracker::index::Index;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -25,6 +25,10 @@ pub(crate) struct Rows {
     /// What is known about every new row: nothing. Shared, and with it the empty map of labels.
     undescribed: Arc<About>,
     next_key: u64,
+    /// Rows that changed since they were last recorded, with the slots in which they were.
+    touched: BTreeMap<OperationKey, usize>,
+    /// The next key, as it was last recorded.
+    recorded_key: u64,
 }
 
 /// The books grow by this share of their number, not by as much again: a fleet grows slowly, and is held for weeks.
@@ -46,26 +50,14 @@ pub(crate) struct Book {
     pub(crate) looked_at: Option<Timestamp>,
     /// When the newest listing that was applied had been asked for.
     pub(crate) listed_at: Option<Timestamp>,
-    /// When its job's status first said that it ended.
-    pub(crate) terminal_since: Option<Timestamp>,
-    /// When `NOT_FOUND` was first answered in the present run of such answers.
-    pub(crate) not_found_since: Option<Timestamp>,
     /// Looks so far, of any answer; wraps, but never to zero. Spreads the jitter too.
     pub(crate) looks: u8,
-    /// `NOT_FOUND` answers in a row.
-    pub(crate) not_found: u8,
     /// Looks without an answer, in a row.
     pub(crate) unanswered: u8,
-    /// Looks that told nothing worth counting yet.
-    pub(crate) undescribed: u8,
-    /// The job left the live listing, so its end is to be found by a look.
-    pub(crate) left_listing: bool,
-    /// The cloud forgot the operation, though its job is known: ask for the job.
-    pub(crate) operation_gone: bool,
     /// A look is under way.
     pub(crate) in_flight: bool,
-    /// Why it cannot be read.
-    pub(crate) unreadable: Option<Unreadable>,
+    /// What survives a restart with the row.
+    pub(crate) open: OpenQuestions,
 }
 
 impl Book {
@@ -93,17 +85,17 @@ impl Book {
         match asked {
             Asked::Alone(at) => {
                 self.looked_at = Some(at);
-                self.not_found = 0;
+                self.open.not_found = 0;
                 self.unanswered = 0;
             }
             Asked::InListing(at) => self.listed_at = Some(at),
         }
-        self.left_listing = false;
+        self.open.left_listing = false;
     }
 
     /// Whether a look is expected to find an end or a first observation: such looks come first.
     pub(crate) fn is_awaited(&self) -> bool {
-        self.left_listing || self.terminal_since.is_some() || self.looks == 0
+        self.open.left_listing || self.open.terminal_since.is_some() || self.looks == 0
     }
 }
 
@@ -117,20 +109,87 @@ impl Rows {
             about: Arc::clone(&self.undescribed),
             ..blank(key, target, source, now)
         });
+        let slot = self.place(row, Book::default());
+        self.touched.insert(key, slot);
+        slot
+    }
+
+    /// Puts a row with its book into a free slot.
+    fn place(&mut self, row: Arc<TrackedOperation>, book: Book) -> usize {
         let slot = self.free.pop().unwrap_or(self.books.len());
-        if let Some(book) = self.books.get_mut(slot) {
-            *book = Book::default();
+        self.unlooked += usize::from(book.looks == 0);
+        if let Some(reason) = book.open.unreadable {
+            *self.unreadable.entry(reason).or_insert(0) += 1;
+        }
+        if let Some(place) = self.books.get_mut(slot) {
+            *place = book;
         } else {
             if self.books.len() == self.books.capacity() {
                 self.books.reserve_exact(self.books.len() / GROWTH_SHARE + 1);
             }
-            self.books.push(Book::default());
+            self.books.push(book);
         }
-        self.unlooked += 1;
         *self.tracked.entry(row.kind).or_insert(0) += 1;
+        self.list_live(slot, None, Some(&row));
         self.index(slot, &row);
         self.operations.set(slot, Some(row));
         slot
+    }
+
+    /// Puts a row back as it was recorded. What a clock that was ahead has noted would stop everything until the
+    /// present one is there too: nothing lies after `now`.
+    pub(crate) fn restore(&mut self, record: OperationRecord, now: Timestamp) -> usize {
+        let mut row = record.row;
+        let past = |at: Option<Timestamp>| at.map(|at| at.min(now));
+        if row.tracked_at > now || row.ended_at > Some(now) {
+            let row = Arc::make_mut(&mut row);
+            row.tracked_at = row.tracked_at.min(now);
+            row.ended_at = past(row.ended_at);
+        }
+        self.next_key = self.next_key.max(row.key.0.saturating_add(1));
+        let book = Book {
+            looked_at: past(record.looked_at),
+            listed_at: past(record.listed_at),
+            looks: u8::from(record.is_seen),
+            open: OpenQuestions {
+                terminal_since: past(record.open.terminal_since),
+                not_found_since: past(record.open.not_found_since),
+                ..record.open
+            },
+            ..Book::default()
+        };
+        self.place(row, book)
+    }
+
+    /// No key below this one is given again.
+    pub(crate) fn restore_next_key(&mut self, key: OperationKey) {
+        self.next_key = self.next_key.max(key.0);
+        self.recorded_key = self.next_key;
+    }
+
+    /// Records what changed since the last call.
+    pub(crate) fn record(&mut self, records: &mut Vec<Record>) {
+        if self.next_key != self.recorded_key {
+            self.recorded_key = self.next_key;
+            records.push(Record {
+                key: RecordKey::NextKey,
+                value: Some(RecordValue::NextKey(OperationKey(self.next_key))),
+            });
+        }
+        for (key, slot) in std::mem::take(&mut self.touched) {
+            let row = self.operations.get(slot).filter(|row| row.key == key);
+            let kept = row.zip(self.books.get(slot)).map(|(row, book)| OperationRecord {
+                row: Arc::clone(row),
+                looked_at: book.looked_at,
+                listed_at: book.listed_at,
+                is_seen: book.looks > 0,
+                open: book.open,
+            });
+            records.push(Record {
+                key: RecordKey::Operation(key),
+                value: kept.map(|kept| RecordValue::Operation(Box::new(kept))),
+            });
+        }
     }
 
     /// Takes a row away, with all its ids.
@@ -145,6 +204,7 @@ impl Rows {
         self.list_live(slot, Some(&row), None);
         self.unindex(slot, &row);
         self.free.push(slot);
+        self.touched.insert(row.key, slot);
         Some(row)
     }
 
@@ -162,6 +222,7 @@ impl Rows {
             self.unindex(slot, &before);
         }
         self.index(slot, row);
+        self.touched.insert(row.key, slot);
         self.operations.set(slot, Some(Arc::clone(row)));
     }
 
@@ -251,10 +312,11 @@ impl Rows {
         let Some(book) = self.books.get_mut(slot) else {
             return;
         };
-        let before = std::mem::replace(&mut book.unreadable, reason);
+        let before = std::mem::replace(&mut book.open.unreadable, reason);
         if before == reason {
             return;
         }
+        self.touch(slot);
         if let Some(count) = before.and_then(|reason| self.unreadable.get_mut(&reason)) {
             *count = count.saturating_sub(1);
         }
@@ -271,8 +333,22 @@ impl Rows {
         self.books.get(slot)
     }
 
-    pub(crate) fn book_mut(&mut self, slot: usize) -> Option<&mut Book> {
-        self.books.get_mut(slot)
+    /// Notes something in the book of a row.
+    pub(crate) fn note(&mut self, slot: usize, change: impl FnOnce(&mut Book)) {
+        let Some(book) = self.books.get_mut(slot) else {
+            return;
+        };
+        let before = book.open;
+        change(book);
+        if book.open != before {
+            self.touch(slot);
+        }
+    }
+
+    fn touch(&mut self, slot: usize) {
+        if let Some(row) = self.operations.get(slot) {
+            self.touched.insert(row.key, slot);
+        }
     }
 
     /// The row that is known by a target.
@@ -296,7 +372,7 @@ impl Rows {
         book.in_flight = true;
         let by_job = || row.job_id.clone().map(Target::Job);
         let by_operation = || row.operation_id.clone().map(Target::Operation);
-        if book.operation_gone {
+        if book.open.operation_gone {
             by_job()
         } else {
             by_operation().or_else(by_job)

@@ -85,7 +85,7 @@ pub(crate) fn poll_interval(
     now: Timestamp,
 ) -> Duration {
     let (shortest, longest) = (settings.interval, settings.interval_max.max(settings.interval));
-    let wait = if book.unreadable.is_some() {
+    let wait = if book.open.unreadable.is_some() {
         longest
     } else if book.unanswered > 0 {
         shortest.saturating_mul(1 << book.unanswered.min(16)).min(longest)
@@ -107,7 +107,7 @@ fn changes_soon(row: &TrackedOperation, book: &Book) -> bool {
         row.status,
         Some(JobStatus::UploadingOutput | JobStatus::Cancelling)
     );
-    !row.observed || ending || row.state == State::Failing || book.is_awaited() || book.not_found > 0
+    !row.observed || ending || row.state == State::Failing || book.is_awaited() || book.open.not_found > 0
 }
 
 /// Spread by up to a tenth in both directions, without a source of chance: the tracker is pure.

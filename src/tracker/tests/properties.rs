@@ -1,11 +1,11 @@
 //! What holds whatever the API answers, in whatever order.
 
 use crate::model::{
-    Change, JobStatus, ListingScope, LookError, OperationKey, RpcCode, Source, State, Target,
-    TrackedOperation, View,
+    Change, JobStatus, ListingScope, LookError, OperationKey, Project, Record, RecordKey, RecordValue,
+    RpcCode, Source, State, Target, TrackedOperation, View,
 };
-use crate::tracker::TraceSettings;
 use crate::tracker::tests::story::{Story, caller, job, notebook, operation, rpc_error};
+use crate::tracker::{Settings, TraceSettings};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -202,6 +202,71 @@ fn counts_agree(view: &View) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Collects what must survive, the newest of each key, as a store does.
+fn keep(kept: &mut BTreeMap<RecordKey, RecordValue>, story: &mut Story) {
+    for Record { key, value } in story.tracker.take_records() {
+        match value {
+            Some(value) => kept.insert(key, value),
+            None => kept.remove(&key),
+        };
+    }
+}
+
+/// Through the form in which a store keeps them.
+fn reread(kept: BTreeMap<RecordKey, RecordValue>) -> Vec<Record> {
+    let record = |(key, value)| {
+        let (key, value) = (
+            serde_json::to_string(&key).expect("a key"),
+            serde_json::to_string(&value).expect("a value"),
+        );
+        Record {
+            key: serde_json::from_str(&key).expect("the same key"),
+            value: serde_json::from_str(&value).expect("the same value"),
+        }
+    };
+    kept.into_iter().map(record).collect()
+}
+
+/// What of a view a restart does not change: all but when something was looked at last, and so how exactly the next
+/// boundary is known.
+fn lasting(view: &View) -> impl PartialEq + std::fmt::Debug + use<> {
+    let projects = view.projects.values().map(|project| Project {
+        last_success_at: BTreeMap::new(),
+        ..Project::clone(project)
+    });
+    let tracker = &view.tracker;
+    let is_some = |count: &u64| *count > 0;
+    let mut rows = rows(view);
+    for row in rows.values_mut() {
+        row.status_uncertainty_ms = 0;
+    }
+    (
+        rows,
+        projects.collect::<Vec<_>>(),
+        tracker
+            .tracked
+            .values()
+            .copied()
+            .filter(is_some)
+            .collect::<Vec<_>>(),
+        tracker
+            .unreadable
+            .values()
+            .copied()
+            .filter(is_some)
+            .collect::<Vec<_>>(),
+        tracker.run_series,
+    )
+}
+
+/// A change without how exactly its times are known.
+fn exact(mut change: Change) -> Change {
+    if let Change::Status { left: Some(visit) } = &mut change {
+        (visit.start_uncertainty_ms, visit.end_uncertainty_ms) = (0, 0);
+    }
+    change
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
 
@@ -239,6 +304,43 @@ proptest! {
                 prop_assert!(before <= total, "a counter went down");
             }
         }
+    }
+
+    #[test]
+    fn a_story_cut_anywhere_and_restored_from_its_records_goes_on_as_if_nothing_had_happened(
+        before in prop::collection::vec((step(), any::<bool>()), 1..60),
+        after in prop::collection::vec(step(), 1..60),
+    ) {
+        let few = |settings: &mut Settings| settings.tracked_max = 5;
+        let (mut whole, mut cut) = (Story::with(few), Story::with(few));
+        let mut kept = BTreeMap::new();
+        for (step, recorded) in before {
+            tell(&mut whole, step.clone());
+            tell(&mut cut, step);
+            if recorded {
+                keep(&mut kept, &mut cut);
+            }
+        }
+        keep(&mut kept, &mut cut);
+        let mut restored = Story::with(few);
+        restored.now = cut.now;
+        restored.tracker.restore(reread(kept), cut.now);
+        prop_assert!(restored.tracker.take_records().is_empty());
+        for story in [&mut whole, &mut restored] {
+            story.follow("p1");
+        }
+        prop_assert!(restored.events.is_empty());
+        whole.events.clear();
+        prop_assert_eq!(lasting(&restored.view()), lasting(&whole.view()));
+        for step in after {
+            tell(&mut whole, step.clone());
+            tell(&mut restored, step);
+            prop_assert_eq!(lasting(&restored.view()), lasting(&whole.view()));
+        }
+        let told = |story: &Story| {
+            story.events.iter().map(|event| (exact(event.change), event.after.key)).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(told(&restored), told(&whole));
     }
 
     #[test]

@@ -209,6 +209,10 @@ impl Story {
         }));
     }
 
+    pub(crate) fn follow(&mut self, project_id: &str) {
+        self.apply(Input::ProjectFollowed(project_id.parse().expect("an id")));
+    }
+
     pub(crate) fn balance(&mut self, project_id: &str, units: Option<i64>) {
         self.apply(Input::Balance {
             project_id: project_id.parse().expect("an id"),
