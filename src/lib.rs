@@ -18,5 +18,6 @@ pub mod model;
 pub mod proto;
 pub mod simulator;
 pub mod sources;
+pub mod store;
 pub mod tracker;
 pub mod web;

@@ -52,6 +52,33 @@ pub const ENDED_IDS_MAX: usize = 200_000;
 /// Further operation ids kept for one live job; each Execute or attach adds one.
 pub const ALIASES_MAX: usize = 64;
 
+/// Rows in one statement of the store: enough that the cost of a statement vanishes, and few enough that its text
+/// is prepared once and kept.
+pub const STORE_ROWS_MAX: usize = 128;
+
+/// Records that wait for a store that fails. Beyond it those of what left are given up, since what is there is bounded
+/// by `tracked_max` and by [`ENDED_IDS_MAX`]: after a restart it is looked at again.
+pub const STORE_WAITING_MAX: usize = 1_000_000;
+
+/// Bytes of spans that wait for a store that fails: the oldest successes are given up first.
+pub const STORE_WAITING_BYTES_MAX: usize = 32 << 20;
+
+/// How long a view may be held back by the commit of what it shows: then it is published all the same, and the store
+/// counts as failing.
+pub const STORE_COMMIT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Pause before a store that fails is written again.
+pub const STORE_RETRY_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How often what has aged leaves the outbox and free pages leave the file.
+pub const STORE_TIDY_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Pages given back to the file system at once: some megabytes, within milliseconds.
+pub const STORE_FREED_PAGES_MAX: u32 = 2_000;
+
+/// Keys of spans that were told, kept so that none is told again with another content: about 80 bytes each.
+pub const TOLD_SPANS_MAX: i64 = 500_000;
+
 /// Spans that one root links to: an execution has one caller as a rule, and each attach may bring another.
 pub const TRACE_LINKS_MAX: usize = 8;
 

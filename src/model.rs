@@ -11,6 +11,7 @@ mod operation;
 mod record;
 mod sighting;
 mod snapshot;
+mod spans;
 mod status;
 mod text;
 mod trace;
@@ -31,6 +32,7 @@ pub use snapshot::{
     Decoded, ExecutionStatus, Gap, Gaps, JobSnapshot, NotebookSnapshot, OperationSnapshot, Progress,
     ProjectSnapshot, RpcError,
 };
+pub use spans::{EncodedSpans, SpanKey};
 pub use status::{JobStatus, Kind, NotebookStatus, Outcome, OutcomeKind, RpcCode};
 pub use text::Text;
 pub use trace::{Relation, Seed, SpanId, SpanLink, Trace, TraceContext, TraceId, TraceIdError};

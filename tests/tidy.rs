@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["proto", "clock", "limits"],
     &["model", "catalogue"],
     &["decode", "flow", "identity"],
-    &["tracker", "cloud", "metrics", "simulator"],
+    &["tracker", "cloud", "store", "metrics", "simulator"],
     &["sources", "web", "engine"],
     &["config"],
     &["app"],

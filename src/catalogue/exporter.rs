@@ -47,6 +47,20 @@ metrics! { Exporter;
     IAM_TOKEN_REFRESH_FAILURES: Counter "datasphere_exporter_iam_token_refresh_failures_total" [];
     /// Parts of the API's answers that were left out because they could not be understood, by reason.
     DECODE_GAPS: Counter "datasphere_exporter_decode_gaps_total" ["reason"];
+    /// Whether the store keeps what is told: 1, or 0 while it fails; absent when storage.path is empty.
+    STORE_UP: Gauge "datasphere_exporter_store_up" [];
+    /// Failures to open or to write the store.
+    STORE_ERRORS: Counter "datasphere_exporter_store_errors_total" [];
+    /// Time that commits of the store took, failed ones included.
+    STORE_COMMIT_DURATION: Histogram "datasphere_exporter_store_commit_duration_seconds" [];
+    /// Entries of the outbox that wait for the collector of traces.
+    OUTBOX_RECORDS: Gauge "datasphere_exporter_outbox_records" [];
+    /// Bytes in the outbox.
+    OUTBOX_BYTES: Gauge "datasphere_exporter_outbox_bytes" [];
+    /// When the oldest entry that waits was made, in unix time; absent while none waits.
+    OUTBOX_OLDEST: Gauge "datasphere_exporter_outbox_oldest_timestamp_seconds" [];
+    /// Spans of operations, by what became of them (exported, rejected, dropped).
+    OTLP_SPANS: Counter "datasphere_exporter_otlp_spans_total" ["outcome"];
     /// Whether the last load of the configuration succeeded: 1 or 0.
     CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "datasphere_exporter_config_last_reload_successful" [];
     /// When the configuration was last loaded successfully, in unix time.

@@ -24,6 +24,12 @@ const CALL_BUCKETS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 ];
 
+/// Upper bounds for commits, in seconds: a fraction of a millisecond on a good disk, and seconds on one that fails.
+const COMMIT_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// Values of the label `outcome` of `datasphere_exporter_otlp_spans_total`.
+pub const SPAN_OUTCOMES: [&str; 3] = ["exported", "rejected", "dropped"];
+
 /// Upper bounds for waits, in seconds: most do not wait at all, and a starved one waits for minutes.
 const WAIT_BUCKETS: [f64; 10] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 
@@ -32,6 +38,10 @@ const WAIT_BUCKETS: [f64; 10] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60
 pub struct Instruments {
     registry: Registry,
     iam_token_expiry_timestamp_seconds: Gauge,
+    store_up: GaugeVec,
+    outbox_records: Gauge,
+    outbox_bytes: Gauge,
+    outbox_oldest_timestamp_seconds: Gauge,
     /// Calls to the cloud's API: `method`, `code`.
     pub api_requests_total: IntCounterVec,
     /// Time they took: `method`.
@@ -44,6 +54,12 @@ pub struct Instruments {
     pub iam_token_refresh_failures_total: IntCounter,
     /// Parts of answers left out: `reason`, each of [`GAP_REASONS`] from the start.
     pub decode_gaps_total: IntCounterVec,
+    /// Failures to open or to write the store.
+    pub store_errors_total: IntCounter,
+    /// Time that commits of the store took.
+    pub store_commit_duration_seconds: Histogram,
+    /// Spans of operations: `outcome`, each of [`SPAN_OUTCOMES`] from the start.
+    pub otlp_spans_total: IntCounterVec,
     /// Requests answered: `handler`, `code`.
     pub http_requests_total: IntCounterVec,
     /// 1 when the last load of the configuration succeeded.
@@ -61,6 +77,10 @@ impl Instruments {
         let decode_gaps_total = registered(&registry, counter_vec(&exporter::DECODE_GAPS));
         for reason in GAP_REASONS {
             decode_gaps_total.with_label_values(&[reason]);
+        }
+        let otlp_spans_total = registered(&registry, counter_vec(&exporter::OTLP_SPANS));
+        for outcome in SPAN_OUTCOMES {
+            otlp_spans_total.with_label_values(&[outcome]);
         }
         register_process(&registry);
         Self {
@@ -86,6 +106,19 @@ impl Instruments {
                 IntCounter::with_opts(options(&exporter::IAM_TOKEN_REFRESH_FAILURES)),
             ),
             decode_gaps_total,
+            store_up: registered(&registry, gauge_vec(&exporter::STORE_UP)),
+            store_errors_total: registered(
+                &registry,
+                IntCounter::with_opts(options(&exporter::STORE_ERRORS)),
+            ),
+            store_commit_duration_seconds: registered(
+                &registry,
+                Histogram::with_opts(histogram(&exporter::STORE_COMMIT_DURATION, &COMMIT_BUCKETS)),
+            ),
+            outbox_records: registered(&registry, Gauge::with_opts(options(&exporter::OUTBOX_RECORDS))),
+            outbox_bytes: registered(&registry, Gauge::with_opts(options(&exporter::OUTBOX_BYTES))),
+            outbox_oldest_timestamp_seconds: known_gauge(&registry, &exporter::OUTBOX_OLDEST),
+            otlp_spans_total,
             http_requests_total: registered(&registry, counter_vec(&exporter::HTTP_REQUESTS)),
             config_last_reload_successful: registered(
                 &registry,
@@ -108,6 +141,32 @@ impl Instruments {
     pub fn set_iam_token_expiry(&self, expires_at: Option<Timestamp>) {
         let seconds = expires_at.map_or(0.0, Timestamp::seconds_f64);
         self.iam_token_expiry_timestamp_seconds.set(seconds);
+    }
+
+    /// Whether the store keeps what is told; never called where nothing is to be kept.
+    pub fn set_store_up(&self, is_up: bool) {
+        let up = if is_up { 1.0 } else { 0.0 };
+        self.store_up.with_label_values::<&str>(&[]).set(up);
+    }
+
+    /// What the outbox holds.
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_precision_loss,
+        reason = "the outbox is bounded far below 2^53 bytes"
+    )]
+    pub fn show_outbox(&self, records: u64, bytes: u64, oldest_at: Option<Timestamp>) {
+        self.outbox_records.set(records as f64);
+        self.outbox_bytes.set(bytes as f64);
+        let seconds = oldest_at.map_or(0.0, Timestamp::seconds_f64);
+        self.outbox_oldest_timestamp_seconds.set(seconds);
+    }
+
+    /// Spans that the outbox gave up.
+    pub fn spans_dropped(&self, count: u64) {
+        self.otlp_spans_total
+            .with_label_values(&["dropped"])
+            .inc_by(count);
     }
 }
 

@@ -106,11 +106,9 @@ pub struct EndedRecord {
     pub started_at: Option<Timestamp>,
     /// When it finished.
     pub ended_at: Option<Timestamp>,
-    /// Executions so far, as far as we saw; of jobs only.
-    #[serde(default)]
+    /// Executions so far, as far as we saw.
     pub attempts: u32,
     /// The root of the first one, where it is in its caller's trace and so cannot be computed.
-    #[serde(default)]
     pub first_root: Option<Box<SpanLink>>,
 }
 

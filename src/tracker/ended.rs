@@ -4,9 +4,10 @@ use crate::clock::Timestamp;
 use crate::limits::ENDED_IDS_MAX;
 use crate::model::{
     EndedRecord, Horizon, JobId, JobSnapshot, ProjectId, Record, RecordKey, RecordValue, Relation, SpanLink,
-    Target, TrackedOperation,
+    Target, Trace, TrackedOperation,
 };
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 /// Ids whose end was counted, the oldest forgotten first, and per project the newest end that lies before.
 #[derive(Debug, Default)]
@@ -23,27 +24,23 @@ pub(crate) struct EndedIds {
 impl EndedIds {
     /// Remembers a row that leaves after its end.
     pub(crate) fn remember(&mut self, row: &TrackedOperation) {
+        let is_first = |trace: &&Arc<Trace>| row.attempt == 1 && trace.parent_id.is_some();
+        let in_callers_trace = row.trace.as_ref().filter(is_first);
+        let own_root = in_callers_trace.map(|trace| Box::new(trace.link(Relation::FirstAttempt)));
         let job = row.job_id.iter().cloned().map(Target::Job);
         let operations = row.operation_id.iter().chain(&row.about.aliases);
-        let own_root = row
-            .trace
-            .as_ref()
-            .filter(|trace| row.attempt == 1 && trace.parent_id.is_some())
-            .map(|trace| Box::new(trace.link(Relation::FirstAttempt)));
         for target in job.chain(operations.cloned().map(Target::Operation)) {
-            let known = self.counted.get(&target);
-            let place = known.map(|known| known.place);
-            let first_root = known.map_or_else(|| own_root.clone(), |known| known.first_root.clone());
-            if place.is_none() {
+            let before = self.counted.remove(&target);
+            if before.is_none() {
                 self.order.push_back(target.clone());
             }
             let ended = EndedRecord {
-                place: place.unwrap_or(self.next_place),
+                place: before.as_ref().map_or(self.next_place, |before| before.place),
                 project_id: row.project_id.clone(),
                 started_at: row.reported.started_at,
                 ended_at: row.reported.finished_at,
                 attempts: row.attempt,
-                first_root,
+                first_root: before.map_or_else(|| own_root.clone(), |before| before.first_root),
             };
             self.next_place = self.next_place.max(ended.place.saturating_add(1));
             self.touched.insert(RecordKey::Ended(target.clone()));
@@ -119,24 +116,25 @@ impl EndedIds {
     /// Whether this execution of a job was counted: a later start is another one, and what was counted without a
     /// start is told from it by its end.
     pub(crate) fn knows_execution(&self, job: &JobSnapshot) -> bool {
-        self.of_job(&job.id).is_some_and(|counted| {
+        self.execution(&job.id).is_some_and(|counted| {
             let before = counted.started_at.or(counted.ended_at);
             before.is_none() || job.started_at <= before
         })
     }
 
+    fn execution(&self, job_id: &JobId) -> Option<&EndedRecord> {
+        self.counted.get(&Target::Job(job_id.clone()))
+    }
+
     /// Executions of a job that were counted.
     pub(crate) fn attempts(&self, job_id: &JobId) -> u32 {
-        self.of_job(job_id).map_or(0, |counted| counted.attempts)
+        self.execution(job_id).map_or(0, |counted| counted.attempts)
     }
 
     /// The root of a job's first execution, where it cannot be computed.
     pub(crate) fn first_root(&self, job_id: &JobId) -> Option<SpanLink> {
-        self.of_job(job_id)?.first_root.as_deref().copied()
-    }
-
-    fn of_job(&self, job_id: &JobId) -> Option<&EndedRecord> {
-        self.counted.get(&Target::Job(job_id.clone()))
+        self.execution(job_id)
+            .and_then(|counted| counted.first_root.as_deref().copied())
     }
 
     /// Whether the past of a project is known, so that further ends are news.

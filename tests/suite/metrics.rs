@@ -36,6 +36,8 @@ fn instruments() -> Instruments {
         .observe(0.02);
     instruments.rate_limit_requests_per_second.set(50.0);
     instruments.set_iam_token_expiry(Some(scene::at(scene::NOW + 3600)));
+    instruments.set_store_up(true);
+    instruments.show_outbox(3, 1200, Some(scene::at(scene::NOW - 5)));
     instruments
 }
 

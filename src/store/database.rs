@@ -1,0 +1,129 @@
+//! The database file: opened, checked, brought to the newest schema.
+
+use crate::model::{Record, RecordKey, RecordValue};
+use crate::store::StoreError;
+use crate::store::folder::{Folder, Header};
+use sqlx::sqlite::{
+    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, Connection, Row};
+use std::path::Path;
+use tokio_stream::StreamExt;
+
+/// Marks a file as ours: `DSXP`.
+pub(crate) const APPLICATION_ID: u32 = 0x4453_5850;
+
+/// Each brings the schema one version further, from nothing on.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_records_and_spans.sql")];
+
+/// The schema of this version of the program.
+pub(crate) const SCHEMA: u32 = 1;
+
+/// A database in memory, for when there is no file.
+pub(crate) async fn in_memory() -> Result<SqliteConnection, StoreError> {
+    let mut database = SqliteConnection::connect_with(&SqliteConnectOptions::new().in_memory(true)).await?;
+    migrate(&mut database).await?;
+    Ok(database)
+}
+
+/// The database of a folder with its records, made when it is not there yet.
+pub(crate) async fn open(folder: &Folder) -> Result<(SqliteConnection, Vec<Record>), StoreError> {
+    let path = folder.database();
+    match folder.header()? {
+        None => make(folder).await?,
+        Some(Header { application_id, .. }) if application_id != APPLICATION_ID => {
+            return Err(StoreError::Damaged("it belongs to another program".to_owned()));
+        }
+        Some(Header { schema, .. }) => refuse_newer(&path, schema)?,
+    }
+    let mut database = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(&path)).await?;
+    match load(&mut database, &path).await {
+        Ok(records) => Ok((database, records)),
+        Err(error) => {
+            // Closed before anybody moves the file: closing later would take away the log of the next one.
+            drop(database.close().await);
+            Err(error)
+        }
+    }
+}
+
+async fn load(database: &mut SqliteConnection, path: &Path) -> Result<Vec<Record>, StoreError> {
+    refuse_newer(path, schema(database).await?)?;
+    sqlx::raw_sql("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+        .execute(&mut *database)
+        .await?;
+    check(database).await?;
+    migrate(database).await?;
+    records(database).await
+}
+
+/// Makes a database under another name first: one that is there under its own is whole, and says whose it is.
+async fn make(folder: &Folder) -> Result<(), StoreError> {
+    let options = SqliteConnectOptions::new()
+        .filename(folder.begin()?)
+        .journal_mode(SqliteJournalMode::Delete)
+        .synchronous(SqliteSynchronous::Full)
+        .auto_vacuum(SqliteAutoVacuum::Incremental);
+    let mut database = SqliteConnection::connect_with(&options).await?;
+    migrate(&mut database).await?;
+    database.close().await?;
+    folder.finish()
+}
+
+fn refuse_newer(path: &Path, found: u32) -> Result<(), StoreError> {
+    if found <= SCHEMA {
+        return Ok(());
+    }
+    Err(StoreError::Newer {
+        path: path.to_owned(),
+        found,
+        known: SCHEMA,
+    })
+}
+
+async fn schema(database: &mut SqliteConnection) -> Result<u32, StoreError> {
+    Ok(sqlx::query_scalar("PRAGMA user_version")
+        .fetch_one(database)
+        .await?)
+}
+
+/// Looks at every page: a file that was cut short or written over is found before it is believed.
+async fn check(database: &mut SqliteConnection) -> Result<(), StoreError> {
+    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(database)
+        .await?;
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged(found))
+    }
+}
+
+/// Brings the schema to the newest version, one transaction a version.
+async fn migrate(database: &mut SqliteConnection) -> Result<(), StoreError> {
+    let from = schema(database).await?;
+    for (version, migration) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > from) {
+        let mut transaction = database.begin().await?;
+        sqlx::raw_sql(migration).execute(&mut *transaction).await?;
+        let marks = format!("PRAGMA user_version = {version}; PRAGMA application_id = {APPLICATION_ID}");
+        sqlx::raw_sql(AssertSqlSafe(marks))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+async fn records(database: &mut SqliteConnection) -> Result<Vec<Record>, StoreError> {
+    let mut records = Vec::new();
+    let mut rows = sqlx::query("SELECT key, value FROM records").fetch(database);
+    while let Some(row) = rows.next().await {
+        let row = row?;
+        let (key, value): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+        records.push(Record {
+            key: serde_json::from_str::<RecordKey>(key)?,
+            value: Some(serde_json::from_str::<RecordValue>(value)?),
+        });
+    }
+    Ok(records)
+}

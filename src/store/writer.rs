@@ -1,0 +1,219 @@
+//! One transaction for everything that waits.
+
+use crate::clock::Timestamp;
+use crate::limits::{
+    STORE_FREED_PAGES_MAX, STORE_ROWS_MAX, STORE_WAITING_BYTES_MAX, STORE_WAITING_MAX, TOLD_SPANS_MAX,
+};
+use crate::model::{EncodedSpans, Record, RecordKey, RecordValue};
+use crate::store::outbox::{Figures, State};
+use crate::store::{Batch, Settings, StoreError};
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Sqlite};
+use std::collections::BTreeMap;
+
+/// Writes the database; there is one.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    pub(crate) database: SqliteConnection,
+    waiting: Waiting,
+    next_place: i64,
+    pub(crate) figures: Figures,
+    /// When it was tidied last.
+    pub(crate) tidied_at: Option<Timestamp>,
+}
+
+/// What is to be written: records by key, the newest of each.
+#[derive(Debug, Default)]
+struct Waiting {
+    records: BTreeMap<RecordKey, Option<RecordValue>>,
+    spans: Vec<EncodedSpans>,
+    bytes: usize,
+}
+
+impl Writer {
+    /// A writer that knows what the outbox holds.
+    pub(crate) async fn new(mut database: SqliteConnection) -> Result<Self, StoreError> {
+        let last = sqlx::query_scalar::<_, Option<i64>>("SELECT max(place) FROM spans");
+        let next_place = last.fetch_one(&mut database).await?.map_or(0, |place| place + 1);
+        Ok(Self {
+            figures: Figures::read(&mut database).await?,
+            database,
+            waiting: Waiting::default(),
+            next_place,
+            tidied_at: None,
+        })
+    }
+
+    /// Puts a batch with what waits already. Without a file, records are of no use.
+    pub(crate) fn admit(&mut self, batch: Batch, is_durable: bool) {
+        if is_durable {
+            let records = batch.records.into_iter();
+            self.waiting
+                .records
+                .extend(records.map(|Record { key, value }| (key, value)));
+        }
+        if self.waiting.records.len() > STORE_WAITING_MAX {
+            self.waiting.records.retain(|_, value| value.is_some());
+        }
+        for spans in batch.spans {
+            self.waiting.bytes += spans.bytes.len();
+            self.waiting.spans.push(spans);
+        }
+        while self.waiting.bytes > STORE_WAITING_BYTES_MAX {
+            let oldest_success = self.waiting.spans.iter().position(|spans| !spans.is_failure);
+            let given_up = self.waiting.spans.remove(oldest_success.unwrap_or(0));
+            self.waiting.bytes -= given_up.bytes.len();
+            self.figures.dropped_total += u64::from(given_up.count);
+        }
+    }
+
+    /// Writes everything that waits; what is not written goes on waiting.
+    pub(crate) async fn write(&mut self, settings: &Settings) -> Result<(), StoreError> {
+        let Waiting { records, spans, .. } = &self.waiting;
+        if records.is_empty() && spans.is_empty() {
+            return Ok(());
+        }
+        let mut figures = self.figures;
+        let mut transaction = self.database.begin().await?;
+        write_records(&mut transaction, records).await?;
+        for chunk in spans.chunks(STORE_ROWS_MAX) {
+            insert_spans(&mut transaction, chunk, self.next_place, &mut figures).await?;
+            self.next_place += i64::try_from(chunk.len()).unwrap_or(0);
+        }
+        if !spans.is_empty() {
+            evict(&mut transaction, settings.outbox_bytes_max, &mut figures).await?;
+            figures.read_oldest(&mut transaction).await?;
+        }
+        transaction.commit().await?;
+        self.waiting = Waiting::default();
+        self.figures = figures;
+        Ok(())
+    }
+
+    /// Lets go of what has aged, and gives free pages back.
+    pub(crate) async fn tidy(&mut self, settings: &Settings, now: Timestamp) -> Result<(), StoreError> {
+        let age_max = i64::try_from(settings.outbox_age_max.as_nanos()).unwrap_or(i64::MAX);
+        let oldest = now.nanos().saturating_sub(age_max);
+        let mut figures = self.figures;
+        let mut transaction = self.database.begin().await?;
+        let aged =
+            sqlx::query("DELETE FROM spans WHERE at < $1 RETURNING state, count, length(bytes)").bind(oldest);
+        for row in aged.fetch_all(&mut *transaction).await? {
+            figures.left(&row)?;
+        }
+        figures.read_oldest(&mut transaction).await?;
+        sqlx::query("DELETE FROM spans WHERE state = $1 AND place < (SELECT max(place) FROM spans) - $2")
+            .bind(State::Told.number())
+            .bind(TOLD_SPANS_MAX)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        self.figures = figures;
+        let freed = format!("PRAGMA incremental_vacuum({STORE_FREED_PAGES_MAX})");
+        sqlx::raw_sql(AssertSqlSafe(freed))
+            .execute(&mut self.database)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn write_records(
+    database: &mut SqliteConnection,
+    records: &BTreeMap<RecordKey, Option<RecordValue>>,
+) -> Result<(), StoreError> {
+    let (mut kept, mut left) = (Vec::new(), Vec::new());
+    for (key, value) in records {
+        let key = serde_json::to_string(key)?;
+        match value {
+            Some(value) => kept.push((key, serde_json::to_string(value)?)),
+            None => left.push(key),
+        }
+    }
+    for chunk in kept.chunks(STORE_ROWS_MAX) {
+        let statement = format!(
+            "INSERT INTO records (key, value) VALUES {} ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            rows(chunk.len(), 2)
+        );
+        let query = chunk.iter().fold(query(statement), |query, (key, value)| {
+            query.bind(key).bind(value)
+        });
+        query.execute(&mut *database).await?;
+    }
+    for chunk in left.chunks(STORE_ROWS_MAX) {
+        let statement = format!("DELETE FROM records WHERE key IN {}", rows(1, chunk.len()));
+        let query = chunk.iter().fold(query(statement), Query::bind);
+        query.execute(&mut *database).await?;
+    }
+    Ok(())
+}
+
+/// Puts spans into the outbox; those whose key is known already keep their first bytes.
+async fn insert_spans(
+    database: &mut SqliteConnection,
+    spans: &[EncodedSpans],
+    place: i64,
+    figures: &mut Figures,
+) -> Result<(), StoreError> {
+    let statement = format!(
+        "INSERT INTO spans (place, key, at, count, is_failure, state, reason, bytes) VALUES {} \
+         ON CONFLICT (key) DO NOTHING RETURNING length(bytes)",
+        rows(spans.len(), 8)
+    );
+    let query = (place..)
+        .zip(spans)
+        .fold(query(statement), |query, (place, spans)| {
+            query
+                .bind(place)
+                .bind(spans.key.0.as_slice())
+                .bind(spans.at.nanos())
+                .bind(i64::from(spans.count))
+                .bind(spans.is_failure)
+                .bind(State::Waiting.number())
+                .bind("")
+                .bind(spans.bytes.as_slice())
+        });
+    for row in query.fetch_all(&mut *database).await? {
+        figures.entered(&row)?;
+    }
+    Ok(())
+}
+
+/// Makes the outbox fit: what was set aside leaves first, then the oldest successes, then the oldest failures.
+async fn evict(
+    database: &mut SqliteConnection,
+    bytes_max: u64,
+    figures: &mut Figures,
+) -> Result<(), StoreError> {
+    while figures.bytes > bytes_max {
+        let oldest = sqlx::query(
+            "DELETE FROM spans WHERE place IN \
+             (SELECT place FROM spans WHERE state > $1 ORDER BY state, is_failure, place LIMIT 16) \
+             RETURNING state, count, length(bytes)",
+        );
+        let rows = oldest
+            .bind(State::Told.number())
+            .fetch_all(&mut *database)
+            .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for row in rows {
+            figures.left(&row)?;
+        }
+    }
+    Ok(())
+}
+
+/// `($1,$2),($3,$4)`: so many rows of so many values.
+pub(crate) fn rows(rows: usize, values: usize) -> String {
+    let row = |row: usize| {
+        let numbers = (1..=values).map(|value| format!("${}", row * values + value));
+        format!("({})", numbers.collect::<Vec<_>>().join(","))
+    };
+    (0..rows).map(row).collect::<Vec<_>>().join(",")
+}
+
+pub(crate) fn query<'q>(statement: String) -> Query<'q, Sqlite, SqliteArguments> {
+    sqlx::query(AssertSqlSafe(statement))
+}
