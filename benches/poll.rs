@@ -306,6 +306,7 @@ async fn pipeline(address: &str, polls: usize) -> Cost {
         client,
         clock,
         deliveries,
+        None,
         writer,
     );
     let answered = instruments

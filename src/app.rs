@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::flow::{Inbox, Readiness, ViewReader, ViewWriter};
 use crate::limits::{READINESS_GRACE, SHUTDOWN_GRACE};
 use crate::sources::Sources;
+use crate::store::{Store, StoreError};
 use crate::tracker::Tracker;
 use crate::web::{self, Server};
 use std::net::SocketAddr;
@@ -43,6 +44,9 @@ pub enum AppError {
     /// Something about the credentials or certificates that only the operator can mend.
     #[error("the connection to the cloud cannot be set up")]
     Cloud(#[from] CloudError),
+    /// The folder of the store is another process's, or of a newer version.
+    #[error("what an earlier process kept cannot be used")]
+    Store(#[from] StoreError),
     /// An address cannot be listened on.
     #[error("the web server cannot start")]
     Web(#[from] web::WebError),
@@ -80,14 +84,11 @@ impl App {
             clock,
             readiness.clone(),
         );
-        let engine = Engine::new(
-            config.engine,
-            Tracker::new(config.tracker),
-            client,
-            clock,
-            deliveries,
-            writer,
-        );
+        let mut tracker = Tracker::new(config.tracker);
+        let (store, records) = Store::open(config.store, clock, &instruments).await?;
+        tracker.restore(records, clock.now());
+        let store = store.is_durable().then_some(store);
+        let engine = Engine::new(config.engine, tracker, client, clock, deliveries, store, writer);
         let context = web::Context {
             views: views.clone(),
             instruments,

@@ -17,6 +17,7 @@ mod layers;
 mod node;
 mod root;
 mod setting;
+mod storage;
 mod surface;
 mod value;
 mod watch;
@@ -32,6 +33,7 @@ use crate::engine;
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::metrics;
 use crate::sources;
+use crate::store;
 use crate::tracker;
 use crate::web;
 use auth::Auth;
@@ -53,6 +55,8 @@ pub struct Config {
     pub engine: engine::Settings,
     /// What is watched.
     pub sources: sources::Settings,
+    /// What survives a restart.
+    pub store: store::Settings,
     /// What is exported.
     pub metrics: metrics::Settings,
     /// Where it is served.
@@ -130,6 +134,7 @@ impl Config {
             watch,
             metrics,
             thresholds,
+            storage,
             web,
             log,
         } = &root;
@@ -143,6 +148,7 @@ impl Config {
             tracker: metrics.tracker(watch),
             engine: watch.engine(),
             sources: watch.sources(),
+            store: storage.settings(),
             metrics: metrics.exposition(watch, thresholds),
             web: web.settings(),
             log_level: log.level,

@@ -1,16 +1,20 @@
-//! The one loop: what arrives is applied, what is due is looked at, what changed is published.
+//! The one loop: what arrives is applied, what is due is looked at, what changed is committed and then published.
 //!
-//! In: deliveries from the inbox, and answers to its own looks. Out: views. Never: a task or a channel for one
-//! operation; a decision, which is the tracker's; a wait for the cloud before a view.
+//! In: deliveries from the inbox, and answers to its own looks. Out: records for the store, and views. Never: a task or
+//! a channel for one operation; a decision, which is the tracker's; a wait for the cloud before a view.
+
+mod telling;
 
 use crate::clock::{Clock, Timestamp};
 use crate::cloud::{Client, CloudError};
 use crate::flow::{Delivery, Latch, Throttle, ViewWriter};
-use crate::limits::{DRAIN_MAX, PUBLISH_INTERVAL_MIN};
+use crate::limits::DRAIN_MAX;
 use crate::model::{Change, Event, Input, Look, LookAnswer, LookError, Target};
+use crate::store::Store;
 use crate::tracker::Tracker;
 use std::collections::HashMap;
 use std::time::Duration;
+use telling::Telling;
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
@@ -39,25 +43,25 @@ pub struct Engine {
     client: Client,
     clock: Clock,
     inbox: mpsc::Receiver<Delivery>,
-    views: ViewWriter,
+    telling: Telling,
     looks: JoinSet<(Look, Option<CloudError>)>,
     /// What each look under way asks for.
     targets: HashMap<task::Id, Target>,
     throttle: Throttle,
     /// Released once everything delivered so far was looked at.
     first_looks: Vec<Latch>,
-    published_at: Option<Instant>,
     is_changed: bool,
 }
 
 impl Engine {
-    /// An engine that has not begun.
+    /// An engine that has not begun. What must survive a restart goes to `store`, if there is one.
     pub fn new(
         settings: Settings,
         tracker: Tracker,
         client: Client,
         clock: Clock,
         inbox: mpsc::Receiver<Delivery>,
+        store: Option<Store>,
         views: ViewWriter,
     ) -> Self {
         Self {
@@ -66,12 +70,11 @@ impl Engine {
             client,
             clock,
             inbox,
-            views,
+            telling: Telling::new(views, store),
             looks: JoinSet::new(),
             targets: HashMap::new(),
             throttle: Throttle::default(),
             first_looks: Vec::new(),
-            published_at: None,
             is_changed: true,
         }
     }
@@ -81,7 +84,7 @@ impl Engine {
     pub async fn run(mut self) {
         loop {
             self.look_at_due();
-            self.publish_if_due();
+            self.tell_if_due();
             let wake_at = self.wake_at();
             tokio::select! {
                 delivery = self.inbox.recv() => match delivery {
@@ -89,14 +92,14 @@ impl Engine {
                     None => break,
                 },
                 Some(look) = self.looks.join_next_with_id() => self.collect(look),
+                () = self.telling.committed(), if self.telling.is_committing() => {}
                 () = tokio::time::sleep_until(wake_at) => {
                     let events = self.tracker.expire(self.clock.now());
-                    self.tell(events);
+                    self.note(events);
                 }
             }
-            self.release_first_looks();
         }
-        self.views.publish(self.tracker.view());
+        self.telling.finish(self.tracker).await;
     }
 
     /// Applies everything that has arrived, as far as that is bounded, before anything else happens.
@@ -168,10 +171,10 @@ impl Engine {
     fn apply(&mut self, input: Input) {
         let events = self.tracker.apply(input, self.clock.now());
         self.is_changed = true;
-        self.tell(events);
+        self.note(events);
     }
 
-    fn tell(&mut self, events: Vec<Event>) {
+    fn note(&mut self, events: Vec<Event>) {
         self.is_changed |= !events.is_empty();
         for event in events {
             log(&event);
@@ -192,17 +195,19 @@ impl Engine {
         }
     }
 
-    fn publish_if_due(&mut self) {
-        if self.is_changed && self.publish_at() <= Instant::now() {
-            self.views.publish(self.tracker.view());
-            self.published_at = Some(Instant::now());
+    fn tell_if_due(&mut self) {
+        self.telling.release_overdue();
+        let may_tell = self.telling.next_at().is_some_and(|at| at <= Instant::now());
+        let is_looked_at = !self.first_looks.is_empty() && self.tracker.unlooked() == 0;
+        if may_tell && (self.is_changed || is_looked_at || self.telling.is_retry_due()) {
+            let latches = if is_looked_at {
+                std::mem::take(&mut self.first_looks)
+            } else {
+                Vec::new()
+            };
+            self.telling.tell(&mut self.tracker, latches);
             self.is_changed = false;
         }
-    }
-
-    fn publish_at(&self) -> Instant {
-        self.published_at
-            .map_or_else(Instant::now, |at| at + PUBLISH_INTERVAL_MIN)
     }
 
     /// When something is to be done though nothing arrives.
@@ -211,19 +216,13 @@ impl Engine {
         let has_room = self.looks.len() < self.settings.concurrency;
         let due = self.tracker.next_due().filter(|_| has_room).map(instant);
         let expiry = self.tracker.next_expiry().map(instant);
-        let publication = self.is_changed.then(|| self.publish_at());
+        let has_news = self.is_changed || (!self.first_looks.is_empty() && self.tracker.unlooked() == 0);
+        let telling = self.telling.next_at().filter(|_| has_news);
         let idle = Instant::now() + IDLE_WAKE_INTERVAL;
-        [due, expiry, publication]
+        [due, expiry, telling, self.telling.wake_at()]
             .into_iter()
             .flatten()
             .fold(idle, Instant::min)
-    }
-
-    fn release_first_looks(&mut self) {
-        if !self.first_looks.is_empty() && self.tracker.unlooked() == 0 {
-            self.views.publish(self.tracker.view());
-            self.first_looks.clear();
-        }
     }
 }
 

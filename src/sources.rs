@@ -165,5 +165,9 @@ async fn sight_configured(context: &Context, latch: Latch) {
             return;
         }
     }
-    let _ = context.inbox.after_first_look(latch).await;
+    let operations = context.settings.operations.iter();
+    let configured = Input::Configured(operations.map(|(operation_id, _)| operation_id.clone()).collect());
+    if context.inbox.send(configured).await.is_ok() {
+        let _ = context.inbox.after_first_look(latch).await;
+    }
 }

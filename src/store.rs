@@ -138,15 +138,16 @@ impl Store {
         let mut writer = shared.writer.lock().await;
         let begun_at = shared.clock.now();
         writer.admit(batch, self.is_durable());
+        let is_empty = writer.is_empty();
         let written = match writer.write(&shared.settings).await {
             Ok(()) => self.settle(&mut writer).await,
             Err(error) => Err(error),
         };
         let now = shared.clock.now();
-        shared
-            .instruments
-            .store_commit_duration_seconds
-            .observe(now.since(begun_at).as_secs_f64());
+        if !is_empty {
+            let took = now.since(begun_at).as_secs_f64();
+            shared.instruments.store_commit_duration_seconds.observe(took);
+        }
         shared.show(writer.figures);
         match &written {
             Ok(()) if self.is_durable() => shared.instruments.set_store_up(true),
@@ -154,6 +155,11 @@ impl Store {
             Err(error) => shared.complain(error, now),
         }
         written
+    }
+
+    /// A commit takes so long that what it was to keep is told without it.
+    pub fn complain_of_delay(&self) {
+        self.0.complain(&StoreError::Delayed, self.0.clock.now());
     }
 
     /// The outbox, for who sends.

@@ -79,6 +79,7 @@ impl Tracker {
     pub fn apply(&mut self, input: Input, now: Timestamp) -> Vec<Event> {
         match input {
             Input::Sighted(sighting) => self.sighted(&sighting, now),
+            Input::Configured(operations) => self.configured(&operations, now),
             Input::Looked(look) => self.looked(look, now),
             Input::Listed(listing) => self.listed(listing, now),
             Input::ProjectFollowed(project_id) => self.fleet.follow(project_id),

@@ -66,6 +66,9 @@ pub(crate) struct Settings {
     /// Scrapes served at once [default: 40]
     #[arg(long = "web.max-requests", value_name = "NUMBER")]
     pub(crate) web_max_requests: Option<String>,
+    /// The folder for what survives a restart [default: ./data]; empty keeps everything in memory
+    #[arg(long = "storage.path", value_name = "FOLDER")]
+    pub(crate) storage_path: Option<String>,
     /// error, warn, info, debug or trace [default: info]
     #[arg(long = "log.level", value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
@@ -80,6 +83,7 @@ impl From<&Settings> for Flags {
             web_listen_address: settings.web_listen_address.clone(),
             web_telemetry_path: settings.web_telemetry_path.clone(),
             web_max_requests: settings.web_max_requests.clone(),
+            storage_path: settings.storage_path.clone(),
             log_level: settings.log_level.clone(),
             log_format: settings.log_format.clone(),
         }

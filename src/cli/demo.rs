@@ -71,7 +71,8 @@ fn watch_everything(simulator: &Simulator) -> String {
     format!(
         "cloud:\n  endpoint: {address}\n  tls: {{ enabled: false }}\n  auth: {{ anonymous: {{}} }}\n\
          watch:\n  interval: 2s\n  interval_max: 15s\n  list_interval: 3s\n  sweep_interval: 15s\n  \
-         balance_interval: 15s\n  communities: [{communities}]\n"
+         balance_interval: 15s\n  communities: [{communities}]\n\
+         storage: {{ path: \"\" }}\n"
     )
 }
 
@@ -90,7 +91,7 @@ async fn tell_births(simulator: Handle, inbox: Inbox) {
                 let target = Target::Operation(id);
                 let sighting = Sighting {
                     target,
-                    source: Source::Config,
+                    source: Source::Api,
                     labels: Labels::default(),
                     trace_context: None,
                 };

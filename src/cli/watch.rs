@@ -39,6 +39,7 @@ pub(crate) fn watch(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
             client,
             clock,
             deliveries,
+            None,
             writer,
         );
         let mut tasks = JoinSet::new();

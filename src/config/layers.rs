@@ -13,6 +13,8 @@ pub struct Flags {
     pub web_telemetry_path: Option<String>,
     /// `--web.max-requests`.
     pub web_max_requests: Option<String>,
+    /// `--storage.path`.
+    pub storage_path: Option<String>,
     /// `--log.level`.
     pub log_level: Option<String>,
     /// `--log.format`.
@@ -49,6 +51,12 @@ pub(crate) const FLAGS: &[Flag] = &[
         key: ("web", "max_requests"),
         is_list: false,
         given: |flags| flags.web_max_requests.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--storage.path",
+        key: ("storage", "path"),
+        is_list: false,
+        given: |flags| flags.storage_path.iter().cloned().collect(),
     },
     Flag {
         name: "--log.level",

@@ -3,6 +3,7 @@
 use crate::config::cloud::Cloud;
 use crate::config::exposition::{Metrics, Thresholds};
 use crate::config::setting::{Any, section};
+use crate::config::storage::Storage;
 use crate::config::surface::{Log, Web};
 use crate::config::watch::Watch;
 
@@ -17,6 +18,8 @@ section! {
         metrics: Metrics = Metrics::default(), Any;
         /// See the section.
         thresholds: Thresholds = Thresholds::default(), Any;
+        /// See the section.
+        storage: Storage = Storage::default(), Any;
         /// See the section.
         web: Web = Web::default(), Any;
         /// See the section.

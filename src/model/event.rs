@@ -74,4 +74,6 @@ pub enum Departure {
     Merged,
     /// A later execution of the same job took its place.
     Replaced,
+    /// The configuration does not name it any more, and it was never observed.
+    Unconfigured,
 }

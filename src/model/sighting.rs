@@ -6,7 +6,7 @@ use crate::model::{
     TraceContext,
 };
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// User labels of an operation: name to value, bounded by `limits::LABELS_MAX`.
@@ -17,6 +17,8 @@ pub type Labels = Arc<BTreeMap<SmolStr, Text>>;
 pub enum Input {
     /// Somebody wants an operation watched.
     Sighted(Sighting),
+    /// These, and no others, are the operations that the configuration names.
+    Configured(HashSet<OperationId>),
     /// A look at one operation or job came back.
     Looked(Look),
     /// A listing of a project's jobs came back.

@@ -1,5 +1,6 @@
 //! Why a store cannot be opened or written.
 
+use crate::limits::STORE_COMMIT_TIME_MAX;
 use std::io;
 use std::path::PathBuf;
 
@@ -37,6 +38,9 @@ pub enum StoreError {
     /// The database refused.
     #[error("the database refused")]
     Database(#[from] sqlx::Error),
+    /// A commit does not come back.
+    #[error("a commit has taken more than {} s", STORE_COMMIT_TIME_MAX.as_secs())]
+    Delayed,
     /// The file is no database of ours, or not all of it is there.
     #[error("the file is damaged: {0}")]
     Damaged(String),
@@ -63,7 +67,11 @@ impl StoreError {
                 let code = error.code().and_then(|code| code.parse::<u32>().ok());
                 !code.is_some_and(|code| ENVIRONMENT.contains(&(code & 0xff)))
             }
-            Self::Database(_) | Self::InUse { .. } | Self::Newer { .. } | Self::Folder { .. } => false,
+            Self::Database(_)
+            | Self::Delayed
+            | Self::InUse { .. }
+            | Self::Newer { .. }
+            | Self::Folder { .. } => false,
         }
     }
 

@@ -68,12 +68,17 @@ impl Writer {
         }
     }
 
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.records.is_empty() && self.waiting.spans.is_empty()
+    }
+
     /// Writes everything that waits; what is not written goes on waiting.
     pub(crate) async fn write(&mut self, settings: &Settings) -> Result<(), StoreError> {
-        let Waiting { records, spans, .. } = &self.waiting;
-        if records.is_empty() && spans.is_empty() {
+        if self.is_empty() {
             return Ok(());
         }
+        let Waiting { records, spans, .. } = &self.waiting;
         let mut figures = self.figures;
         let mut transaction = self.database.begin().await?;
         write_records(&mut transaction, records).await?;

@@ -113,6 +113,11 @@ impl EndedIds {
         self.counted.contains_key(target)
     }
 
+    /// Counts everything as recorded.
+    pub(crate) fn forget_records(&mut self) {
+        self.touched.clear();
+    }
+
     /// Whether this execution of a job was counted: a later start is another one, and what was counted without a
     /// start is told from it by its end.
     pub(crate) fn knows_execution(&self, job: &JobSnapshot) -> bool {

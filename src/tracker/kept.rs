@@ -15,6 +15,13 @@ impl Tracker {
         records
     }
 
+    /// Lets go of what [`Self::take_records`] would tell: nobody keeps it.
+    pub fn forget_records(&mut self) {
+        self.rows.forget_records();
+        self.fleet.forget_records();
+        self.ended.forget_records();
+    }
+
     /// Puts back what an earlier process recorded, without an event. To be called before anything else.
     pub fn restore(&mut self, mut records: Vec<Record>, now: Timestamp) {
         records.sort_by(|left, right| left.key.cmp(&right.key));

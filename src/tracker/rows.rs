@@ -192,6 +192,12 @@ impl Rows {
         }
     }
 
+    /// Counts everything as recorded.
+    pub(crate) fn forget_records(&mut self) {
+        self.touched.clear();
+        self.recorded_key = self.next_key;
+    }
+
     /// Takes a row away, with all its ids.
     pub(crate) fn remove(&mut self, slot: usize) -> Option<Arc<TrackedOperation>> {
         let row = Arc::clone(self.operations.get(slot)?);
@@ -377,6 +383,13 @@ impl Rows {
         } else {
             by_operation().or_else(by_job)
         }
+    }
+
+    /// Slots of the rows that are so; walks all.
+    pub(crate) fn slots_of(&self, is_so: impl Fn(&TrackedOperation) -> bool) -> Vec<usize> {
+        (0..self.operations.slots())
+            .filter(|slot| self.get(*slot).is_some_and(|row| is_so(row)))
+            .collect()
     }
 
     /// Rows in use.

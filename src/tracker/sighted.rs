@@ -2,9 +2,11 @@
 
 use crate::clock::Timestamp;
 use crate::limits::{ENDED_IDS_MAX, LABELS_MAX};
-use crate::model::{Change, Departure, Dropped, Event, Labels, Sighting, Source, Target, TrackedOperation};
+use crate::model::{
+    Change, Departure, Dropped, Event, Labels, OperationId, Sighting, Source, Target, TrackedOperation,
+};
 use crate::tracker::Tracker;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 impl Tracker {
@@ -19,6 +21,20 @@ impl Tracker {
             self.label(slot, &sighting.labels, now);
             self.hear_caller(slot, sighting.trace_context, now);
             self.look_soon(slot, now);
+        }
+    }
+
+    /// The configuration named these: what an earlier one named by mistake, and nobody ever observed, leaves.
+    pub(crate) fn configured(&mut self, operations: &HashSet<OperationId>, now: Timestamp) {
+        let is_named = |row: &TrackedOperation| {
+            row.operation_id
+                .as_ref()
+                .is_some_and(|id| operations.contains(id))
+        };
+        let mistakes =
+            |row: &TrackedOperation| !row.observed && row.source == Source::Config && !is_named(row);
+        for slot in self.rows.slots_of(mistakes) {
+            self.leave(slot, Departure::Unconfigured, now);
         }
     }
 

@@ -161,7 +161,7 @@ fn keys_without_values_are_as_good_as_none() {
 #[test]
 fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
     const WAYS: &str = "service_account_key_file, iam_token_file, metadata, workload_identity, anonymous";
-    let sections = "cloud, watch, metrics, thresholds, web, log";
+    let sections = "cloud, watch, metrics, thresholds, storage, web, log";
     let cases: &[(&str, String)] = &[
         ("gateway: {}\n", format!("1: gateway: unknown key; known here: {sections}")),
         ("watc: {}\n", format!("1: watc: unknown key (did you mean watch?); known here: {sections}")),

@@ -76,6 +76,7 @@ impl World {
             client,
             clock,
             deliveries,
+            None,
             writer,
         );
         let stop = CancellationToken::new();

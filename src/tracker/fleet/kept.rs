@@ -27,6 +27,11 @@ impl Fleet {
         }
     }
 
+    /// Counts everything as recorded.
+    pub(crate) fn forget_records(&mut self) {
+        self.touched.clear();
+    }
+
     /// Puts a project back; it is shown once something concerns it.
     pub(crate) fn restore_project(&mut self, key: ProjectKey, project: Arc<Project>) {
         self.dormant.insert(key, project);

@@ -41,7 +41,8 @@ MISTAKES = [
 
 class TheProgram(unittest.TestCase):
     def serve(self, *words: str | Path) -> subprocess.CompletedProcess[bytes]:
-        return run(BINARY, "serve", f"--web.listen-address=127.0.0.1:{free_port()}", *words)
+        flags = ("--storage.path=", f"--web.listen-address=127.0.0.1:{free_port()}")
+        return run(BINARY, "serve", *flags, *words)
 
     def one_line(self, ended: subprocess.CompletedProcess[bytes], code: int, *words: str) -> str:
         """The one line on stderr of a program that ended so, with these words in it."""
@@ -101,7 +102,9 @@ class TheProgram(unittest.TestCase):
         file.write_text(VALID)
         with socket.create_server(("127.0.0.1", 0)) as taken:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
-            ended = run(BINARY, "serve", f"--config.file={file}", f"--web.listen-address={address}")
+            ended = run(
+                BINARY, "serve", "--storage.path=", f"--config.file={file}", f"--web.listen-address={address}"
+            )
         self.assertEqual(ended.returncode, 1)
         self.assertIn(address, ended.stderr.decode().splitlines()[-1])
 
@@ -112,6 +115,7 @@ class TheProgram(unittest.TestCase):
         environment = {
             "DATASPHERE_EXPORTER_CONFIG_FILE": str(file),
             "DATASPHERE_EXPORTER_WEB_LISTEN_ADDRESS": f"127.0.0.1:{port}",
+            "DATASPHERE_EXPORTER_STORAGE_PATH": str(new_folder() / "data"),
         }
         exporter = Exporter(start(self.addCleanup, "serve", BINARY, environment=environment), port)
         exporter.wait_listening()

@@ -76,6 +76,7 @@ def configuration_for(endpoint_port: int, watch: dict) -> Path:
     configuration = {
         "cloud": {"endpoint": f"127.0.0.1:{endpoint_port}", "tls": {"enabled": False}, "auth": {"anonymous": {}}},
         "watch": watch,
+        "storage": {"path": str(new_folder() / "data")},
     }
     file = new_folder() / "config.yaml"
     # JSON is YAML too.

@@ -1,0 +1,152 @@
+//! What is about to be told: committed first, then published.
+
+use crate::flow::{Latch, ViewWriter};
+use crate::limits::{PUBLISH_INTERVAL_MIN, STORE_COMMIT_TIME_MAX, STORE_RETRY_INTERVAL};
+use crate::model::View;
+use crate::store::{Batch, Store};
+use crate::tracker::Tracker;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Publishes views, each once what it shows is committed. One commit is under way at a time, beside the loop.
+///
+/// A store that is slow or fails holds a view back for a bounded time only: watching and scrapes go on without it.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    views: ViewWriter,
+    store: Option<Store>,
+    commit_time_max: Duration,
+    /// At most one; it tells whether it succeeded.
+    commits: JoinSet<bool>,
+    /// When a store that failed is written again.
+    retry_at: Option<Instant>,
+    /// What the commit under way is about to tell; `None` once it was told without it.
+    held: Option<Held>,
+    told_at: Option<Instant>,
+}
+
+/// A view that waits for a commit.
+#[derive(Debug)]
+struct Held {
+    view: View,
+    /// Released with it.
+    latches: Vec<Latch>,
+    /// When it is told all the same.
+    overdue_at: Instant,
+}
+
+impl Telling {
+    /// Tells readers; what must survive goes to `store`, if there is one.
+    pub(crate) fn new(views: ViewWriter, store: Option<Store>) -> Self {
+        Self {
+            views,
+            store,
+            commit_time_max: STORE_COMMIT_TIME_MAX,
+            commits: JoinSet::new(),
+            retry_at: None,
+            held: None,
+            told_at: None,
+        }
+    }
+
+    /// When a change may be told at the earliest; `None` while a commit is under way that is not overdue.
+    pub(crate) fn next_at(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let at = self.told_at.map_or(now, |at| at + PUBLISH_INTERVAL_MIN);
+        self.held.is_none().then_some(at)
+    }
+
+    /// When there is something to do though nothing changes: a view is overdue, or a store is to be tried again.
+    pub(crate) fn wake_at(&self) -> Option<Instant> {
+        let overdue_at = self.held.as_ref().map(|held| held.overdue_at);
+        overdue_at.or(self.retry_at)
+    }
+
+    /// Whether what a store refused is to be written now.
+    pub(crate) fn is_retry_due(&self) -> bool {
+        self.retry_at.is_some_and(|at| at <= Instant::now())
+    }
+
+    /// Whether [`Self::committed`] waits for something.
+    pub(crate) fn is_committing(&self) -> bool {
+        !self.commits.is_empty()
+    }
+
+    /// Tells what the tracker believes now, with what changed since the last call.
+    pub(crate) fn tell(&mut self, tracker: &mut Tracker, latches: Vec<Latch>) {
+        self.told_at = Some(Instant::now());
+        let Some(store) = self.store.clone() else {
+            tracker.forget_records();
+            return self.publish(tracker.view(), latches);
+        };
+        if self.is_committing() || self.retry_at.is_some_and(|at| at > Instant::now()) {
+            // What is to be kept waits in the tracker, the newest of each key.
+            return self.publish(tracker.view(), latches);
+        }
+        let batch = Batch {
+            records: tracker.take_records(),
+            spans: Vec::new(),
+        };
+        self.held = Some(Held {
+            view: tracker.view(),
+            latches,
+            overdue_at: Instant::now() + self.commit_time_max,
+        });
+        self.retry_at = None;
+        // The store counts and tells its failures, and keeps what it could not write.
+        self.commits
+            .spawn(async move { store.commit(batch).await.is_ok() });
+    }
+
+    /// Waits for the commit under way, and tells what waited for it.
+    pub(crate) async fn committed(&mut self) {
+        let is_kept = match self.commits.join_next().await {
+            Some(Ok(is_kept)) => is_kept,
+            Some(Err(error)) => {
+                tracing::error!(%error, "a commit was cut short; this is a defect of the exporter");
+                false
+            }
+            None => return,
+        };
+        self.retry_at = (!is_kept).then(|| Instant::now() + STORE_RETRY_INTERVAL);
+        self.release();
+    }
+
+    /// Tells what is held back although its commit is not over.
+    pub(crate) fn release_overdue(&mut self) {
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.overdue_at <= Instant::now())
+        {
+            if let Some(store) = &self.store {
+                store.complain_of_delay();
+            }
+            self.release();
+        }
+    }
+
+    /// Tells the last of it, and waits until it is committed.
+    pub(crate) async fn finish(mut self, mut tracker: Tracker) {
+        while self.is_committing() {
+            self.committed().await;
+        }
+        self.retry_at = None;
+        self.tell(&mut tracker, Vec::new());
+        while self.is_committing() {
+            self.committed().await;
+        }
+    }
+
+    fn release(&mut self) {
+        if let Some(held) = self.held.take() {
+            self.publish(held.view, held.latches);
+        }
+    }
+
+    fn publish(&self, view: View, latches: Vec<Latch>) {
+        self.views.publish(view);
+        drop(latches);
+    }
+}
