@@ -15,6 +15,8 @@ mod documents;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod restart;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod schema;

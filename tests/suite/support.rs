@@ -5,9 +5,12 @@ use datasphere_exporter::clock::{Clock, Timestamp};
 use datasphere_exporter::cloud::{Auth, Channels, Client};
 use datasphere_exporter::engine::Engine;
 use datasphere_exporter::flow::{Inbox, Readiness, ViewReader, ViewWriter};
-use datasphere_exporter::model::{JobStatus, Kind, OutcomeKind, Project, TrackedOperation, View};
+use datasphere_exporter::model::{
+    Input, JobStatus, Kind, OutcomeKind, Project, Record, Sighting, TrackedOperation, View,
+};
 use datasphere_exporter::simulator::{Handle, Scenario};
 use datasphere_exporter::sources::Sources;
+use datasphere_exporter::store::Store;
 use datasphere_exporter::tracker::Tracker;
 use datasphere_exporter::{cloud, engine, sources, tracker};
 use hyper_util::rt::TokioIo;
@@ -41,58 +44,100 @@ pub(crate) struct World {
     views: ViewReader,
     stop: CancellationToken,
     watcher: JoinSet<()>,
+    channel: Channel,
+    inbox: Option<Inbox>,
     _simulator: JoinSet<()>,
 }
 
 impl World {
     /// Starts both; `set` names what is watched.
     pub(crate) fn start(scenario: &str, set: impl FnOnce(&mut Setup, &Handle)) -> Self {
+        Self::start_on(scenario, None, set)
+    }
+
+    /// The same with a store and what it kept.
+    pub(crate) fn start_on(
+        scenario: &str,
+        store: Option<(Store, Vec<Record>)>,
+        set: impl FnOnce(&mut Setup, &Handle),
+    ) -> Self {
         let scenario = Scenario::parse(scenario).expect("a scenario");
         let clock = Clock::starting_at(Timestamp::from_seconds(1_700_000_000, 0).expect("in range"));
         let handle = Handle::new(&scenario, clock, "files.invalid").expect("a possible scenario");
         let mut simulator = JoinSet::new();
         let channel = serve(&handle, &mut simulator);
+        let instruments = Instruments::new("0.0.0", "test", "test");
+        let (writer, views) = ViewWriter::new();
+        drop(writer);
+        let mut world = Self {
+            handle,
+            clock,
+            instruments,
+            readiness: Readiness::default(),
+            views,
+            stop: CancellationToken::new(),
+            watcher: JoinSet::new(),
+            channel,
+            inbox: None,
+            _simulator: simulator,
+        };
+        world.watch(store, set);
+        world
+    }
+
+    /// Starts a watcher in the place of the one that is there, which ends as if it were killed.
+    pub(crate) fn watch(
+        &mut self,
+        store: Option<(Store, Vec<Record>)>,
+        set: impl FnOnce(&mut Setup, &Handle),
+    ) {
         let mut setup = Setup {
             cloud: cloud::Settings::new(Auth::Anonymous),
             sources: sources::Settings::default(),
             tracker: tracker::Settings::default(),
             engine: engine::Settings::default(),
         };
-        set(&mut setup, &handle);
-        let instruments = Instruments::new("0.0.0", "test", "test");
+        set(&mut setup, &self.handle);
+        let clock = self.clock;
         let channels = Channels {
-            operation: channel.clone(),
-            datasphere: channel.clone(),
-            iam: channel,
+            operation: self.channel.clone(),
+            datasphere: self.channel.clone(),
+            iam: self.channel.clone(),
         };
-        let client = Client::over(channels, &setup.cloud, clock, &instruments).expect("a client");
+        let client = Client::over(channels, &setup.cloud, clock, &self.instruments).expect("a client");
         let (inbox, deliveries) = Inbox::new();
         let (writer, views) = ViewWriter::new();
-        let readiness = Readiness::with_grace(Duration::from_secs(30));
-        let sources = Sources::new(setup.sources, client.clone(), inbox, clock, readiness.clone());
-        let engine = Engine::new(
-            setup.engine,
-            Tracker::new(setup.tracker),
-            client,
+        self.readiness = Readiness::with_grace(Duration::from_secs(30));
+        let sources = Sources::new(
+            setup.sources,
+            client.clone(),
+            inbox.clone(),
             clock,
-            deliveries,
-            None,
-            writer,
+            self.readiness.clone(),
         );
-        let stop = CancellationToken::new();
-        let mut watcher = JoinSet::new();
-        watcher.spawn(sources.run(stop.clone()));
-        watcher.spawn(engine.run());
-        Self {
-            handle,
-            clock,
-            instruments,
-            readiness,
-            views,
-            stop,
-            watcher,
-            _simulator: simulator,
-        }
+        self.inbox = Some(inbox);
+        let mut tracker = Tracker::new(setup.tracker);
+        let store = store.map(|(store, records)| {
+            tracker.restore(records, clock.now());
+            store
+        });
+        let engine = Engine::new(setup.engine, tracker, client, clock, deliveries, store, writer);
+        self.stop = CancellationToken::new();
+        self.views = views;
+        self.watcher = JoinSet::new();
+        self.watcher.spawn(sources.run(self.stop.clone()));
+        self.watcher.spawn(engine.run());
+    }
+
+    /// Names an operation, as the gateway or the API would.
+    pub(crate) async fn sight(&self, sighting: Sighting) {
+        let inbox = self.inbox.as_ref().expect("a watcher");
+        inbox.send(Input::Sighted(sighting)).await.expect("an engine");
+    }
+
+    /// Ends the watcher wherever it is.
+    pub(crate) async fn kill(&mut self) {
+        self.watcher.shutdown().await;
     }
 
     /// The newest view.
@@ -118,6 +163,7 @@ impl World {
     /// Ends the watcher in the order of the flow, and waits for it.
     pub(crate) async fn stop(mut self) -> Arc<View> {
         self.stop.cancel();
+        self.inbox = None;
         while self.watcher.join_next().await.is_some() {}
         self.views.view()
     }
