@@ -4,7 +4,7 @@
 #
 # A check is a program that fails with an exit code. It finds the binary in $BIN and a folder of its own in
 # $TMPDIR, takes free ports of 127.0.0.1, and says in a line `# Limit: N s` when two minutes are not right for it.
-# Whatever it starts and leaves behind is killed.
+# Whatever it starts and leaves behind is killed. $LIMIT, in seconds, takes the place of all limits.
 set -euo pipefail
 
 usage='usage: run.sh BINARY [WORD…]'
@@ -44,7 +44,7 @@ is_wanted() {
 run() {
     local check=$1 name=${1#"$here"/} limit since=$EPOCHREALTIME code=0 command=()
     limit=$(sed -n 's/^# Limit: \([0-9]*\) s$/\1/p' "$check" | head -1)
-    limit=${limit:-120}
+    limit=${LIMIT:-${limit:-120}}
     [[ $check != *.py ]] || command=("$python")
     export TMPDIR=$work/${name//\//-}
     mkdir "$TMPDIR"

@@ -2,6 +2,7 @@
 
 import json
 import socket
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,11 @@ class Exporter:
 
     program: Program
     port: int
+    # Starts it again, on the same port and on what it kept.
+    again: Callable[[], "Exporter"] | None = None
+
+    def is_answering(self) -> bool:
+        return answers(self.port, "/-/healthy")
 
     def scrape(self, timeout: float = 10, **headers: str) -> Answer:
         return get(self.port, "/metrics", timeout, **headers)
@@ -71,12 +77,12 @@ def simulate(cleanup: Cleanup, scenario: Scenario, port: int) -> Program:
     return program
 
 
-def configuration_for(endpoint_port: int, watch: dict) -> Path:
-    """A configuration for an endpoint of 127.0.0.1 without TLS."""
+def configuration_for(endpoint_port: int, watch: dict, storage: Path | None = None) -> Path:
+    """A configuration for an endpoint of 127.0.0.1 without TLS, which keeps its state in a folder of its own."""
     configuration = {
         "cloud": {"endpoint": f"127.0.0.1:{endpoint_port}", "tls": {"enabled": False}, "auth": {"anonymous": {}}},
         "watch": watch,
-        "storage": {"path": str(new_folder() / "data")},
+        "storage": {"path": str(storage or new_folder() / "data")},
     }
     file = new_folder() / "config.yaml"
     # JSON is YAML too.
@@ -84,13 +90,24 @@ def configuration_for(endpoint_port: int, watch: dict) -> Path:
     return file
 
 
-def serve(cleanup: Cleanup, endpoint_port: int, watch: dict) -> Exporter:
+def serve(
+    cleanup: Cleanup,
+    endpoint_port: int,
+    watch: dict,
+    environment: Mapping[str, str] | None = None,
+    storage: Path | None = None,
+) -> Exporter:
     """The exporter on such an endpoint, as soon as it listens."""
     port = free_port()
-    flags = [f"--config.file={configuration_for(endpoint_port, watch)}", f"--web.listen-address=127.0.0.1:{port}"]
-    exporter = Exporter(start(cleanup, "serve", BINARY, "serve", *flags), port)
-    exporter.wait_listening()
-    return exporter
+    configuration = configuration_for(endpoint_port, watch, storage)
+    flags = [f"--config.file={configuration}", f"--web.listen-address=127.0.0.1:{port}"]
+
+    def begin() -> Exporter:
+        exporter = Exporter(start(cleanup, "serve", BINARY, "serve", *flags, environment=environment), port, begin)
+        exporter.wait_listening()
+        return exporter
+
+    return begin()
 
 
 def serve_beside(cleanup: Cleanup, scenario: Scenario, interval: str) -> tuple[Exporter, Program, int]:
