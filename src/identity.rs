@@ -3,14 +3,18 @@
 //! In: a [`Seed`]. Out: ids that whoever knows the job's or operation's id can compute too. Never: chance, time,
 //! or a change of the algorithm under the same version: it is published in `docs/traces.md`.
 
-use crate::model::{JobId, Relation, Seed, SpanId, SpanLink, TraceId};
+use crate::model::{JobId, JobStatus, Relation, Seed, SpanId, SpanLink, TraceId};
 use ring::digest::{Context, Digest, SHA256};
+use smol_str::{SmolStr, format_smolstr};
 
 /// Begins every input of the hash; part of the published contract.
 const VERSION: &[u8] = b"datasphere-exporter/trace/v1";
 
 /// The key of the span of the whole operation.
 pub const ROOT_KEY: &str = "run";
+
+/// The key of the span that tells that an operation was seen.
+pub const STARTED_KEY: &str = "started";
 
 /// The trace that an operation has by itself, without a caller.
 pub fn trace_id(seed: &Seed) -> TraceId {
@@ -20,6 +24,29 @@ pub fn trace_id(seed: &Seed) -> TraceId {
 /// The span of an operation that this key names: [`ROOT_KEY`], `started`, `executing`, `executing#2` …
 pub fn span_id(seed: &Seed, key: &str) -> SpanId {
     first(seed, "span", Some(key), SpanId::from_bytes)
+}
+
+/// The key of the span of a visit to a status, from the first: `executing`, `executing#2` … `None` for statuses in
+/// which nothing runs, and for visits beyond those that are told apart.
+pub fn phase_key(status: JobStatus, number: u8) -> Option<SmolStr> {
+    let phase = phase_name(status)?;
+    match number {
+        0 | u8::MAX => None,
+        1 => Some(SmolStr::new_static(phase)),
+        _ => Some(format_smolstr!("{phase}#{number}")),
+    }
+}
+
+/// What a status is called as a phase of an execution; `None` for statuses in which nothing runs.
+pub fn phase_name(status: JobStatus) -> Option<&'static str> {
+    match status {
+        JobStatus::Creating => Some("creating"),
+        JobStatus::Preparing => Some("preparing"),
+        JobStatus::Executing => Some("executing"),
+        JobStatus::UploadingOutput => Some("uploading_output"),
+        JobStatus::Cancelling => Some("cancelling"),
+        JobStatus::Success | JobStatus::Error | JobStatus::Cancelled | JobStatus::Unknown => None,
+    }
 }
 
 /// The first execution of a job as what another operation links to; it need not be known to us.

@@ -19,5 +19,6 @@ pub mod proto;
 pub mod simulator;
 pub mod sources;
 pub mod store;
+pub mod traces;
 pub mod tracker;
 pub mod web;

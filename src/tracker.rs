@@ -19,7 +19,7 @@ mod sighted;
 mod traced;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use names::{JobNameRewrite, JobNames};
 pub use settings::{CallerContext, Settings, TraceSettings};

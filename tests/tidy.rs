@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["proto", "clock", "limits"],
     &["model", "catalogue"],
     &["decode", "flow", "identity"],
-    &["tracker", "cloud", "store", "metrics", "simulator"],
+    &["tracker", "cloud", "store", "metrics", "traces", "simulator"],
     &["sources", "web", "engine"],
     &["config"],
     &["app"],

@@ -281,6 +281,21 @@ impl TrackedOperation {
         Some(ended_at.since(self.created_at()?))
     }
 
+    /// When this execution ended, as well as it can be known: what was lost, when it was seen last. `None` while it
+    /// goes on.
+    pub fn over_at(&self) -> Option<Timestamp> {
+        let reported = &self.reported;
+        let told_at = reported.finished_at.or(reported.modified_at);
+        let is_over = self.status.is_some_and(JobStatus::is_terminal);
+        match (self.outcome, self.status_boundary) {
+            (Some(Outcome::Lost), _) => self.polled_at.or(self.ended_at),
+            (_, Boundary::FirstSeen) if is_over => told_at.or(self.status_since),
+            _ if is_over => self.status_since.max(reported.finished_at),
+            (Some(_), _) => told_at.or(self.ended_at),
+            (None, _) => None,
+        }
+    }
+
     /// Started to finished, from the API's own times; `None` unless it tells both.
     pub fn run_duration(&self) -> Option<Duration> {
         Some(self.reported.finished_at?.since(self.reported.started_at?))

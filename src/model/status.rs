@@ -141,6 +141,8 @@ impl RpcCode {
     pub const CANCELLED: Self = Self(1);
     /// `UNKNOWN`: also what a number outside the table becomes.
     pub const UNKNOWN: Self = Self(2);
+    /// `DEADLINE_EXCEEDED`: it took too long.
+    pub const DEADLINE_EXCEEDED: Self = Self(4);
     /// `NOT_FOUND`: nobody knows it, or nobody knows it any more.
     pub const NOT_FOUND: Self = Self(5);
     /// `PERMISSION_DENIED`: a role is missing.

@@ -1,5 +1,6 @@
 //! The trace of one operation: its ids, what they are made of, and what it hangs on.
 
+use crate::clock::Timestamp;
 use crate::model::{JobId, OperationId};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -20,6 +21,10 @@ pub struct Trace {
     pub parent_id: Option<SpanId>,
     /// Spans that the root links to, the first ones first; at most `limits::TRACE_LINKS_MAX`.
     pub links: Vec<SpanLink>,
+    /// When the root begins: no span of the trace begins earlier.
+    pub begins_at: Timestamp,
+    /// When the operation was seen first, no earlier than its beginning and no later than its end.
+    pub seen_at: Timestamp,
 }
 
 /// What an operation is, as far as the ids of its trace are concerned.

@@ -326,8 +326,10 @@ fn end(row: &mut TrackedOperation, outcome: Outcome, seen: &Observation<'_>) {
     row.state = State::Done;
     row.outcome = Some(outcome);
     row.ended_at = Some(seen.now);
-    if row.kind == Kind::Job && !row.status.is_some_and(JobStatus::is_terminal) {
-        enter_status(row, final_status(outcome), seen);
+    let status = final_status(outcome);
+    let is_live = !row.status.is_some_and(JobStatus::is_terminal);
+    if row.kind == Kind::Job && is_live && row.status != Some(status) {
+        enter_status(row, status, seen);
     }
 }
 

@@ -136,6 +136,8 @@ fn observe_job(row: &mut TrackedOperation, job: &JobSnapshot, seen: &Observation
 /// Moves a job to another status, and closes the visit to the one it leaves.
 pub(crate) fn enter_status(row: &mut TrackedOperation, status: JobStatus, seen: &Observation<'_>) {
     let (since, boundary) = boundary(row, status, seen);
+    // Clocks differ: a status never begins before the one that it follows.
+    let since = row.status_since.map_or(since, |before| since.max(before));
     let uncertainty = match (boundary, seen.previous_at.max(row.status_since)) {
         (Boundary::Observed | Boundary::Modified, Some(previous_at)) => since.since(previous_at),
         _ => Duration::ZERO,

@@ -1,8 +1,8 @@
 //! Tests of the tracker as a whole: what a story of answers makes of an operation.
 
 mod listing;
-mod properties;
-mod story;
+pub(crate) mod properties;
+pub(crate) mod story;
 mod traced;
 
 use crate::limits::{LOST_AFTER_MIN, SILENT_END_MAX};

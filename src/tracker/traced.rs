@@ -22,17 +22,25 @@ impl Tracker {
         };
         let is_settled =
             next.operation_id.is_some() || !matches!(next.status, None | Some(JobStatus::Creating));
-        let is_old = end_of(next).is_some_and(|at| now.since(at) > settings.backfill_max_age);
+        let is_old = next
+            .over_at()
+            .is_some_and(|at| now.since(at) > settings.backfill_max_age);
         if next.trace.is_some() || !next.observed || !is_settled || is_old {
             return;
         }
         let Some(seed) = seed(next) else { return };
+        let begins_at = next
+            .created_at()
+            .or(next.reported.started_at)
+            .unwrap_or(next.tracked_at);
         let mut trace = Trace {
             trace_id: trace_id(&seed),
             root_id: span_id(&seed, ROOT_KEY),
             seed,
             parent_id: None,
             links: Vec::new(),
+            begins_at,
+            seen_at: next.over_at().map_or(now, |at| at.min(now)).max(begins_at),
         };
         if next.about.caller.is_some()
             && let Some(caller) = Arc::make_mut(&mut next.about).caller.take()
@@ -122,11 +130,4 @@ fn seed(row: &TrackedOperation) -> Option<Seed> {
     let start = || row.reported.started_at.map(|at| SmolStr::new(at.rfc3339()));
     let which = operation_id.or_else(start)?;
     Some(Seed::Attempt(Box::new((job_id.clone(), which))))
-}
-
-/// When an operation that is over ended, as far as it is known.
-fn end_of(row: &TrackedOperation) -> Option<Timestamp> {
-    let is_over = row.outcome.is_some() || row.status.is_some_and(JobStatus::is_terminal);
-    let ended_at = row.reported.finished_at.or(row.reported.modified_at);
-    ended_at.filter(|_| is_over)
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Sight(u8),
     Call {
         operation: u8,
@@ -45,7 +45,7 @@ enum Step {
     Wait(u16),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let status = 0..JobStatus::ALL.len();
     let listed = prop::collection::btree_map(0..4u8, (status.clone(), prop::option::of(0..2000u16)), 0..4);
     prop_oneof![
@@ -64,7 +64,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn tell(story: &mut Story, step: Step) {
+pub(crate) fn tell(story: &mut Story, step: Step) {
     let started_at = |story: &Story, seconds: Option<u16>| {
         seconds.map(|seconds| story.now.plus(Duration::from_secs(u64::from(seconds))))
     };
