@@ -27,9 +27,11 @@ mod settings;
 mod token;
 
 pub use answer::Answer;
+pub(crate) use answer::{detail, is_about_size};
 pub use error::CloudError;
 pub use page::PageTrail;
 pub use route::Channels;
+pub(crate) use screen::screen;
 pub use secret::Secret;
 pub use settings::{Auth, Endpoints, Settings, Tls};
 

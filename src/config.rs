@@ -15,10 +15,13 @@ mod error;
 mod exposition;
 mod layers;
 mod node;
+mod otel;
 mod root;
 mod setting;
+mod size;
 mod storage;
 mod surface;
+mod traces;
 mod value;
 mod watch;
 mod yaml;
@@ -29,6 +32,7 @@ pub use layers::{Flags, environment_name};
 pub use surface::{LogFormat, LogLevel};
 
 use crate::decode::redact;
+use crate::delivery;
 use crate::engine;
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::metrics;
@@ -38,6 +42,7 @@ use crate::tracker;
 use crate::web;
 use auth::Auth;
 use node::Node;
+use otel::Otel;
 use root::Root;
 use setting::Setting;
 use std::fs::File;
@@ -53,6 +58,10 @@ pub struct Config {
     pub tracker: tracker::Settings,
     /// The loop.
     pub engine: engine::Settings,
+    /// What the traces of operations tell beside them.
+    pub traces: crate::traces::Settings,
+    /// How traces are sent; `None` when nothing is traced.
+    pub delivery: Option<delivery::Settings>,
     /// What is watched.
     pub sources: sources::Settings,
     /// What survives a restart.
@@ -66,6 +75,8 @@ pub struct Config {
     /// The form of a line of the log.
     pub log_format: LogFormat,
     root: Root,
+    /// Variables of OpenTelemetry that are set.
+    heard: Vec<&'static str>,
 }
 
 impl Config {
@@ -113,8 +124,8 @@ impl Config {
         flags: &Flags,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Invalid> {
-        let (node, root) = layered(yaml, folder, flags, environment)?;
-        Self::compose(&node, root)
+        let (node, root, otel) = layered(yaml, folder, flags, environment)?;
+        Self::compose(&node, root, otel)
     }
 
     fn read(
@@ -123,17 +134,19 @@ impl Config {
         flags: &Flags,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Invalid> {
-        let (node, root) = layered(yaml, folder, flags, environment)?;
-        check_files(&node, &root)?;
-        Self::compose(&node, root)
+        let (node, root, otel) = layered(yaml, folder, flags, environment)?;
+        check_files(&node, &root, &otel)?;
+        Self::compose(&node, root, otel)
     }
 
-    fn compose(node: &Node, root: Root) -> Result<Self, Invalid> {
+    fn compose(node: &Node, root: Root, otel: Otel) -> Result<Self, Invalid> {
         let Root {
             cloud,
             watch,
             metrics,
             thresholds,
+            gateway,
+            traces,
             storage,
             web,
             log,
@@ -145,21 +158,35 @@ impl Config {
         };
         Ok(Self {
             cloud: cloud.settings(watch).ok_or_else(missing_auth)?,
-            tracker: metrics.tracker(watch),
+            tracker: tracker::Settings {
+                traces: otel.delivery.is_some().then(|| traces.tracker(gateway)),
+                ..metrics.tracker(watch)
+            },
             engine: watch.engine(),
+            delivery: otel.delivery,
+            traces: crate::traces::Settings {
+                service_name: traces.service_name.clone(),
+                resource_attributes: otel.resource_attributes,
+            },
             sources: watch.sources(),
-            store: storage.settings(),
+            store: storage.settings(traces),
             metrics: metrics.exposition(watch, thresholds),
             web: web.settings(),
             log_level: log.level,
             log_format: log.format,
             root,
+            heard: otel.heard,
         })
     }
 
-    /// All that is in effect, defaults included, as a document that can be read again; secrets are `***`.
+    /// All that is in effect, defaults included, as a document that can be read again; secrets are `***`. Variables of
+    /// OpenTelemetry are named, without their values.
     pub fn to_yaml(&self) -> String {
-        self.root.write().document()
+        let mut document = self.root.write().document();
+        if !self.heard.is_empty() {
+            document.extend(["# traces, from the environment: ", &self.heard.join(", "), "\n"]);
+        }
+        document
     }
 }
 
@@ -169,8 +196,8 @@ fn layered(
     folder: &Path,
     flags: &Flags,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<(Node, Root), Invalid> {
-    let environment = |name: &str| environment(name).filter(|value| !value.is_empty());
+) -> Result<(Node, Root, Otel), Invalid> {
+    let environment = &|name: &str| environment(name).filter(|value| !value.is_empty());
     let mut node = Node::parse(yaml)?;
     layers::lay_over(&mut node, flags, environment);
     let mut root = Root::read(&node)?;
@@ -178,7 +205,8 @@ fn layered(
     root.cloud.tls.ca_file.iter_mut().for_each(from_folder);
     root.cloud.auth.file_mut().into_iter().for_each(from_folder);
     root.cloud.auth = root.cloud.auth.with_environment(environment)?;
-    Ok((node, root))
+    let otel = Otel::read(&root.traces, &node, &environment)?;
+    Ok((node, root, otel))
 }
 
 fn read_file(path: &Path) -> io::Result<String> {
@@ -196,16 +224,20 @@ fn read_file(path: &Path) -> io::Result<String> {
 }
 
 /// Makes sure that files which must be there are.
-fn check_files(node: &Node, root: &Root) -> Result<(), Invalid> {
+fn check_files(node: &Node, root: &Root, otel: &Otel) -> Result<(), Invalid> {
     let ca_file = root.cloud.tls.ca_file.as_deref();
     let files = [
         ca_file.map(|path| ("cloud.tls.ca_file", path)),
         root.cloud.auth.file(),
     ];
-    for (key, path) in files.into_iter().flatten() {
+    let of_file = files.into_iter().flatten();
+    let of_file = of_file.map(|(key, path)| (node.place_of(key), key, path));
+    let of_otel = otel.files.iter();
+    let of_otel = of_otel.map(|(name, path)| (Place::Environment((*name).to_owned()), *name, path.as_path()));
+    for (place, key, path) in of_file.chain(of_otel) {
         if let Err(error) = File::open(path) {
             return Err(Invalid {
-                place: node.place_of(key),
+                place,
                 key: key.to_owned(),
                 problem: format!("cannot read {}: {error}", redact(&path.to_string_lossy())),
             });

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cloud;
 pub mod config;
 pub mod decode;
+pub mod delivery;
 pub mod engine;
 pub mod flow;
 pub mod identity;

@@ -61,6 +61,12 @@ metrics! { Exporter;
     OUTBOX_OLDEST: Gauge "datasphere_exporter_outbox_oldest_timestamp_seconds" [];
     /// Spans of operations, by what became of them (exported, rejected, dropped).
     OTLP_SPANS: Counter "datasphere_exporter_otlp_spans_total" ["outcome"];
+    /// Requests to the collector of traces, by gRPC code or HTTP status, or what came instead (connection, timeout).
+    OTLP_REQUESTS: Counter "datasphere_exporter_otlp_requests_total" ["code"];
+    /// Whether the collector of traces takes what is sent: 1, or 0 while it does not; absent before the first answer.
+    OTLP_UP: Gauge "datasphere_exporter_otlp_up" [];
+    /// Spans of the exporter about itself, by what became of them (exported, dropped).
+    SELF_SPANS: Counter "datasphere_exporter_self_spans_total" ["outcome"];
     /// Whether the last load of the configuration succeeded: 1 or 0.
     CONFIG_LAST_RELOAD_SUCCESSFUL: Gauge "datasphere_exporter_config_last_reload_successful" [];
     /// When the configuration was last loaded successfully, in unix time.

@@ -30,6 +30,9 @@ const COMMIT_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.
 /// Values of the label `outcome` of `datasphere_exporter_otlp_spans_total`.
 pub const SPAN_OUTCOMES: [&str; 3] = ["exported", "rejected", "dropped"];
 
+/// Values of the label `outcome` of `datasphere_exporter_self_spans_total`.
+pub const SELF_SPAN_OUTCOMES: [&str; 2] = ["exported", "dropped"];
+
 /// Upper bounds for waits, in seconds: most do not wait at all, and a starved one waits for minutes.
 const WAIT_BUCKETS: [f64; 10] = [0.001, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0];
 
@@ -39,6 +42,7 @@ pub struct Instruments {
     registry: Registry,
     iam_token_expiry_timestamp_seconds: Gauge,
     store_up: GaugeVec,
+    otlp_up: GaugeVec,
     outbox_records: Gauge,
     outbox_bytes: Gauge,
     outbox_oldest_timestamp_seconds: Gauge,
@@ -60,6 +64,10 @@ pub struct Instruments {
     pub store_commit_duration_seconds: Histogram,
     /// Spans of operations: `outcome`, each of [`SPAN_OUTCOMES`] from the start.
     pub otlp_spans_total: IntCounterVec,
+    /// Requests to the collector of traces: `code`.
+    pub otlp_requests_total: IntCounterVec,
+    /// Spans of the exporter about itself: `outcome`, each of [`SELF_SPAN_OUTCOMES`] from the start.
+    pub self_spans_total: IntCounterVec,
     /// Requests answered: `handler`, `code`.
     pub http_requests_total: IntCounterVec,
     /// 1 when the last load of the configuration succeeded.
@@ -81,6 +89,10 @@ impl Instruments {
         let otlp_spans_total = registered(&registry, counter_vec(&exporter::OTLP_SPANS));
         for outcome in SPAN_OUTCOMES {
             otlp_spans_total.with_label_values(&[outcome]);
+        }
+        let self_spans_total = registered(&registry, counter_vec(&exporter::SELF_SPANS));
+        for outcome in SELF_SPAN_OUTCOMES {
+            self_spans_total.with_label_values(&[outcome]);
         }
         register_process(&registry);
         Self {
@@ -119,6 +131,9 @@ impl Instruments {
             outbox_bytes: registered(&registry, Gauge::with_opts(options(&exporter::OUTBOX_BYTES))),
             outbox_oldest_timestamp_seconds: known_gauge(&registry, &exporter::OUTBOX_OLDEST),
             otlp_spans_total,
+            otlp_requests_total: registered(&registry, counter_vec(&exporter::OTLP_REQUESTS)),
+            otlp_up: registered(&registry, gauge_vec(&exporter::OTLP_UP)),
+            self_spans_total,
             http_requests_total: registered(&registry, counter_vec(&exporter::HTTP_REQUESTS)),
             config_last_reload_successful: registered(
                 &registry,
@@ -147,6 +162,12 @@ impl Instruments {
     pub fn set_store_up(&self, is_up: bool) {
         let up = if is_up { 1.0 } else { 0.0 };
         self.store_up.with_label_values::<&str>(&[]).set(up);
+    }
+
+    /// Whether the collector of traces takes what is sent; never called where nothing is sent.
+    pub fn set_otlp_up(&self, is_up: bool) {
+        let up = if is_up { 1.0 } else { 0.0 };
+        self.otlp_up.with_label_values::<&str>(&[]).set(up);
     }
 
     /// What the outbox holds.

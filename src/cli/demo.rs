@@ -28,7 +28,11 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
         let yaml = watch_everything(&simulator);
         let config =
             Config::parse(&yaml, Path::new(""), &flags, environment).map_err(ConfigError::Elsewhere)?;
-        logging::start(config.log_level, config.log_format);
+        let traces = config
+            .delivery
+            .as_ref()
+            .and_then(|delivery| delivery.own.as_ref());
+        logging::start(config.log_level, config.log_format, traces);
         let grpc_address = simulator.grpc_address();
         let app = App::bind(config).await?;
         let address = app
@@ -106,7 +110,7 @@ async fn tell_births(simulator: Handle, inbox: Inbox) {
 
 /// Runs only the simulator.
 pub(crate) fn simulate(arguments: &Simulate) -> anyhow::Result<Exit> {
-    logging::start(arguments.log.level, arguments.log.format);
+    logging::start(arguments.log.level, arguments.log.format, None);
     let scenario = scenario(arguments)?;
     let settings = settings(arguments)?;
     serve::runtime()?.block_on(async {

@@ -63,7 +63,7 @@ pub(crate) fn cancel(arguments: &Cancel, config: &Config) -> anyhow::Result<Exit
 
 /// A client for a command that is about one operation, and a runtime for it.
 pub(crate) fn connect(config: &Config) -> anyhow::Result<(Client, Clock, tokio::runtime::Runtime)> {
-    logging::start(config.log_level, config.log_format);
+    logging::start(config.log_level, config.log_format, None);
     let runtime = serve::runtime()?;
     let clock = Clock::system();
     let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);

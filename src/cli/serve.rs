@@ -9,7 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs the exporter.
 pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
-    logging::start(config.log_level, config.log_format);
+    let traces = config
+        .delivery
+        .as_ref()
+        .and_then(|delivery| delivery.own.as_ref());
+    logging::start(config.log_level, config.log_format, traces);
     runtime()?.block_on(async {
         let app = App::bind(config).await?;
         for address in app.addresses() {

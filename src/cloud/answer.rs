@@ -176,7 +176,7 @@ fn root_cause(status: &Status) -> String {
 
 /// Messages of tonic, grpc-go, grpc-java and the C++ core about a message that is too large; all of them use
 /// codes that mean other things as well.
-fn is_about_size(status: &Status) -> bool {
+pub(crate) fn is_about_size(status: &Status) -> bool {
     if !matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted) {
         return false;
     }
@@ -210,7 +210,8 @@ fn pushback(status: &Status, details: &rpc::Status) -> Option<Pushback> {
     Duration::try_from(delay).ok().map(Pushback::After)
 }
 
-fn detail<M: Message + Name + Default>(details: &rpc::Status) -> Option<M> {
+/// The first detail of a kind.
+pub(crate) fn detail<M: Message + Name + Default>(details: &rpc::Status) -> Option<M> {
     let any = details
         .details
         .iter()

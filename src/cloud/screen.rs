@@ -91,7 +91,8 @@ const DECODER: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-fn screen(headers: &mut HeaderMap) {
+/// Takes details that are no base64 out of headers or trailers.
+pub(crate) fn screen(headers: &mut HeaderMap) {
     let is_unreadable = |value: &http::HeaderValue| DECODER.decode(value).is_err();
     if headers.get(DETAILS).is_some_and(is_unreadable) {
         headers.remove(DETAILS);

@@ -2,6 +2,7 @@
 
 use crate::config::auth::{KEY_FILE_VARIABLE, METADATA_VARIABLE, TOKEN_VARIABLE};
 use crate::config::layers::{FLAGS, environment_name};
+use crate::config::otel::VARIABLES;
 use crate::config::root::Root;
 use crate::config::setting::{Row, Setting};
 
@@ -34,6 +35,21 @@ pub fn document() -> String {
         ),
     ] {
         out.extend(["| `", name, "` | ", meaning, " |\n"]);
+    }
+    out.push_str(OTEL_HEADING);
+    for variable in VARIABLES {
+        let traces = variable
+            .traces
+            .map_or_else(String::new, |name| format!("`{name}`"));
+        out.extend([
+            "| `",
+            variable.general,
+            "` | ",
+            &traces,
+            " | ",
+            variable.meaning,
+            " |\n",
+        ]);
     }
     out
 }
@@ -74,6 +90,18 @@ ways are left alone.
 
 | variable | meaning |
 |---|---|
+";
+
+const OTEL_HEADING: &str = "
+## Variables of OpenTelemetry
+
+They are read while operations are traced, and win over the section `traces`; the one for traces wins over the general \
+one, also for headers, which are not merged. `traces.enabled: false` turns everything off, whatever they say. One that \
+cannot be read is an error that names it, without its value; the exit code is 64. `print-config` names those that are \
+set.
+
+| variable | for traces alone | meaning |
+|---|---|---|
 ";
 
 const TABLE: &str = "| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n";

@@ -5,6 +5,7 @@ use crate::config::exposition::{Metrics, Thresholds};
 use crate::config::setting::{Any, section};
 use crate::config::storage::Storage;
 use crate::config::surface::{Log, Web};
+use crate::config::traces::{Gateway, Traces};
 use crate::config::watch::Watch;
 
 section! {
@@ -18,6 +19,10 @@ section! {
         metrics: Metrics = Metrics::default(), Any;
         /// See the section.
         thresholds: Thresholds = Thresholds::default(), Any;
+        /// See the section.
+        gateway: Gateway = Gateway::default(), Any;
+        /// See the section.
+        traces: Traces = Traces::default(), Any;
         /// See the section.
         storage: Storage = Storage::default(), Any;
         /// See the section.

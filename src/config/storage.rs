@@ -1,6 +1,7 @@
 //! The section `storage`.
 
 use crate::config::setting::{Any, section};
+use crate::config::traces::Traces;
 use crate::store;
 use std::path::PathBuf;
 
@@ -15,10 +16,11 @@ section! {
 
 impl Storage {
     /// The room's own settings.
-    pub(crate) fn settings(&self) -> store::Settings {
+    pub(crate) fn settings(&self, traces: &Traces) -> store::Settings {
         store::Settings {
             path: self.path.clone(),
-            ..store::Settings::default()
+            outbox_bytes_max: traces.outbox.bytes_max.0,
+            outbox_age_max: traces.outbox.age_max,
         }
     }
 }

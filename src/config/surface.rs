@@ -48,7 +48,7 @@ section! {
 
 choice! {
     /// How important a message is.
-    LogLevel {
+    pub LogLevel {
         /// Something does not work.
         Error = "error",
         /// Something may soon not work.
@@ -64,7 +64,7 @@ choice! {
 
 choice! {
     /// The form of a line of the log.
-    LogFormat {
+    pub LogFormat {
         /// `key=value`.
         Logfmt = "logfmt",
         /// One JSON document a line.

@@ -2,7 +2,9 @@
 
 use datasphere_exporter::cloud::Auth;
 use datasphere_exporter::config::{Config, Flags, LogFormat, LogLevel, document, environment_name};
+use datasphere_exporter::delivery::Exporter;
 use datasphere_exporter::model::{JobStatus, ProjectScope};
+use datasphere_exporter::tracker::CallerContext;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -58,6 +60,9 @@ fn without_more_than_a_way_to_authenticate_all_is_default() {
         (config.log_level, config.log_format),
         (LogLevel::Info, LogFormat::Logfmt)
     );
+    assert!(config.delivery.is_none() && config.trace_resource_attributes.is_empty());
+    let store = datasphere_exporter::store::Settings::default();
+    assert_eq!(format!("{:?}", config.store), format!("{store:?}"));
 }
 
 const EVERY_KEY: &str = r#"
@@ -93,6 +98,15 @@ thresholds:
   progress_stalled: 10m
   unit_balance_warning: -5
   data_expiry_warning: 2h
+gateway: { caller_context: link }
+traces:
+  enabled: true
+  endpoint: http://collector:4317
+  protocol: http/protobuf
+  service_name: jobs
+  backfill_max_age: 2h
+  outbox: { bytes_max: 64MiB, age_max: 2d }
+  self: { enabled: true, ratio: 0.5 }
 web: { listen_address: "127.0.0.1:0", telemetry_path: /m, max_requests: 0 }
 log: { level: debug, format: json }
 "#;
@@ -142,6 +156,20 @@ fn every_key_reaches_its_room() {
         config.metrics.poll_intervals[&ProjectScope::Jobs],
         Duration::from_secs(20)
     );
+    let traces = config.tracker.traces.expect("operations are traced");
+    assert_eq!(
+        (traces.caller_context, traces.backfill_max_age),
+        (CallerContext::Link, Duration::from_hours(2))
+    );
+    assert_eq!(config.trace_service_name, "jobs");
+    assert_eq!(config.store.outbox_bytes_max, 64 << 20);
+    assert_eq!(config.store.outbox_age_max, Duration::from_hours(48));
+    let delivery = config.delivery.as_ref().expect("somewhere to send");
+    assert!(delivery.own.is_some());
+    let Exporter::Collector(collector) = &delivery.exporter else {
+        panic!("a collector")
+    };
+    assert_eq!(collector.endpoint.to_string(), "http://collector:4317/v1/traces");
     let stuck = &config.metrics.thresholds.stuck;
     assert_eq!(stuck.get(&JobStatus::Creating), Some(&Duration::from_mins(1)));
     assert_eq!(stuck.get(&JobStatus::Preparing), Some(&Duration::from_mins(30)));
@@ -161,9 +189,9 @@ fn keys_without_values_are_as_good_as_none() {
 #[test]
 fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
     const WAYS: &str = "service_account_key_file, iam_token_file, metadata, workload_identity, anonymous";
-    let sections = "cloud, watch, metrics, thresholds, storage, web, log";
+    let sections = "cloud, watch, metrics, thresholds, gateway, traces, storage, web, log";
     let cases: &[(&str, String)] = &[
-        ("gateway: {}\n", format!("1: gateway: unknown key; known here: {sections}")),
+        ("api: {}\n", format!("1: api: unknown key; known here: {sections}")),
         ("watc: {}\n", format!("1: watc: unknown key (did you mean watch?); known here: {sections}")),
         (
             "cloud:\n\n  endpoints:\n    operations: a:1\n",

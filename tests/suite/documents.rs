@@ -73,6 +73,8 @@ async fn a_scrape_and_the_document_agree_on_names_and_labels_in_both_directions(
     instruments.config_last_reload_success_timestamp_seconds.set(1.0);
     instruments.set_store_up(true);
     instruments.show_outbox(1, 400, Some(world.clock.now()));
+    instruments.set_otlp_up(true);
+    instruments.otlp_requests_total.with_label_values(&["OK"]).inc();
     instruments
         .http_requests_total
         .with_label_values(&["/metrics", "200"])

@@ -29,6 +29,8 @@ mod simulator;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod telemetry;
+#[cfg(test)]
 mod watching;
 #[cfg(test)]
 mod web;

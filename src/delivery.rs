@@ -1,0 +1,263 @@
+//! Spans from the outbox to their collector.
+//!
+//! In: an [`Outbox`], whose entries are OTLP bytes, and the exporter's own spans. Out: requests to a collector, one
+//! at a time, and what became of each span. Never: a decoded or changed byte of a span; a span given up because of
+//! our address, credentials or network; a header's value anywhere but in a request.
+//!
+//! A request is a batch: messages of one type may follow one another in protobuf, so a batch is its entries' bytes.
+//! Whoever is killed between sending and marking sends the same bytes again. An answer tells one of five things:
+//! *taken*, *again* later, *refused*, *too large*, or *misconfigured*. A refused batch is halved until the span at
+//! fault is alone; it is set aside, and the others arrive.
+
+mod answer;
+mod batch;
+mod connection;
+mod console;
+mod error;
+mod grpc;
+mod http;
+mod own;
+mod pace;
+mod sender;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::DeliveryError;
+pub use own::{OwnSettings, OwnTraces, Sampling};
+pub use settings::{Collector, Endpoint, Exporter, Headers, HeadersError, Protocol, Settings, Tls};
+
+use crate::catalogue::Instruments;
+use crate::clock::Clock;
+use crate::flow::Throttle;
+use crate::limits::{
+    OTLP_BATCH_BYTES_MAX, OTLP_BATCH_SPANS_MAX, OTLP_COMPLAINT_INTERVAL, OTLP_LINGER, OTLP_SHUTDOWN_TIME_MAX,
+    STORE_RETRY_INTERVAL,
+};
+use crate::store::{Outbox, SpansId, StoreError};
+use answer::{Answer, Verdict};
+use batch::Batch;
+use own::OwnSender;
+use pace::Pace;
+use sender::Sender;
+use std::time::Duration;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// Sends what waits in an outbox, until it is stopped.
+#[derive(Debug)]
+pub struct Delivery {
+    jobs: Jobs,
+    own: Option<OwnSender>,
+}
+
+/// The spans of operations.
+#[derive(Debug)]
+struct Jobs {
+    outbox: Outbox,
+    sender: Sender,
+    clock: Clock,
+    instruments: Instruments,
+    throttle: Throttle,
+    pace: Pace,
+    linger: Duration,
+    /// Less than the limit once the collector has found a request too large.
+    batch_bytes_max: usize,
+    /// What the collector has and the outbox does not know yet: nothing else is sent before it does.
+    told: Vec<SpansId>,
+    is_failing: bool,
+}
+
+/// When to send next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// At once: more may wait.
+    Now,
+    /// When something has come in.
+    Changed,
+    /// After a pause.
+    After(Duration),
+}
+
+impl Delivery {
+    /// A delivery that has not begun; it connects when there is something to send.
+    ///
+    /// # Errors
+    /// What only the operator can mend: a certificate or key that cannot be used, a system without authorities.
+    pub fn new(
+        settings: Settings,
+        outbox: Outbox,
+        clock: Clock,
+        instruments: &Instruments,
+    ) -> Result<Self, DeliveryError> {
+        let sender = Sender::new(settings.exporter)?;
+        let own = settings
+            .own
+            .and_then(|own| OwnSender::new(&own, sender.clone(), clock, instruments));
+        let jobs = Jobs {
+            outbox,
+            sender,
+            clock,
+            instruments: instruments.clone(),
+            throttle: Throttle::new(OTLP_COMPLAINT_INTERVAL),
+            pace: Pace::default(),
+            linger: OTLP_LINGER,
+            batch_bytes_max: OTLP_BATCH_BYTES_MAX,
+            told: Vec::new(),
+            is_failing: false,
+        };
+        Ok(Self { jobs, own })
+    }
+
+    /// Sends until `stop` is cancelled, then once more what is there, within `limits::OTLP_SHUTDOWN_TIME_MAX`. What
+    /// is not delivered by then stays in the outbox. Stop it after who fills the outbox.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { mut jobs, own } = self;
+        let work = async {
+            let own = async {
+                if let Some(own) = own {
+                    own.run(&stop).await;
+                }
+            };
+            tokio::join!(jobs.run(&stop), own);
+        };
+        let grace = async {
+            stop.cancelled().await;
+            sleep(OTLP_SHUTDOWN_TIME_MAX).await;
+        };
+        tokio::select! {
+            () = work => {}
+            () = grace => tracing::warn!("the collector of traces did not answer in time; what waits is sent after the next start"),
+        }
+    }
+}
+
+impl Jobs {
+    async fn run(&mut self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let next = self.turn().await;
+            stop.run_until_cancelled(self.wait(next)).await;
+        }
+        while self.turn().await == Next::Now {}
+    }
+
+    async fn wait(&mut self, next: Next) {
+        match next {
+            Next::Now => {}
+            Next::After(pause) => sleep(pause).await,
+            Next::Changed => {
+                while self.outbox.figures().waiting == 0 {
+                    if !self.outbox.changed().await {
+                        std::future::pending::<()>().await;
+                    }
+                }
+                if self.outbox.figures().waiting < u64::from(OTLP_BATCH_SPANS_MAX) {
+                    sleep(self.linger).await;
+                }
+            }
+        }
+    }
+
+    async fn turn(&mut self) -> Next {
+        match self.send_oldest().await {
+            Ok(next) => next,
+            Err(error) => {
+                if let Some(held_back) = self.throttle.admit("outbox", self.clock.now()) {
+                    tracing::error!(
+                        error = error.chain(),
+                        held_back,
+                        "the outbox cannot be read or marked: no traces are sent until it can"
+                    );
+                }
+                Next::After(STORE_RETRY_INTERVAL)
+            }
+        }
+    }
+
+    /// Sends one batch, in parts where the collector takes only some of it.
+    async fn send_oldest(&mut self) -> Result<Next, StoreError> {
+        self.mark_told().await?;
+        let oldest = self.outbox.oldest(OTLP_BATCH_SPANS_MAX).await?;
+        let Some(batch) = Batch::of(oldest, self.batch_bytes_max) else {
+            return Ok(Next::Changed);
+        };
+        let mut parts = vec![batch];
+        while let Some(part) = parts.pop() {
+            let answer = self.sender.send(part.body(), self.clock.now()).await;
+            self.show(&answer);
+            match answer.verdict {
+                Verdict::Taken { rejected } => self.settle(&part, rejected).await?,
+                Verdict::Again { after } => return Ok(Next::After(self.pace.after_failure(after))),
+                Verdict::Misconfigured => return Ok(Next::After(self.pace.refused)),
+                Verdict::Refused | Verdict::TooLarge => {
+                    if answer.verdict == Verdict::TooLarge {
+                        self.batch_bytes_max = self.batch_bytes_max.min(part.bytes() / 2);
+                    }
+                    match part.halves() {
+                        Ok((first, second)) => parts.extend([second, first]),
+                        Err(single) => self.set_aside(&single, &answer).await?,
+                    }
+                }
+            }
+        }
+        Ok(Next::Now)
+    }
+
+    /// The collector has a part; what it rejected of it, it will never take.
+    async fn settle(&mut self, part: &Batch, rejected: u64) -> Result<(), StoreError> {
+        let rejected = rejected.min(part.count());
+        self.count("rejected", rejected);
+        self.count("exported", part.count() - rejected);
+        self.pace.succeeded();
+        self.told.extend(part.ids());
+        self.mark_told().await
+    }
+
+    async fn set_aside(&mut self, part: &Batch, answer: &Answer) -> Result<(), StoreError> {
+        let ids: Vec<SpansId> = part.ids().collect();
+        self.outbox.set_aside(&ids, &answer.to_string()).await?;
+        self.count("rejected", part.count());
+        Ok(())
+    }
+
+    async fn mark_told(&mut self) -> Result<(), StoreError> {
+        if !self.told.is_empty() {
+            self.outbox.delivered(&self.told).await?;
+            self.told.clear();
+        }
+        Ok(())
+    }
+
+    fn count(&self, outcome: &str, spans: u64) {
+        self.instruments
+            .otlp_spans_total
+            .with_label_values(&[outcome])
+            .inc_by(spans);
+    }
+
+    /// Counts an answer, and says what an operator should know of it.
+    fn show(&mut self, answer: &Answer) {
+        self.instruments
+            .otlp_requests_total
+            .with_label_values(&[answer.code.as_ref()])
+            .inc();
+        let is_failing = matches!(answer.verdict, Verdict::Again { .. } | Verdict::Misconfigured);
+        self.instruments.set_otlp_up(!is_failing);
+        if std::mem::replace(&mut self.is_failing, is_failing) && !is_failing {
+            tracing::info!(endpoint = self.sender.address(), "traces are taken again");
+        }
+        let Some(problem) = answer.problem() else {
+            return;
+        };
+        if let Some(held_back) = self.throttle.admit(problem, self.clock.now()) {
+            tracing::warn!(
+                endpoint = self.sender.address(),
+                answer = %answer,
+                waiting = self.outbox.figures().waiting,
+                held_back,
+                "{problem}"
+            );
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Why spans cannot be sent at all.
+
+use std::io;
+use std::path::PathBuf;
+
+/// What only the operator can mend; that a collector cannot be reached is none of these.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// A file cannot be read.
+    #[error("the {what} {} for the collector of traces cannot be read", path.display())]
+    File {
+        /// What the file is for.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file holds something else.
+    #[error("the {what} {} for the collector of traces holds none in PEM", path.display())]
+    FileContent {
+        /// What the file is for.
+        what: &'static str,
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// TLS cannot be set up, with these files or with the system's authorities.
+    #[error("TLS to the collector of traces cannot be set up: {0}")]
+    Tls(String),
+}

@@ -1,0 +1,1 @@
+//! Deliveries to receivers of their own.

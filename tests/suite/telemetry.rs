@@ -1,0 +1,350 @@
+//! The variables of OpenTelemetry: which of them count, what they make of the configuration, and how they are refused.
+
+use datasphere_exporter::config::{Config, Flags};
+use datasphere_exporter::delivery::{Exporter, Settings};
+use std::path::Path;
+
+const FILE: &str = "cloud: {auth: {anonymous: {}}}\n";
+
+fn load(yaml: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+    let environment = |name: &str| {
+        let found = variables.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let yaml = format!("{FILE}{yaml}");
+    Config::parse(&yaml, Path::new("/etc"), &Flags::default(), environment).map_err(|error| error.to_string())
+}
+
+/// Protocol and endpoint, or where else spans go.
+fn destination(delivery: Option<&Settings>) -> String {
+    match delivery.map(|delivery| &delivery.exporter) {
+        None => "nowhere".to_owned(),
+        Some(Exporter::Console) => "console".to_owned(),
+        Some(Exporter::Collector(collector)) => format!("{:?} {}", collector.protocol, collector.endpoint),
+    }
+}
+
+const GENERAL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const TRACES: &str = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
+const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
+const TRACES_PROTOCOL: &str = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL";
+const INSECURE: &str = "OTEL_EXPORTER_OTLP_INSECURE";
+const EXPORTER: &str = "OTEL_TRACES_EXPORTER";
+const DISABLED: &str = "OTEL_SDK_DISABLED";
+const HERE: &str = "traces: {endpoint: 'http://file:1'}";
+const ON: &str = "traces: {enabled: true}";
+const OFF: &str = "traces: {enabled: false, endpoint: 'http://file:1'}";
+
+type Case = (
+    &'static str,
+    &'static [(&'static str, &'static str)],
+    &'static str,
+);
+
+/// Files, environments, and where spans go then.
+const DESTINATIONS: &[Case] = &[
+    ("", &[], "nowhere"),
+    ("traces: {enabled: auto}", &[(PROTOCOL, "grpc")], "nowhere"),
+    ("", &[(EXPORTER, "otlp")], "nowhere"),
+    ("", &[(GENERAL, " ")], "nowhere"),
+    // Defaults: the standard's for the environment, the file's own for the file.
+    (ON, &[], "Http http://localhost:4318/v1/traces"),
+    (
+        "traces: {enabled: true, protocol: grpc}",
+        &[],
+        "Grpc http://localhost:4317/",
+    ),
+    (ON, &[(PROTOCOL, "grpc")], "Grpc http://localhost:4317/"),
+    (HERE, &[], "Grpc http://file:1/"),
+    (
+        "traces: {endpoint: 'http://file:1', protocol: http/protobuf}",
+        &[],
+        "Http http://file:1/v1/traces",
+    ),
+    ("", &[(GENERAL, "http://env:2")], "Http http://env:2/v1/traces"),
+    (
+        "",
+        &[(GENERAL, "https://env/otlp/")],
+        "Http https://env/otlp/v1/traces",
+    ),
+    // One for traces is used as it is, and wins.
+    ("", &[(TRACES, "http://env:3/x")], "Http http://env:3/x"),
+    (
+        "",
+        &[(TRACES, "http://env:3"), (GENERAL, "http://env:2")],
+        "Http http://env:3/",
+    ),
+    // The environment wins over the file.
+    (HERE, &[(GENERAL, "http://env:2")], "Http http://env:2/v1/traces"),
+    (
+        "traces: {protocol: grpc}",
+        &[(GENERAL, "http://env:2")],
+        "Grpc http://env:2/",
+    ),
+    (
+        "traces: {protocol: grpc}",
+        &[(GENERAL, "http://env:2"), (PROTOCOL, "http/protobuf")],
+        "Http http://env:2/v1/traces",
+    ),
+    (
+        HERE,
+        &[(PROTOCOL, "grpc"), (TRACES_PROTOCOL, "http/protobuf")],
+        "Http http://file:1/v1/traces",
+    ),
+    // Without a scheme an address is encrypted, unless it is said not to be.
+    ("traces: {endpoint: 'file:1'}", &[], "Grpc https://file:1/"),
+    (
+        "traces: {endpoint: 'file:1'}",
+        &[(INSECURE, "TRUE")],
+        "Grpc http://file:1/",
+    ),
+    (
+        "",
+        &[(GENERAL, "http://env:2"), (INSECURE, "false"), (PROTOCOL, "grpc")],
+        "Grpc http://env:2/",
+    ),
+    // Switches.
+    (
+        OFF,
+        &[(GENERAL, "http://env:2"), (EXPORTER, "console")],
+        "nowhere",
+    ),
+    (HERE, &[(DISABLED, "true")], "nowhere"),
+    (HERE, &[(DISABLED, "False")], "Grpc http://file:1/"),
+    (HERE, &[(EXPORTER, "none")], "nowhere"),
+    (HERE, &[(EXPORTER, "console")], "console"),
+    ("", &[(EXPORTER, "console")], "console"),
+];
+
+#[test]
+fn file_and_environment_say_together_where_spans_go() {
+    for (yaml, variables, expected) in DESTINATIONS {
+        let config = load(yaml, variables).unwrap();
+        assert_eq!(
+            destination(config.delivery.as_ref()),
+            *expected,
+            "{yaml} {variables:?}"
+        );
+        assert_eq!(config.delivery.is_some(), config.tracker.traces.is_some());
+    }
+}
+
+#[test]
+fn the_rest_reaches_the_delivery_and_its_secrets_are_shown_nowhere() {
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://env/?key=canary"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "other=canary"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "api-key=canary%20"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "1500"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/ca.pem"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", "/c.pem"),
+        ("OTEL_EXPORTER_OTLP_CLIENT_KEY", "/k.pem"),
+        (
+            "OTEL_RESOURCE_ATTRIBUTES",
+            "team=n%6cp , service.name=mine,service.version=9, a=,",
+        ),
+        ("OTEL_SERVICE_NAME", "mine"),
+    ];
+    let config = load("", &variables).unwrap();
+    let Some(Settings {
+        exporter: Exporter::Collector(collector),
+        own: None,
+    }) = &config.delivery
+    else {
+        panic!("a collector")
+    };
+    assert_eq!(collector.timeout.as_millis(), 1500);
+    assert!(collector.is_compressed);
+    assert_eq!(collector.tls.client_key.as_deref(), Some(Path::new("/k.pem")));
+    assert_eq!(format!("{:?}", collector.headers), "{\"api-key\": \"***\"}");
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    assert_eq!(
+        config.trace_resource_attributes,
+        [pair("team", "nlp"), pair("a", "")]
+    );
+    assert_eq!(config.trace_service_name, "datasphere");
+    let printed = config.to_yaml();
+    for shown in [&printed, &format!("{config:?}")] {
+        assert!(!shown.contains("canary"), "{shown}");
+    }
+    assert!(printed.contains("OTEL_EXPORTER_OTLP_TRACES_HEADERS"), "{printed}");
+}
+
+/// Variables, values, and what is said of them.
+const REFUSALS: &[(&str, &str, &str)] = &[
+    ("OTEL_SDK_DISABLED", "canary", "expected true or false"),
+    (
+        "OTEL_TRACES_EXPORTER",
+        "canary",
+        "expected one of otlp, console, none",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "canary",
+        "expected a URL: it must begin with http:// or https://",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        "http://u:canary@c",
+        "expected a URL: credentials belong into OTEL_EXPORTER_OTLP_HEADERS, not into an address",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "http/json",
+        "expected one of grpc, http/protobuf",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "canary",
+        "expected name=value,name=value with percent-encoded values: pair 1 is not name=value",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        "10s",
+        "expected a whole number of milliseconds from 1 to 600000",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        "0",
+        "expected a whole number of milliseconds from 1 to 600000",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_COMPRESSION",
+        "canary",
+        "expected one of gzip, none",
+    ),
+    ("OTEL_EXPORTER_OTLP_INSECURE", "canary", "expected true or false"),
+    (
+        "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+        "/k.pem",
+        "set without OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+        "/c.pem",
+        "set without OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    ),
+    (
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "canary",
+        "expected at most 64 pairs key=value,key=value, percent-encoded, each side of at most 256 bytes",
+    ),
+    (
+        "OTEL_TRACES_SAMPLER",
+        "canary",
+        "expected one of always_on, always_off, traceidratio, or one of them after parentbased_",
+    ),
+];
+
+#[test]
+fn a_variable_that_cannot_be_read_is_named_without_its_value() {
+    let on = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://env:2");
+    let own = "traces: {self: {enabled: true}}";
+    for (variable, value, expected) in REFUSALS {
+        let variables = [(*variable, *value), on];
+        let told = load(own, &variables).map(|_| ()).unwrap_err();
+        assert_eq!(told, format!("{variable}: {expected}"));
+    }
+    let sampler = ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
+    let ratio = ("OTEL_TRACES_SAMPLER_ARG", "2");
+    let told = load(own, &[on, sampler, ratio]).map(|_| ()).unwrap_err();
+    assert_eq!(told, "OTEL_TRACES_SAMPLER_ARG: expected a number from 0 to 1");
+    load("", &[sampler, ratio, ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s")])
+        .expect("nobody traces, nobody reads them");
+}
+
+#[test]
+fn the_exporters_own_traces_are_off_until_they_are_asked_for() {
+    let on = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://env:2");
+    let own = |yaml: &str, variables: &[(&str, &str)]| {
+        let config = load(yaml, variables).unwrap();
+        config.delivery.is_some_and(|delivery| delivery.own.is_some())
+    };
+    assert!(!own("", &[on]));
+    assert!(own("traces: {self: {enabled: true}}", &[on]));
+    assert!(!own("traces: {self: {enabled: true}}", &[]));
+    for sampler in [
+        "always_on",
+        "always_off",
+        "traceidratio",
+        "parentbased_always_on",
+        "parentbased_always_off",
+    ] {
+        assert!(own(
+            "traces: {self: {enabled: true}}",
+            &[on, ("OTEL_TRACES_SAMPLER", sampler)]
+        ));
+    }
+}
+
+#[test]
+fn a_file_that_a_variable_names_must_be_there() {
+    let environment = |name: &str| match name {
+        "YC_METADATA_ADDR" => Some("m".to_owned()),
+        "OTEL_EXPORTER_OTLP_ENDPOINT" => Some("https://env".to_owned()),
+        "OTEL_EXPORTER_OTLP_CERTIFICATE" => Some("/nowhere/ca.pem".to_owned()),
+        _ => None,
+    };
+    let told = Config::load(None, &Flags::default(), environment)
+        .map(|_| ())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.starts_with("OTEL_EXPORTER_OTLP_CERTIFICATE: cannot read /nowhere/ca.pem: "),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_key_of_traces_that_cannot_be_used_is_told_with_its_line() {
+    let cases = [
+        (
+            "gateway:\n  caller_context: child\n",
+            "3: gateway.caller_context: expected one of parent, link, ignore",
+        ),
+        (
+            "traces:\n  enabled: maybe\n",
+            "3: traces.enabled: expected one of auto, true, false",
+        ),
+        (
+            "traces:\n  protocol: http/json\n",
+            "3: traces.protocol: expected one of grpc, http/protobuf",
+        ),
+        (
+            "traces:\n  endpoint: 'http://u:t1.secret@c'\n",
+            "3: traces.endpoint: expected an address such as http://localhost:4317",
+        ),
+        (
+            "traces:\n  endpoint: 'http://c/?key=t1.secret'\n",
+            "3: traces.endpoint: must not have a query, which may hold credentials; \
+            OTEL_EXPORTER_OTLP_ENDPOINT may",
+        ),
+        (
+            "traces:\n  endpoint: 'c:1'\n  protocol: http/protobuf\n",
+            "3: traces.endpoint: expected a URL: it must begin with \
+            http:// or https://",
+        ),
+        (
+            "traces:\n  service_name: ' '\n",
+            "3: traces.service_name: must not be empty",
+        ),
+        (
+            "traces:\n  outbox: { bytes_max: 256MB }\n",
+            "3: traces.outbox.bytes_max: expected a size such as 512KiB, 256MiB or 1GiB",
+        ),
+        (
+            "traces:\n  outbox: { bytes_max: 1KiB }\n",
+            "3: traces.outbox.bytes_max: must be from 1MiB to 64GiB",
+        ),
+        (
+            "traces:\n  self: { ratio: 2 }\n",
+            "3: traces.self.ratio: must be from 0 to 1",
+        ),
+    ];
+    for (yaml, expected) in cases {
+        let told = load(yaml, &[]).map(|_| ()).unwrap_err();
+        assert_eq!(told, expected, "{yaml}");
+        assert!(!told.contains("secret"), "{told}");
+    }
+}
