@@ -7,14 +7,17 @@ use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
 use crate::config::Config;
-use crate::engine::Engine;
+use crate::delivery::{Delivery, DeliveryError};
+use crate::engine::{Engine, Keeping};
 use crate::flow::{Inbox, Readiness, ViewReader, ViewWriter};
 use crate::limits::{READINESS_GRACE, SHUTDOWN_GRACE};
 use crate::sources::Sources;
 use crate::store::{Store, StoreError};
+use crate::traces::Encoder;
 use crate::tracker::Tracker;
 use crate::web::{self, Server};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 pub struct App {
     sources: Sources,
     engine: Engine,
+    delivery: Option<Delivery>,
     server: Server,
     inbox: Inbox,
     views: ViewReader,
@@ -47,6 +51,9 @@ pub enum AppError {
     /// The folder of the store is another process's, or of a newer version.
     #[error("what an earlier process kept cannot be used")]
     Store(#[from] StoreError),
+    /// Something about the collector's certificates that only the operator can mend.
+    #[error("the connection to the collector of traces cannot be set up")]
+    Delivery(#[from] DeliveryError),
     /// An address cannot be listened on.
     #[error("the web server cannot start")]
     Web(#[from] web::WebError),
@@ -87,8 +94,17 @@ impl App {
         let mut tracker = Tracker::new(config.tracker);
         let (store, records) = Store::open(config.store, clock, &instruments).await?;
         tracker.restore(records, clock.now());
-        let store = store.is_durable().then_some(store);
-        let engine = Engine::new(config.engine, tracker, client, clock, deliveries, store, writer);
+        let encoder = config
+            .delivery
+            .is_some()
+            .then(|| Arc::new(Encoder::new(config.traces)));
+        let delivery = config
+            .delivery
+            .map(|settings| Delivery::new(settings, store.outbox(), clock, &instruments))
+            .transpose()?;
+        let is_kept = store.is_durable() || encoder.is_some();
+        let keeping = is_kept.then_some(Keeping { store, encoder });
+        let engine = Engine::new(config.engine, tracker, client, clock, deliveries, keeping, writer);
         let context = web::Context {
             views: views.clone(),
             instruments,
@@ -100,6 +116,7 @@ impl App {
         Ok(Self {
             sources,
             engine,
+            delivery,
             server,
             inbox,
             views,
@@ -122,7 +139,8 @@ impl App {
         self.views.clone()
     }
 
-    /// Runs until `stop` is cancelled, then ends in the order of the flow: not ready, sources, engine, web.
+    /// Runs until `stop` is cancelled, then ends in the order of the flow: not ready, sources, engine, and last the web
+    /// server and the delivery of traces.
     ///
     /// # Errors
     /// When a part ends though nobody asked it to.
@@ -130,16 +148,22 @@ impl App {
         let Self {
             sources,
             engine,
+            delivery,
             server,
             inbox,
             readiness,
             ..
         } = self;
-        let (sources_stop, web_stop) = (CancellationToken::new(), CancellationToken::new());
+        let (sources_stop, readers_stop) = (CancellationToken::new(), CancellationToken::new());
         let mut parts: JoinSet<&'static str> = JoinSet::new();
+        let mut running = vec!["the sources", ENGINE, "the web server"];
         parts.spawn(part("the sources", sources.run(sources_stop.clone())));
-        parts.spawn(part("the engine", engine.run()));
-        parts.spawn(part("the web server", server.run(web_stop.clone())));
+        parts.spawn(part(ENGINE, engine.run()));
+        parts.spawn(part("the web server", server.run(readers_stop.clone())));
+        if let Some(delivery) = delivery {
+            running.push("the delivery of traces");
+            parts.spawn(part("the delivery of traces", delivery.run(readers_stop.clone())));
+        }
         tokio::select! {
             () = stop.cancelled() => {}
             Some(ended) = parts.join_next() => return Err(AppError::Unasked { part: ended? }),
@@ -147,13 +171,12 @@ impl App {
         readiness.stop();
         sources_stop.cancel();
         drop(inbox);
-        let mut running = vec!["the sources", "the engine", "the web server"];
         let orderly = async {
             while let Some(ended) = parts.join_next().await {
                 let ended = ended?;
                 running.retain(|part| *part != ended);
-                if !running.contains(&"the engine") {
-                    web_stop.cancel();
+                if !running.contains(&ENGINE) {
+                    readers_stop.cancel();
                 }
             }
             Ok::<_, AppError>(())
@@ -168,6 +191,9 @@ impl App {
         Ok(Ended::GraceExceeded)
     }
 }
+
+/// What readers and the collector wait for at the end.
+const ENGINE: &str = "the engine";
 
 /// A part with its name as its last word.
 async fn part(name: &'static str, running: impl Future<Output = ()>) -> &'static str {

@@ -5,12 +5,13 @@
 
 mod telling;
 
+pub use telling::Keeping;
+
 use crate::clock::{Clock, Timestamp};
 use crate::cloud::{Client, CloudError};
 use crate::flow::{Delivery, Latch, Throttle, ViewWriter};
 use crate::limits::DRAIN_MAX;
 use crate::model::{Change, Event, Input, Look, LookAnswer, LookError, Target};
-use crate::store::Store;
 use crate::tracker::Tracker;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -54,14 +55,14 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that has not begun. What must survive a restart goes to `store`, if there is one.
+    /// An engine that has not begun. What must survive a restart goes to `keeping`.
     pub fn new(
         settings: Settings,
         tracker: Tracker,
         client: Client,
         clock: Clock,
         inbox: mpsc::Receiver<Delivery>,
-        store: Option<Store>,
+        keeping: Option<Keeping>,
         views: ViewWriter,
     ) -> Self {
         Self {
@@ -70,7 +71,7 @@ impl Engine {
             client,
             clock,
             inbox,
-            telling: Telling::new(views, store),
+            telling: Telling::new(views, keeping),
             looks: JoinSet::new(),
             targets: HashMap::new(),
             throttle: Throttle::default(),
@@ -95,7 +96,7 @@ impl Engine {
                 () = self.telling.committed(), if self.telling.is_committing() => {}
                 () = tokio::time::sleep_until(wake_at) => {
                     let events = self.tracker.expire(self.clock.now());
-                    self.note(events);
+                    self.note(&events);
                 }
             }
         }
@@ -171,14 +172,13 @@ impl Engine {
     fn apply(&mut self, input: Input) {
         let events = self.tracker.apply(input, self.clock.now());
         self.is_changed = true;
-        self.note(events);
+        self.note(&events);
     }
 
-    fn note(&mut self, events: Vec<Event>) {
+    fn note(&mut self, events: &[Event]) {
         self.is_changed |= !events.is_empty();
-        for event in events {
-            log(&event);
-        }
+        self.telling.note(events);
+        events.iter().for_each(log);
     }
 
     fn look_at_due(&mut self) {
@@ -271,11 +271,30 @@ fn log(event: &Event) {
         job_id.map(tracing::field::display),
     );
     let project_id = row.project_id.as_ref().map(tracing::field::display);
+    let job_trace_id = row
+        .trace
+        .as_ref()
+        .map(|trace| tracing::field::display(trace.trace_id));
     match (event.change, row.outcome) {
         (Change::Ended, Some(outcome)) => {
             let (outcome, code) = (outcome.kind().label(), row.reported.return_code);
-            tracing::info!(operation_id, job_id, project_id, outcome, code, "operation ended");
+            tracing::info!(
+                operation_id,
+                job_id,
+                project_id,
+                job_trace_id,
+                outcome,
+                code,
+                "operation ended"
+            );
         }
-        (change, _) => tracing::debug!(operation_id, job_id, project_id, ?change, "operation changed"),
+        (change, _) => tracing::debug!(
+            operation_id,
+            job_id,
+            project_id,
+            job_trace_id,
+            ?change,
+            "operation changed"
+        ),
     }
 }

@@ -63,6 +63,9 @@ pub const STORE_WAITING_MAX: usize = 1_000_000;
 /// Bytes of spans that wait for a store that fails: the oldest successes are given up first.
 pub const STORE_WAITING_BYTES_MAX: usize = 32 << 20;
 
+/// Changes that wait for spans to be made of them while the store fails: some minutes of a busy fleet.
+pub const EVENTS_WAITING_MAX: usize = 100_000;
+
 /// How long a view may be held back by the commit of what it shows: then it is published all the same, and the store
 /// counts as failing.
 pub const STORE_COMMIT_TIME_MAX: Duration = Duration::from_secs(5);

@@ -157,6 +157,12 @@ impl Store {
         written
     }
 
+    /// Spans that were made and could not wait for a commit.
+    pub fn give_up(&self, spans: &[EncodedSpans]) {
+        let count = spans.iter().map(|spans| u64::from(spans.count)).sum();
+        self.0.instruments.spans_dropped(count);
+    }
+
     /// A commit takes so long that what it was to keep is told without it.
     pub fn complain_of_delay(&self) {
         self.0.complain(&StoreError::Delayed, self.0.clock.now());

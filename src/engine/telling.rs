@@ -1,13 +1,24 @@
 //! What is about to be told: committed first, then published.
 
 use crate::flow::{Latch, ViewWriter};
-use crate::limits::{PUBLISH_INTERVAL_MIN, STORE_COMMIT_TIME_MAX, STORE_RETRY_INTERVAL};
-use crate::model::View;
+use crate::limits::{EVENTS_WAITING_MAX, PUBLISH_INTERVAL_MIN, STORE_COMMIT_TIME_MAX, STORE_RETRY_INTERVAL};
+use crate::model::{Event, View};
 use crate::store::{Batch, Store};
+use crate::traces::Encoder;
 use crate::tracker::Tracker;
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+
+/// Where what must survive goes, and how spans are made of it.
+#[derive(Clone, Debug)]
+pub struct Keeping {
+    /// Records and the outbox.
+    pub store: Store,
+    /// `None` when operations are not traced.
+    pub encoder: Option<Arc<Encoder>>,
+}
 
 /// Publishes views, each once what it shows is committed. One commit is under way at a time, beside the loop.
 ///
@@ -15,8 +26,9 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Telling {
     views: ViewWriter,
-    store: Option<Store>,
-    commit_time_max: Duration,
+    keeping: Option<Keeping>,
+    /// Changes of which spans are to be made.
+    events: Vec<Event>,
     /// At most one; it tells whether it succeeded.
     commits: JoinSet<bool>,
     /// When a store that failed is written again.
@@ -37,12 +49,12 @@ struct Held {
 }
 
 impl Telling {
-    /// Tells readers; what must survive goes to `store`, if there is one.
-    pub(crate) fn new(views: ViewWriter, store: Option<Store>) -> Self {
+    /// Tells readers; what must survive goes to `keeping`, if there is any.
+    pub(crate) fn new(views: ViewWriter, keeping: Option<Keeping>) -> Self {
         Self {
             views,
-            store,
-            commit_time_max: STORE_COMMIT_TIME_MAX,
+            keeping,
+            events: Vec::new(),
             commits: JoinSet::new(),
             retry_at: None,
             held: None,
@@ -73,10 +85,27 @@ impl Telling {
         !self.commits.is_empty()
     }
 
+    /// Keeps changes until spans are made of them, which the next commit does. Of more than can wait for a store that
+    /// fails, the oldest are given up, and their spans are counted as dropped.
+    pub(crate) fn note(&mut self, events: &[Event]) {
+        let Some(Keeping {
+            store,
+            encoder: Some(encoder),
+        }) = &self.keeping
+        else {
+            return;
+        };
+        self.events.extend_from_slice(events);
+        if self.events.len() > EVENTS_WAITING_MAX {
+            let oldest: Vec<Event> = self.events.drain(..EVENTS_WAITING_MAX / 2).collect();
+            store.give_up(&encoder.encode(&oldest, &BTreeMap::new()));
+        }
+    }
+
     /// Tells what the tracker believes now, with what changed since the last call.
     pub(crate) fn tell(&mut self, tracker: &mut Tracker, latches: Vec<Latch>) {
         self.told_at = Some(Instant::now());
-        let Some(store) = self.store.clone() else {
+        let Some(Keeping { store, encoder }) = self.keeping.clone() else {
             tracker.forget_records();
             return self.publish(tracker.view(), latches);
         };
@@ -84,19 +113,23 @@ impl Telling {
             // What is to be kept waits in the tracker, the newest of each key.
             return self.publish(tracker.view(), latches);
         }
-        let batch = Batch {
-            records: tracker.take_records(),
-            spans: Vec::new(),
-        };
+        let (records, events, view) = (
+            tracker.take_records(),
+            std::mem::take(&mut self.events),
+            tracker.view(),
+        );
+        let projects = Arc::clone(&view.projects);
         self.held = Some(Held {
-            view: tracker.view(),
+            view,
             latches,
-            overdue_at: Instant::now() + self.commit_time_max,
+            overdue_at: Instant::now() + STORE_COMMIT_TIME_MAX,
         });
         self.retry_at = None;
-        // The store counts and tells its failures, and keeps what it could not write.
-        self.commits
-            .spawn(async move { store.commit(batch).await.is_ok() });
+        self.commits.spawn(async move {
+            let spans = encoder.map_or_else(Vec::new, |encoder| encoder.encode(&events, &projects));
+            // The store counts and tells its failures, and keeps what it could not write.
+            store.commit(Batch { records, spans }).await.is_ok()
+        });
     }
 
     /// Waits for the commit under way, and tells what waited for it.
@@ -120,8 +153,8 @@ impl Telling {
             .as_ref()
             .is_some_and(|held| held.overdue_at <= Instant::now())
         {
-            if let Some(store) = &self.store {
-                store.complain_of_delay();
+            if let Some(keeping) = &self.keeping {
+                keeping.store.complain_of_delay();
             }
             self.release();
         }

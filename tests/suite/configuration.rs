@@ -60,8 +60,11 @@ fn without_more_than_a_way_to_authenticate_all_is_default() {
         (config.log_level, config.log_format),
         (LogLevel::Info, LogFormat::Logfmt)
     );
-    assert!(config.delivery.is_none() && config.trace_resource_attributes.is_empty());
-    let store = datasphere_exporter::store::Settings::default();
+    assert!(config.delivery.is_none() && config.traces.resource_attributes.is_empty());
+    let store = datasphere_exporter::store::Settings {
+        path: Some("./data".into()),
+        ..store::Settings::default()
+    };
     assert_eq!(format!("{:?}", config.store), format!("{store:?}"));
 }
 
@@ -161,7 +164,7 @@ fn every_key_reaches_its_room() {
         (traces.caller_context, traces.backfill_max_age),
         (CallerContext::Link, Duration::from_hours(2))
     );
-    assert_eq!(config.trace_service_name, "jobs");
+    assert_eq!(config.traces.service_name, "jobs");
     assert_eq!(config.store.outbox_bytes_max, 64 << 20);
     assert_eq!(config.store.outbox_age_max, Duration::from_hours(48));
     let delivery = config.delivery.as_ref().expect("somewhere to send");

@@ -3,7 +3,7 @@
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::{Clock, Timestamp};
 use datasphere_exporter::cloud::{Auth, Channels, Client};
-use datasphere_exporter::engine::Engine;
+use datasphere_exporter::engine::{Engine, Keeping};
 use datasphere_exporter::flow::{Inbox, Readiness, ViewReader, ViewWriter};
 use datasphere_exporter::model::{
     Input, JobStatus, Kind, OutcomeKind, Project, Record, Sighting, TrackedOperation, View,
@@ -11,8 +11,9 @@ use datasphere_exporter::model::{
 use datasphere_exporter::simulator::{Handle, Scenario};
 use datasphere_exporter::sources::Sources;
 use datasphere_exporter::store::Store;
+use datasphere_exporter::traces::Encoder;
 use datasphere_exporter::tracker::Tracker;
-use datasphere_exporter::{cloud, engine, sources, tracker};
+use datasphere_exporter::{cloud, engine, sources, traces, tracker};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(crate) struct Setup {
     pub(crate) sources: sources::Settings,
     pub(crate) tracker: tracker::Settings,
     pub(crate) engine: engine::Settings,
+    pub(crate) traces: Option<traces::Settings>,
 }
 
 /// A running simulator and a running watcher.
@@ -96,6 +98,7 @@ impl World {
             sources: sources::Settings::default(),
             tracker: tracker::Settings::default(),
             engine: engine::Settings::default(),
+            traces: None,
         };
         set(&mut setup, &self.handle);
         let clock = self.clock;
@@ -117,11 +120,12 @@ impl World {
         );
         self.inbox = Some(inbox);
         let mut tracker = Tracker::new(setup.tracker);
-        let store = store.map(|(store, records)| {
+        let keeping = store.map(|(store, records)| {
             tracker.restore(records, clock.now());
-            store
+            let encoder = setup.traces.map(|settings| Arc::new(Encoder::new(settings)));
+            Keeping { store, encoder }
         });
-        let engine = Engine::new(setup.engine, tracker, client, clock, deliveries, store, writer);
+        let engine = Engine::new(setup.engine, tracker, client, clock, deliveries, keeping, writer);
         self.stop = CancellationToken::new();
         self.views = views;
         self.watcher = JoinSet::new();

@@ -160,10 +160,10 @@ fn the_rest_reaches_the_delivery_and_its_secrets_are_shown_nowhere() {
     assert_eq!(format!("{:?}", collector.headers), "{\"api-key\": \"***\"}");
     let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
     assert_eq!(
-        config.trace_resource_attributes,
+        config.traces.resource_attributes,
         [pair("team", "nlp"), pair("a", "")]
     );
-    assert_eq!(config.trace_service_name, "datasphere");
+    assert_eq!(config.traces.service_name, "datasphere");
     let printed = config.to_yaml();
     for shown in [&printed, &format!("{config:?}")] {
         assert!(!shown.contains("canary"), "{shown}");
