@@ -6,6 +6,7 @@ use crate::catalogue::run;
 use crate::clock::Timestamp;
 use crate::metrics::number::{Number, Percent};
 use crate::metrics::sink::{Family, Label, Place, Scene, Sink, UserLabels};
+use crate::metrics::text::hex;
 use crate::model::{
     About, JobId, JobStatus, Kind, NotebookStatus, OperationId, Operations, Outcome, ProjectId, State, Text,
     TrackedOperation,
@@ -216,13 +217,14 @@ fn job_info<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> 
                 labels,
                 ..
             } = &*job.about;
+            let trace_id = job.trace.as_ref().map(|trace| hex(trace.trace_id.to_bytes()));
             let properties = [
                 Label::Text(job_name(&job.about)),
                 Label::Word(job.operation_id.as_ref().map_or("", OperationId::as_str)),
                 Label::Word(parent_job_id.as_ref().map_or("", |id| id.as_str())),
                 text(instance_type.as_ref()),
                 text(created_by.as_ref()),
-                Label::Word(""),
+                Label::Word(trace_id.as_ref().map_or("", |hex| digits(hex.as_flattened()))),
             ];
             sink.row_info(
                 &properties,
@@ -233,6 +235,11 @@ fn job_info<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> 
             );
         },
     )
+}
+
+/// Hexadecimal digits as what they are.
+fn digits(hex: &[u8]) -> &str {
+    str::from_utf8(hex).unwrap_or_default()
 }
 
 fn job_status<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Place> {

@@ -17,7 +17,7 @@ impl Buckets {
 }
 
 /// An observation worth following up: the trace of the operation that made it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exemplar {
     /// The trace, in W3C's byte order.
     pub trace_id: [u8; 16],
@@ -66,7 +66,8 @@ impl Histogram {
         }
     }
 
-    /// Counts one duration; the exemplar, if any, replaces the one of its classic bucket.
+    /// Counts one duration; the exemplar, if any, replaces the one of its classic bucket, with the duration as its
+    /// value.
     pub fn observe(&mut self, duration: Duration, exemplar: Option<Exemplar>) {
         let seconds = duration.as_secs_f64();
         let place = self.buckets.0.partition_point(|bound| *bound < seconds);
@@ -74,6 +75,10 @@ impl Histogram {
             *count += 1;
         }
         if let Some(exemplar) = exemplar {
+            let exemplar = Exemplar {
+                value: seconds,
+                ..exemplar
+            };
             self.exemplars.insert(place, exemplar);
         }
         if seconds <= Self::ZERO_THRESHOLD {
@@ -83,6 +88,15 @@ impl Histogram {
         }
         self.count += 1;
         self.sum += seconds;
+    }
+
+    /// The same as a restart leaves it.
+    #[cfg(test)]
+    pub(crate) fn without_exemplars(&self) -> Self {
+        Self {
+            exemplars: BTreeMap::new(),
+            ..self.clone()
+        }
     }
 
     /// Observations in all.

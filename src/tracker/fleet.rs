@@ -3,11 +3,12 @@
 mod kept;
 
 use crate::clock::Timestamp;
+use crate::identity::{phase_key, span_id};
 use crate::limits::{EXPIRIES_MAX, JOB_NAME_IDLE_MAX, PROJECTS_MAX, RESULT_CODES_MAX};
 use crate::model::{
-    Boundary, Buckets, Change, Histogram, JobId, JobName, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
-    OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, RecordKey, ResultKey, TrackedOperation,
-    TrackerFigures,
+    Boundary, Buckets, Change, Exemplar, Histogram, JobId, JobName, JobSnapshot, JobStatus, Kind, LastResult,
+    Outcome, OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, RecordKey, ResultKey, SpanId,
+    Trace, TrackedOperation, TrackerFigures, Visit,
 };
 use crate::tracker::is_polled;
 use crate::tracker::names::{JobNames, OTHER};
@@ -202,7 +203,8 @@ impl Fleet {
             }
             Change::Status { left: Some(visit) } if visit.start != Boundary::FirstSeen => {
                 if let Some(durations) = project.status_durations.get_mut(&visit.status) {
-                    Arc::make_mut(durations).observe(visit.until.since(visit.since), None);
+                    let exemplar = exemplar(after, now, |trace| phase_id(trace, &visit));
+                    Arc::make_mut(durations).observe(visit.until.since(visit.since), exemplar);
                 }
             }
             Change::Ended => self.count_end(after, now),
@@ -219,11 +221,14 @@ impl Fleet {
             return;
         };
         let key = (row.kind, outcome.kind());
-        project.finished_total.entry(key).or_default().count += 1;
+        let exemplar = exemplar(row, now, |trace| Some(trace.root_id));
+        let finished = project.finished_total.entry(key).or_default();
+        finished.count += 1;
+        finished.exemplar = exemplar.or(finished.exemplar);
         if let Some(duration) = row.duration().filter(|_| outcome != Outcome::Lost)
             && let Some(durations) = project.durations.get_mut(&key)
         {
-            Arc::make_mut(durations).observe(duration, None);
+            Arc::make_mut(durations).observe(duration, exemplar);
         }
         let results = Arc::make_mut(&mut project.results_total);
         let mut result = ResultKey {
@@ -254,7 +259,8 @@ impl Fleet {
                 duration_seconds: row.run_duration().map(|duration| duration.as_secs_f64()),
                 return_code: row.reported.return_code,
             };
-            self.finish_name(&row.project_id, name, last, row.run_duration(), now);
+            let run = row.run_duration().map(|duration| (duration, exemplar));
+            self.finish_name(&row.project_id, name, last, run, now);
         }
     }
 
@@ -264,7 +270,7 @@ impl Fleet {
         key: &ProjectKey,
         name: &SmolStr,
         last: LastResult,
-        run_duration: Option<Duration>,
+        run: Option<(Duration, Option<Exemplar>)>,
         now: Timestamp,
     ) {
         self.touched.insert(RecordKey::JobName(key.clone(), name.clone()));
@@ -272,11 +278,11 @@ impl Fleet {
         let known = Arc::make_mut(project.job_names.entry(name.clone()).or_default());
         known.seen_at = known.seen_at.max(Some(now));
         let succeeded = last.outcome == OutcomeKind::Success;
-        if succeeded && let Some(duration) = run_duration {
+        if succeeded && let Some((duration, exemplar)) = run {
             known
                 .durations
                 .get_or_insert_with(|| Histogram::new(Buckets::RUNS))
-                .observe(duration, None);
+                .observe(duration, exemplar);
         }
         if name == OTHER {
             return;
@@ -400,6 +406,28 @@ impl Fleet {
                 .collect();
         }
     }
+}
+
+/// One more of a counter, as an exemplar: the trace of what was counted, if it is told at all. Its time is when we saw
+/// it, which only grows, since a server drops what is older than what it has.
+fn exemplar(
+    row: &TrackedOperation,
+    now: Timestamp,
+    span: impl FnOnce(&Trace) -> Option<SpanId>,
+) -> Option<Exemplar> {
+    let trace = row.trace.as_deref()?;
+    Some(Exemplar {
+        trace_id: trace.trace_id.to_bytes(),
+        span_id: span(trace)?.to_bytes(),
+        value: 1.0,
+        at: now,
+    })
+}
+
+/// The span of a visit to a status.
+fn phase_id(trace: &Trace, visit: &Visit) -> Option<SpanId> {
+    let key = phase_key(visit.status, visit.number)?;
+    Some(span_id(&trace.seed, &key))
 }
 
 /// The label `code` of a result.

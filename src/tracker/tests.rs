@@ -1,5 +1,6 @@
 //! Tests of the tracker as a whole: what a story of answers makes of an operation.
 
+mod exemplars;
 mod listing;
 pub(crate) mod properties;
 pub(crate) mod story;

@@ -156,6 +156,15 @@ impl Canary {
             .collect()
     }
 
+    /// The token of a field that was filled once.
+    pub(crate) fn token_of(&self, field: &str) -> &str {
+        let mut tokens = self.fields_by_token.iter();
+        tokens
+            .find(|(_, known)| *known == field)
+            .map(|(token, _)| token.as_str())
+            .unwrap()
+    }
+
     fn token(&mut self, path: &str) -> String {
         let token = format!("canary{:06}x", self.fields_by_token.len());
         self.fields_by_token.insert(token.clone(), path.to_owned());

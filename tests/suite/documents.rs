@@ -4,6 +4,7 @@ use crate::support::{World, finished};
 use datasphere_exporter::catalogue;
 use datasphere_exporter::metrics::{Exposition, Format, Settings};
 use datasphere_exporter::model::OutcomeKind;
+use datasphere_exporter::traces;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -20,6 +21,26 @@ fn the_document_of_the_metrics_tells_what_the_catalogue_declares() {
     assert!(
         told == catalogue::document(),
         "docs/metrics.md is not what the code declares; UPDATE_DOCS=1 cargo test --test suite documents makes it so"
+    );
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
+fn the_document_of_the_traces_lists_the_attributes_that_the_code_declares() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/traces.md");
+    let told = fs::read_to_string(&path).unwrap();
+    let (before, rest) = told.split_once("<!-- attributes: ").unwrap();
+    let (mark, rest) = rest.split_once("-->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end of attributes -->").unwrap();
+    let table = traces::attribute_table();
+    let declared = format!("{before}<!-- attributes: {mark}-->\n{table}<!-- end of attributes -->{after}");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &declared).unwrap();
+    }
+    let told = fs::read_to_string(&path).unwrap();
+    assert!(
+        told == declared,
+        "docs/traces.md is not what the code declares; UPDATE_DOCS=1 cargo test --test suite documents makes it so"
     );
 }
 

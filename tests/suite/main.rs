@@ -13,6 +13,8 @@ mod decode;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod exemplars;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod restart;

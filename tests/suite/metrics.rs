@@ -17,7 +17,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         labels: vec![SmolStr::new("team")],
         ..Settings::default()
@@ -46,11 +46,11 @@ fn chunks(kind: FormatKind, view: View, settings: &Settings) -> Vec<Bytes> {
     Exposition::new(format, Arc::new(view), &instruments(), scene::now(), settings).collect()
 }
 
-fn text(kind: FormatKind, view: View, settings: &Settings) -> String {
+pub(crate) fn text(kind: FormatKind, view: View, settings: &Settings) -> String {
     String::from_utf8(chunks(kind, view, settings).concat()).expect("UTF-8")
 }
 
-fn families(view: View, settings: &Settings) -> Vec<MetricFamily> {
+pub(crate) fn families(view: View, settings: &Settings) -> Vec<MetricFamily> {
     let bytes = chunks(FormatKind::Protobuf, view, settings).concat();
     let mut rest = &bytes[..];
     let mut families = Vec::new();
@@ -468,7 +468,7 @@ fn unescaped(value: &str) -> String {
 }
 
 /// The value of a label on the only line of a family.
-fn label(text: &str, family: &str, name: &str) -> String {
+pub(crate) fn label(text: &str, family: &str, name: &str) -> String {
     let opening = format!("{family}{{");
     let mut lines = text.lines().filter(|line| line.starts_with(&opening));
     let line = lines.next().expect("a line");

@@ -4,8 +4,8 @@ use datasphere_exporter::clock::Timestamp;
 use datasphere_exporter::model::{
     About, Boundary, Buckets, CommunityId, Completions, Dropped, Exemplar, Histogram, JobId, JobName,
     JobStatus, Kind, LastResult, OperationId, OperationKey, Operations, Outcome, OutcomeKind, OutputErrors,
-    Progress, Project, ProjectId, ProjectScope, Reported, ResultKey, RpcCode, RpcError, Source, State,
-    StatusTimes, Text, TrackedOperation, TrackerFigures, Unreadable, View,
+    Progress, Project, ProjectId, ProjectScope, Reported, ResultKey, RpcCode, RpcError, Seed, Source, State,
+    StatusTimes, Text, Trace, TrackedOperation, TrackerFigures, Unreadable, View,
 };
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -97,6 +97,15 @@ pub(crate) fn training() -> TrackedOperation {
             }),
             ..Reported::default()
         },
+        trace: Some(Arc::new(Trace {
+            trace_id: "aea18e1507a9c51627ceb00170ac82a7".parse().expect("an id"),
+            root_id: "9793712fcccbd4cb".parse().expect("an id"),
+            seed: Seed::Job(job_id("bt1jobTraining")),
+            parent_id: None,
+            links: Vec::new(),
+            begins_at: at(NOW - 3700),
+            seen_at: at(NOW - 3690),
+        })),
         progress_changed_at: Some(at(NOW - 60)),
         about: Arc::new(About {
             name: Text::non_empty("train \"resnet\" \\ \u{44f}"),

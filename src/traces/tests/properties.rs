@@ -9,21 +9,35 @@ use crate::tracker::tests::story::Story;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// An operation is of one job for ever, and one that is done stays done. From a server that changes its mind, two rows
-/// may come to tell the same span; the store then keeps to the first.
-fn is_possible(step: &mut Step, done_before: &mut BTreeSet<u8>) -> bool {
+/// Operations that have started, and those that are done.
+#[derive(Default)]
+struct Past {
+    started: BTreeSet<u8>,
+    done: BTreeSet<u8>,
+}
+
+/// An operation is one execution of one job: it starts once, and what is done stays done. From a server that changes
+/// its mind, two rows may come to tell the same span; the store then keeps to the first.
+fn is_possible(step: &mut Step, past: &mut Past) -> bool {
     let Step::Job {
-        operation, job, done, ..
+        operation,
+        job,
+        done,
+        started,
+        ..
     } = step
     else {
         return true;
     };
     *job = *operation % 4;
-    let is_new = !done_before.contains(operation);
-    if *done {
-        done_before.insert(*operation);
+    if started.is_some() && !past.started.insert(*operation) {
+        *started = None;
     }
-    is_new
+    let goes_on = !past.done.contains(operation);
+    if *done {
+        past.done.insert(*operation);
+    }
+    goes_on
 }
 
 proptest! {
@@ -37,9 +51,9 @@ proptest! {
         });
         let (mut told, mut fixed) = (BTreeSet::new(), BTreeSet::new());
         let mut children: BTreeMap<Vec<u8>, Vec<(u64, u64)>> = BTreeMap::new();
-        let (mut roots, mut done) = (BTreeSet::new(), BTreeSet::new());
+        let (mut roots, mut past) = (BTreeSet::new(), Past::default());
         for mut step in steps {
-            if !is_possible(&mut step, &mut done) {
+            if !is_possible(&mut step, &mut past) {
                 continue;
             }
             tell(&mut story, step);

@@ -1,8 +1,8 @@
 //! What holds whatever the API answers, in whatever order.
 
 use crate::model::{
-    Change, JobStatus, ListingScope, LookError, OperationKey, Project, Record, RecordKey, RecordValue,
-    RpcCode, Source, State, Target, TrackedOperation, View, Visit,
+    Change, Histogram, JobStatus, ListingScope, LookError, OperationKey, Project, Record, RecordKey,
+    RecordValue, RpcCode, Source, State, Target, TrackedOperation, View, Visit,
 };
 use crate::tracker::tests::story::{Story, caller, job, notebook, operation, rpc_error};
 use crate::tracker::{Settings, TraceSettings};
@@ -250,6 +250,23 @@ fn lasting_change(change: Change) -> Change {
     }
 }
 
+/// A project without the exemplars, which the next observation brings anew.
+fn without_exemplars(project: &Project) -> Project {
+    let mut project = project.clone();
+    for finished in project.finished_total.values_mut() {
+        finished.exemplar = None;
+    }
+    let durations = project.durations.values_mut();
+    for durations in durations.chain(project.status_durations.values_mut()) {
+        *durations = Arc::new(durations.without_exemplars());
+    }
+    for name in project.job_names.values_mut() {
+        let name = Arc::make_mut(name);
+        name.durations = name.durations.as_ref().map(Histogram::without_exemplars);
+    }
+    project
+}
+
 /// What of a view a restart does not change: all but when something was looked at last, and projects of which nothing
 /// was counted.
 fn lasting(view: &View) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -261,7 +278,7 @@ fn lasting(view: &View) -> impl PartialEq + std::fmt::Debug + use<> {
         .filter(is_concerned)
         .map(|project| Project {
             last_success_at: BTreeMap::new(),
-            ..Project::clone(project)
+            ..without_exemplars(project)
         });
     let tracker = &view.tracker;
     let is_some = |count: &u64| *count > 0;
