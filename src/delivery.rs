@@ -50,6 +50,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Delivery {
     jobs: Jobs,
     own: Option<OwnSender>,
+    grace: Duration,
 }
 
 /// The spans of operations.
@@ -107,13 +108,17 @@ impl Delivery {
             told: Vec::new(),
             is_failing: false,
         };
-        Ok(Self { jobs, own })
+        Ok(Self {
+            jobs,
+            own,
+            grace: OTLP_SHUTDOWN_TIME_MAX,
+        })
     }
 
     /// Sends until `stop` is cancelled, then once more what is there, within `limits::OTLP_SHUTDOWN_TIME_MAX`. What
     /// is not delivered by then stays in the outbox. Stop it after who fills the outbox.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { mut jobs, own } = self;
+        let Self { mut jobs, own, grace } = self;
         let work = async {
             let own = async {
                 if let Some(own) = own {
@@ -122,13 +127,13 @@ impl Delivery {
             };
             tokio::join!(jobs.run(&stop), own);
         };
-        let grace = async {
+        let patience = async {
             stop.cancelled().await;
-            sleep(OTLP_SHUTDOWN_TIME_MAX).await;
+            sleep(grace).await;
         };
         tokio::select! {
             () = work => {}
-            () = grace => tracing::warn!("the collector of traces did not answer in time; what waits is sent after the next start"),
+            () = patience => tracing::warn!("the collector of traces did not answer in time; what waits is sent after the next start"),
         }
     }
 }

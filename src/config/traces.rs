@@ -37,8 +37,8 @@ section! {
 }
 
 section! {
-    /// They are kept in the store, so that they survive a restart; beyond either bound the oldest leave, those of
-    /// successful operations first.
+    /// Spans that wait for the collector: they are kept in the store, so that they survive a restart; beyond either
+    /// bound the oldest leave, those of successful operations first.
     Outbox {
         /// Bytes in all.
         bytes_max: Size = Size::mebibytes(256), Between(Size::mebibytes(1), Size::mebibytes(64 << 10));
@@ -48,7 +48,8 @@ section! {
 }
 
 section! {
-    /// A span for each call to the cloud; sent once, never kept.
+    /// The exporter's own traces, to the same collector: a span for each attempt at a call to the cloud, sent once and
+    /// never kept.
     Own {
         /// Whether there are any.
         enabled: bool = false, Any;

@@ -92,10 +92,12 @@ impl Endpoint {
         if authority.as_str().contains('@') {
             return Err("credentials belong into OTEL_EXPORTER_OTLP_HEADERS, not into an address");
         }
-        if uri.host().is_none_or(str::is_empty) || authority.as_str().ends_with(':') {
-            return Err("it has no host, or a colon without a port");
+        if authority.host().is_empty() {
+            return Err("it has no host");
         }
-        if authority.port().is_some() && authority.port_u16().is_none() {
+        // What follows the host, and is no port that can be dialled.
+        let is_bare = authority.as_str().ends_with(authority.host());
+        if !is_bare && authority.port_u16().is_none_or(|port| port == 0) {
             return Err("its port is no number from 1 to 65535");
         }
         Ok(Self(uri))

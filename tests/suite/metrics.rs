@@ -38,6 +38,8 @@ fn instruments() -> Instruments {
     instruments.set_iam_token_expiry(Some(scene::at(scene::NOW + 3600)));
     instruments.set_store_up(true);
     instruments.show_outbox(3, 1200, Some(scene::at(scene::NOW - 5)));
+    instruments.set_otlp_up(true);
+    instruments.otlp_requests_total.with_label_values(&["OK"]).inc();
     instruments
 }
 

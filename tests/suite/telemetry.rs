@@ -1,8 +1,15 @@
 //! The variables of OpenTelemetry: which of them count, what they make of the configuration, and how they are refused.
+//! And what the exporter's own spans tell of a call.
 
+use crate::support::World;
 use datasphere_exporter::config::{Config, Flags};
 use datasphere_exporter::delivery::{Exporter, Settings};
+use datasphere_exporter::model::Labels;
+use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 const FILE: &str = "cloud: {auth: {anonymous: {}}}\n";
 
@@ -347,4 +354,53 @@ fn a_key_of_traces_that_cannot_be_used_is_told_with_its_line() {
         assert_eq!(told, expected, "{yaml}");
         assert!(!told.contains("secret"), "{told}");
     }
+}
+
+/// Keeps what is written.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_to_the_cloud_is_a_span_that_tells_method_server_and_code() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_span_events(FmtSpan::CLOSE)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::start("{}", |setup, _| {
+        setup
+            .sources
+            .operations
+            .push(("nobody".parse().unwrap(), Labels::default()));
+    });
+    world.pass(Duration::from_secs(5)).await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let call = text.lines().find(|line| line.contains("call{")).expect("a span");
+    for field in [
+        "otel.name=\"yandex.cloud.operation.OperationService/Get\"",
+        "otel.kind=\"client\"",
+        "rpc.system.name=\"grpc\"",
+        "rpc.method=\"yandex.cloud.operation.OperationService/Get\"",
+        "rpc.status_code=\"NOT_FOUND\"",
+        "error.type=\"NOT_FOUND\"",
+        "otel.status_code=\"ERROR\"",
+        "server.address=",
+    ] {
+        assert!(call.contains(field), "{field}: {call}");
+    }
+    assert!(!call.contains("authorization"), "{call}");
 }
