@@ -157,12 +157,16 @@ impl Engine {
         let Some(held_back) = self.throttle.admit(error.code(), self.clock.now()) else {
             return;
         };
-        let id = match target {
-            Target::Operation(id) => id.as_str(),
-            Target::Job(id) => id.as_str(),
+        let (operation_id, job_id) = match target {
+            Target::Operation(id) => (Some(id.as_str()), None),
+            Target::Job(id) => (None, Some(id.as_str())),
         };
+        let trace = self.tracker.find(target).and_then(|row| row.trace.as_ref());
+        let job_trace_id = trace.map(|trace| tracing::field::display(trace.trace_id));
         tracing::warn!(
-            id,
+            operation_id,
+            job_id,
+            job_trace_id,
             error = error.chain(),
             held_back,
             "a look at an operation told nothing; watching goes on"

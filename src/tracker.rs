@@ -128,6 +128,12 @@ impl Tracker {
         })
     }
 
+    /// What is believed of the operation that is known by a target.
+    pub fn find(&self, target: &Target) -> Option<&TrackedOperation> {
+        let slot = self.rows.find(target)?;
+        self.rows.get(slot).map(Arc::as_ref)
+    }
+
     /// When the next look is due.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.schedule.earliest()

@@ -63,7 +63,7 @@ fn without_more_than_a_way_to_authenticate_all_is_default() {
     assert!(config.delivery.is_none() && config.traces.resource_attributes.is_empty());
     let store = datasphere_exporter::store::Settings {
         path: Some("./data".into()),
-        ..store::Settings::default()
+        ..datasphere_exporter::store::Settings::default()
     };
     assert_eq!(format!("{:?}", config.store), format!("{store:?}"));
 }

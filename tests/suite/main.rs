@@ -3,6 +3,8 @@
 //! The modules say `cfg(test)` so that helpers beside the tests are known to clippy as test code too.
 
 #[cfg(test)]
+mod callers;
+#[cfg(test)]
 mod canary;
 #[cfg(test)]
 mod cloud;
