@@ -127,8 +127,15 @@ fn fleet(count: u64) -> Option<Tracker> {
             tracker.take_due(now, usize::MAX);
             tracker.apply(Input::Looked(look), now);
         }
+        // As the engine does: what changed is handed on, and not held.
+        tracker.take_records();
     }
     Some(tracker)
+}
+
+/// Ids come in no order, as the cloud's do: maps that are kept in order are fuller then.
+fn scattered(number: u64) -> u64 {
+    number.wrapping_mul(0x9E37_79B9_7F4A_7C15) % 100_000_000_000_000
 }
 
 fn operation(number: u64, status: JobStatus, now: Timestamp) -> Option<OperationSnapshot> {
@@ -136,7 +143,7 @@ fn operation(number: u64, status: JobStatus, now: Timestamp) -> Option<Operation
     let project_id = format!("bt1project{:010}", number % 50).parse().ok()?;
     let at = Some(now);
     let job = JobSnapshot {
-        id: format!("bt1job{number:014}").parse().ok()?,
+        id: format!("bt1job{:014}", scattered(number)).parse().ok()?,
         project_id: Some(project_id),
         name: Text::non_empty(&format!("train-resnet-{}-2026-01-01-{number:06}", number % 40)),
         parent_job_id: None,

@@ -12,6 +12,7 @@ mod shutdown;
 mod watch;
 
 use crate::config::{Config, ConfigError, Flags};
+use crate::simulator;
 use arguments::{Arguments, Command, OperationCommand, Settings};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
@@ -77,15 +78,25 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     match dispatch(arguments) {
         Ok(exit) => exit,
         Err(error) => {
-            let exit = if error.is::<ConfigError>() {
+            say_error(&error);
+            if is_usage(&error) {
                 Exit::Usage
             } else {
                 Exit::Failed
-            };
-            say_error(&error);
-            exit
+            }
         }
     }
+}
+
+/// Whether what was written is at fault: the configuration, or the scenario of a simulation.
+fn is_usage(error: &anyhow::Error) -> bool {
+    use simulator::Error::{File, Impossible, Scenario};
+    let of_scenario = error.downcast_ref::<simulator::Error>();
+    error.is::<ConfigError>()
+        || matches!(
+            of_scenario,
+            Some(File { .. } | Impossible { .. } | Scenario { .. })
+        )
 }
 
 fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
@@ -150,9 +161,28 @@ fn say(text: &str) {
 fn say_error(error: &anyhow::Error) {
     let mut line = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !line.contains(&cause) {
+        if cause.contains(&line) {
+            line = cause;
+        } else if !line.contains(&cause) {
             line = format!("{line}: {cause}");
         }
     }
     let _ = writeln!(std::io::stderr(), "datasphere-exporter: {line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exit(words: &[&str]) -> Exit {
+        let program = std::iter::once("datasphere-exporter");
+        run(program.chain(words.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn an_impossible_or_missing_scenario_is_a_usage_error() {
+        assert_eq!(exit(&["demo", "--speed=0"]), Exit::Usage);
+        assert_eq!(exit(&["simulate", "--speed=0"]), Exit::Usage);
+        assert_eq!(exit(&["simulate", "--scenario=/nowhere/fleet.yaml"]), Exit::Usage);
+    }
 }

@@ -12,6 +12,7 @@ mod looks;
 mod names;
 mod observation;
 mod outcome;
+mod retained;
 mod rows;
 mod schedule;
 mod settings;
@@ -30,10 +31,10 @@ use crate::model::{
 };
 use ended::EndedIds;
 use fleet::Fleet;
+use retained::{Place, Retained, place};
 use rows::Rows;
 use schedule::{Lane, Schedule, poll_interval};
 use std::collections::{BTreeMap, HashSet};
-use std::ops::Bound;
 use std::sync::Arc;
 
 /// Everything that is believed; see the module.
@@ -44,10 +45,10 @@ pub struct Tracker {
     schedule: Schedule,
     fleet: Fleet,
     ended: EndedIds,
-    /// Ended rows in the order in which their ends were observed: retention takes them from the front.
-    retained: BTreeMap<(Timestamp, OperationKey), usize>,
+    /// Ended rows: retention takes them from the front.
+    retained: Retained,
     /// Up to here, retained rows have lost their run series to `metrics.series_max`.
-    hidden_to: Option<(Timestamp, OperationKey)>,
+    hidden_to: Option<Place>,
     dropped_total: BTreeMap<Dropped, u64>,
     /// What was not taken for want of room, so that a listing which shows it again does not count it again.
     untaken: HashSet<Target>,
@@ -65,7 +66,7 @@ impl Tracker {
             rows: Rows::default(),
             schedule: Schedule::default(),
             ended: EndedIds::default(),
-            retained: BTreeMap::new(),
+            retained: Retained::default(),
             hidden_to: None,
             dropped_total: BTreeMap::new(),
             untaken: HashSet::new(),
@@ -92,16 +93,12 @@ impl Tracker {
     /// Lets time pass: what ended `retention` ago leaves, and so do job names that rested too long; after a restart
     /// with a lower `tracked_max`, the oldest ended ones leave too.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Event> {
-        while let Some((&(ended_at, _), &slot)) = self.retained.first_key_value() {
-            if now.since(ended_at) < self.settings.retention {
-                break;
-            }
+        while self.next_expiry().is_some_and(|at| at <= now) {
+            let Some(slot) = self.retained.oldest() else { break };
             self.leave(slot, Departure::Retention, now);
         }
         while self.rows.len() > self.settings.tracked_max {
-            let Some(slot) = self.retained.values().next().copied() else {
-                break;
-            };
+            let Some(slot) = self.retained.oldest() else { break };
             self.drop_one(Dropped::EndedEarly);
             self.leave(slot, Departure::TrackedMax, now);
         }
@@ -141,10 +138,8 @@ impl Tracker {
 
     /// When the next operation leaves by itself.
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        self.retained
-            .keys()
-            .next()
-            .map(|(ended_at, _)| ended_at.plus(self.settings.retention))
+        let oldest = self.rows.get(self.retained.oldest()?)?;
+        Some(oldest.ended_at?.plus(self.settings.retention))
     }
 
     /// Operations that were never looked at, successfully or not.
@@ -186,8 +181,8 @@ impl Tracker {
             self.fleet.count(*change, &after, now);
         }
         self.rows.replace(slot, &after);
-        if let Some(ended_at) = after.ended_at {
-            self.retained.insert((ended_at, after.key), slot);
+        if after.ended_at.is_some() {
+            self.retained.insert(slot, &self.rows);
             self.schedule.remove(slot);
         }
         self.events.extend(changes.into_iter().map(|change| Event {
@@ -200,13 +195,11 @@ impl Tracker {
 
     /// Takes the row at `slot` away.
     fn leave(&mut self, slot: usize, departure: Departure, now: Timestamp) {
+        self.retained.remove(slot, &self.rows);
+        self.schedule.remove(slot);
         let Some(before) = self.rows.remove(slot) else {
             return;
         };
-        self.schedule.remove(slot);
-        if let Some(ended_at) = before.ended_at {
-            self.retained.remove(&(ended_at, before.key));
-        }
         self.fleet.shift(Some(&before), None);
         self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(&before)));
         if before.outcome.is_some() {
@@ -278,17 +271,13 @@ impl Tracker {
 
     /// The oldest ended row that still has run series. What was passed over once is not looked at again.
     fn oldest_shown(&mut self) -> Option<usize> {
-        let beyond = self.hidden_to.map_or(Bound::Unbounded, Bound::Included);
-        let shown = |(_, slot): &(_, &usize)| self.rows.get(**slot).is_some_and(|row| row.in_run_tier());
-        let oldest = self
-            .retained
-            .range((beyond, Bound::Unbounded))
-            .find(shown)
-            .map(|(place, slot)| (*place, *slot));
-        let last = self.retained.keys().next_back();
-        let first_of_last = last.map(|(ended_at, _)| (*ended_at, OperationKey(0)));
-        self.hidden_to = oldest.map(|(place, _)| place).or(first_of_last);
-        oldest.map(|(_, slot)| slot)
+        let is_shown = |slot: &usize| self.rows.get(*slot).is_some_and(|row| row.in_run_tier());
+        let oldest = self.retained.from(self.hidden_to, &self.rows).find(is_shown);
+        let newest = self.retained.newest().and_then(|slot| place(slot, &self.rows));
+        // What ends at the same moment as the newest may still come to stand before it.
+        let before_newest = newest.map(|(ended_at, _)| (ended_at, OperationKey(0)));
+        self.hidden_to = oldest.map_or(before_newest, |slot| place(slot, &self.rows));
+        oldest
     }
 
     fn hide(&mut self, slot: usize, now: Timestamp) -> bool {

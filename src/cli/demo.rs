@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigError, Flags};
 use crate::flow::Inbox;
 use crate::model::{Input, Labels, Sighting, Source, Target};
 use crate::simulator::{self, Handle, Identity, Scenario, Simulator};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
@@ -140,10 +140,8 @@ fn scenario(arguments: &Simulate) -> anyhow::Result<Scenario> {
         Some(path) => {
             let mut scenario = Scenario::load(path).with_context(|| path.display().to_string())?;
             if let Some(speed) = speed {
-                if !(0.001..=100_000.0).contains(&speed) {
-                    bail!("--speed: a number from 0.001 to 100000");
-                }
                 scenario.speed = speed;
+                scenario.check()?;
             }
             Ok(scenario)
         }

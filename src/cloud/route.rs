@@ -235,7 +235,7 @@ impl Discovery {
             tracing::warn!(
                 error,
                 held_back,
-                "the addresses of the cloud's services could not be looked up"
+                "the addresses of the cloud services could not be looked up"
             );
         }
     }

@@ -57,8 +57,8 @@ impl Tracker {
         };
         self.fleet.shift(None, Some(row));
         self.run_series += u64::from(self.series_of(row));
-        if let Some(ended_at) = row.ended_at {
-            self.retained.insert((ended_at, row.key), slot);
+        if row.ended_at.is_some() {
+            self.retained.insert(slot, &self.rows);
             return;
         }
         let (lane, due_at) = if book.is_awaited() {

@@ -47,7 +47,7 @@ impl Tracker {
         now: Timestamp,
     ) -> Option<usize> {
         if self.rows.len() >= self.settings.tracked_max {
-            let Some(slot) = self.retained.values().next().copied() else {
+            let Some(slot) = self.retained.oldest() else {
                 if self.untaken.len() >= ENDED_IDS_MAX {
                     self.untaken.clear();
                 }
