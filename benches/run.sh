@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 
 cargo bench --locked --bench poll
 cargo bench --locked --bench scrape
+cargo bench --locked --bench keeping
 cargo bench --locked --bench memory
 
 program=$(cargo bench --locked --bench poll --no-run 2>&1 | sed -n 's/.*(\(.*\)).*/\1/p' | tail -n 1)
