@@ -93,7 +93,13 @@ impl Config {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let Some(path) = path else {
-            return Self::read("", Path::new(""), flags, environment).map_err(ConfigError::Elsewhere);
+            return Self::read("", Path::new(""), flags, environment).map_err(|invalid| {
+                if invalid.place == Place::Nowhere {
+                    ConfigError::NoFile(invalid)
+                } else {
+                    ConfigError::Elsewhere(invalid)
+                }
+            });
         };
         let unreadable = |source| ConfigError::Unreadable {
             path: path.to_owned(),

@@ -23,9 +23,12 @@ pub enum ConfigError {
         /// What is wrong.
         invalid: Invalid,
     },
-    /// A flag, a variable of the environment, or what is missing without a file cannot be used.
+    /// A flag or a variable of the environment cannot be used.
     #[error("{0}")]
     Elsewhere(Invalid),
+    /// Something is missing that a file would tell, and none was named.
+    #[error("{0}; no configuration file was named: --config.file=FILE names one")]
+    NoFile(Invalid),
 }
 
 /// A value that cannot be used: where it is, its key, and what is allowed. Values are never quoted.

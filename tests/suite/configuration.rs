@@ -293,6 +293,20 @@ fn flags_win_over_the_environment_which_wins_over_the_file() {
 }
 
 #[test]
+fn what_is_missing_without_a_file_says_how_to_name_one() {
+    let told = Config::load(None, &Flags::default(), nothing).map(|_| ());
+    let told = told.expect_err("no way to authenticate").to_string();
+    assert!(
+        told.starts_with("cloud.auth: missing; give exactly one of "),
+        "{told}"
+    );
+    assert!(
+        told.ends_with("no configuration file was named: --config.file=FILE names one"),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_flag_or_a_variable_that_cannot_be_used_is_told_by_its_name() {
     let flags = Flags {
         web_max_requests: Some("many".to_owned()),
