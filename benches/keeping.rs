@@ -65,8 +65,8 @@ fn main() {
 /// What a run did, and what it cost this process.
 struct Cost {
     cpu: Duration,
-    /// How late the most overdue look ever was, as scrapes show it.
-    lag_max: Duration,
+    /// How late the most overdue look was, at each view.
+    lags: Vec<Duration>,
 }
 
 fn compare(runtime: &tokio::runtime::Runtime) {
@@ -79,11 +79,13 @@ fn compare(runtime: &tokio::runtime::Runtime) {
     let looks = f64::from(u32::try_from(OPERATIONS * STATUSES.len()).expect("few"));
     let micros = |cost: &Cost| cost.cpu.as_secs_f64() * 1e6 / looks;
     let mut rounds = Vec::new();
-    let mut lag_max = [Duration::ZERO; 2];
+    let mut lags = [Vec::new(), Vec::new()];
     for round in 0..ROUNDS {
         let off = runtime.block_on(run(&cloud, round * 2, None));
         let on = runtime.block_on(run(&cloud, round * 2 + 1, Some(&collector)));
-        lag_max = [lag_max[0].max(off.lag_max), lag_max[1].max(on.lag_max)];
+        for (lags, cost) in lags.iter_mut().zip([&off, &on]) {
+            lags.extend_from_slice(&cost.lags);
+        }
         rounds.push((micros(&off), micros(&on), micros(&on) / micros(&off)));
     }
     let median = |of: fn(&(f64, f64, f64)) -> f64| {
@@ -92,13 +94,25 @@ fn compare(runtime: &tokio::runtime::Runtime) {
         values.get(ROUNDS / 2).copied().expect("rounds")
     };
     println!(
-        "off {:6.1} us   on {:6.1} us   ratio {:.2}   longest lag off {:?}, on {:?}",
+        "off {:6.1} us   on {:6.1} us   ratio {:.2}",
         median(|round| round.0),
         median(|round| round.1),
         median(|round| round.2),
-        lag_max[0],
-        lag_max[1],
     );
+    for (lags, how) in lags.iter_mut().zip(["off", "on"]) {
+        lags.sort();
+        let at = |share: usize| {
+            lags.get((lags.len() - 1) * share / 1000)
+                .copied()
+                .unwrap_or_default()
+        };
+        println!(
+            "lag at a view, {how:<3}: median {:?}, 99 % {:?}, longest {:?}",
+            at(500),
+            at(990),
+            at(1000)
+        );
+    }
 }
 
 /// The cloud and the collector in a process of their own, with their addresses.
@@ -243,11 +257,11 @@ async fn run(address: &str, number: usize, collector: Option<&str>) -> Cost {
     let mut tasks = JoinSet::new();
     tasks.spawn(engine.run());
     tasks.spawn(sight(inbox.clone(), number));
-    let mut lag_max = Duration::ZERO;
+    let mut lags = Vec::new();
     while ends(&views.view()) < OPERATIONS {
         views.changed().await;
         let due_at = views.view().tracker.earliest_due_at;
-        lag_max = lag_max.max(due_at.map_or(Duration::ZERO, |at| clock.now().since(at)));
+        lags.push(due_at.map_or(Duration::ZERO, |at| clock.now().since(at)));
     }
     // The engine ends once the last inbox is dropped, and what it holds is committed.
     drop(inbox);
@@ -256,7 +270,7 @@ async fn run(address: &str, number: usize, collector: Option<&str>) -> Cost {
     while sinks.join_next().await.is_some() {}
     Cost {
         cpu: cpu_time().saturating_sub(before),
-        lag_max,
+        lags,
     }
 }
 
