@@ -49,7 +49,7 @@ pub enum AppError {
     #[error("the connection to the cloud cannot be set up")]
     Cloud(#[from] CloudError),
     /// The folder of the store is another process's, or of a newer version.
-    #[error("what an earlier process kept cannot be used")]
+    #[error("the store cannot be opened")]
     Store(#[from] StoreError),
     /// Something about the collector's certificates that only the operator can mend.
     #[error("the connection to the collector of traces cannot be set up")]
@@ -165,6 +165,7 @@ impl App {
             parts.spawn(part("the delivery of traces", delivery.run(readers_stop.clone())));
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             Some(ended) = parts.join_next() => return Err(AppError::Unasked { part: ended? }),
         }

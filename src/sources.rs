@@ -141,6 +141,8 @@ impl Sources {
         }
         let _ = stop.run_until_cancelled(sight_configured(&context, latch)).await;
         tokio::select! {
+            // Who ends because of it ends at the same moment.
+            biased;
             () = stop.cancelled() => {}
             Some(ended) = tasks.join_next() => {
                 tracing::error!(?ended, "a source ended unasked");

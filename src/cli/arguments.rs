@@ -57,7 +57,17 @@ pub(crate) struct Settings {
     /// The configuration; docs/configuration.md lists all keys
     #[arg(long = "config.file", value_name = "FILE")]
     pub(crate) config_file: Option<PathBuf>,
-    /// Where to listen [default: :10477]; may be repeated
+    /// The folder for what survives a restart [default: ./data]; empty keeps everything in memory
+    #[arg(long = "storage.path", value_name = "FOLDER")]
+    pub(crate) storage_path: Option<String>,
+    #[command(flatten)]
+    pub(crate) surface: Surface,
+}
+
+/// What is served and logged, and how.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Surface {
+    /// Where to listen [default: :10477, of `demo` 127.0.0.1:10477]; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     pub(crate) web_listen_address: Vec<String>,
     /// Where metrics are served [default: /metrics]
@@ -66,9 +76,6 @@ pub(crate) struct Settings {
     /// Scrapes served at once [default: 40]
     #[arg(long = "web.max-requests", value_name = "NUMBER")]
     pub(crate) web_max_requests: Option<String>,
-    /// The folder for what survives a restart [default: ./data]; empty keeps everything in memory
-    #[arg(long = "storage.path", value_name = "FOLDER")]
-    pub(crate) storage_path: Option<String>,
     /// error, warn, info, debug or trace [default: info]
     #[arg(long = "log.level", value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
@@ -80,12 +87,21 @@ pub(crate) struct Settings {
 impl From<&Settings> for Flags {
     fn from(settings: &Settings) -> Self {
         Self {
-            web_listen_address: settings.web_listen_address.clone(),
-            web_telemetry_path: settings.web_telemetry_path.clone(),
-            web_max_requests: settings.web_max_requests.clone(),
             storage_path: settings.storage_path.clone(),
-            log_level: settings.log_level.clone(),
-            log_format: settings.log_format.clone(),
+            ..Self::from(&settings.surface)
+        }
+    }
+}
+
+impl From<&Surface> for Flags {
+    fn from(surface: &Surface) -> Self {
+        Self {
+            web_listen_address: surface.web_listen_address.clone(),
+            web_telemetry_path: surface.web_telemetry_path.clone(),
+            web_max_requests: surface.web_max_requests.clone(),
+            storage_path: None,
+            log_level: surface.log_level.clone(),
+            log_format: surface.log_format.clone(),
         }
     }
 }
@@ -94,7 +110,7 @@ impl From<&Settings> for Flags {
 #[derive(Args, Debug)]
 pub(crate) struct Demo {
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) surface: Surface,
     /// How many seconds of the fleet's life pass in one
     #[arg(long, default_value_t = 60.0)]
     pub(crate) speed: f64,

@@ -20,10 +20,11 @@ const BIRTHS_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Runs the whole product on a simulated fleet.
 pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
-    let scenario = simulator::demo(arguments.jobs, arguments.speed)?;
-    let flags = Flags::from(&arguments.settings);
+    let mut scenario = simulator::demo(arguments.jobs, arguments.speed)?;
+    let flags = Flags::from(&arguments.surface);
     serve::runtime()?.block_on(async {
         let clock = Clock::system();
+        scenario.edition = Some(clock.now().nanos());
         let simulator = Simulator::bind(&scenario, simulator::Settings::loopback(), clock).await?;
         let yaml = watch_everything(&simulator);
         let config =
@@ -76,7 +77,7 @@ fn watch_everything(simulator: &Simulator) -> String {
         "cloud:\n  endpoint: {address}\n  tls: {{ enabled: false }}\n  auth: {{ anonymous: {{}} }}\n\
          watch:\n  interval: 2s\n  interval_max: 15s\n  list_interval: 3s\n  sweep_interval: 15s\n  \
          balance_interval: 15s\n  communities: [{communities}]\n\
-         storage: {{ path: \"\" }}\n"
+         storage: {{ path: \"\" }}\nweb: {{ listen_address: \"127.0.0.1:10477\" }}\n"
     )
 }
 

@@ -274,7 +274,10 @@ fn project_info<S: Sink>(scene: &Scene, from: Place, sink: &mut S) -> Option<Pla
     projects(scene, from, sink, |sink, project, id, _| {
         let name = Label::Text(project.name.as_ref().map_or("", Text::as_str));
         let community = project.community_id.as_ref().map_or("", CommunityId::as_str);
-        sink.sample(&[id, name, Label::Word(community)], true);
+        // What belongs to no project has no name to join.
+        if project.id.is_some() {
+            sink.sample(&[id, name, Label::Word(community)], true);
+        }
         None
     })
 }

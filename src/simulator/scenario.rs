@@ -43,6 +43,10 @@ pub struct Scenario {
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// Makes the ids of runs differ from those of every other edition, since a collector takes equal ids for the same
+    /// run. A file has none: there ids follow from names alone.
+    #[serde(skip)]
+    pub edition: Option<i64>,
 }
 
 /// Who may call, and how tokens are made.
@@ -227,6 +231,7 @@ impl Default for Scenario {
             created_jobs: Vec::new(),
             executed_notebooks: Vec::new(),
             faults: Vec::new(),
+            edition: None,
         }
     }
 }

@@ -64,6 +64,7 @@ pub(crate) enum Work {
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) speed: f64,
+    edition: Option<i64>,
     pub(crate) start_at: Timestamp,
     pub(crate) operation_ttl: Option<Duration>,
     pub(crate) communities: Vec<Community>,
@@ -101,6 +102,7 @@ impl World {
         scenario.check()?;
         let mut world = Self {
             speed: scenario.speed,
+            edition: scenario.edition,
             start_at,
             operation_ttl: scenario.operation_ttl.map(|ttl| ttl.at_speed(scenario.speed)),
             communities: Vec::new(),

@@ -187,6 +187,9 @@ impl Fleet {
 
     /// Counts what a change adds to the project's history.
     pub(crate) fn count(&mut self, change: Change, after: &TrackedOperation, now: Timestamp) {
+        if !after.observed {
+            return;
+        }
         if change == Change::Observed && self.project(&after.project_id).is_none() {
             self.figures.project_overflows_total += 1;
         }

@@ -21,6 +21,8 @@ pub(crate) struct Birth {
     pub(crate) keep: usize,
     /// How many scripts of this project had the same name before.
     namesakes: u64,
+    /// See [`Scenario::edition`](crate::simulator::Scenario::edition).
+    edition: Option<i64>,
     /// How long one run lasts on the clock; `None` is for ever.
     lasts: Option<Duration>,
     /// The number of the next run.
@@ -51,6 +53,7 @@ pub(crate) struct Home<'a> {
     pub(crate) origin_at: Timestamp,
     pub(crate) speed: f64,
     pub(crate) namesakes: u64,
+    pub(crate) edition: Option<i64>,
 }
 
 /// Runs of one script that are alive at a time, at most: a script that never ends may begin every second.
@@ -69,6 +72,7 @@ impl Birth {
             runs: script.runs,
             keep: script.keep.max(1),
             namesakes: home.namesakes,
+            edition: home.edition,
             lasts,
             next: 0,
             known: VecDeque::new(),
@@ -84,6 +88,7 @@ impl Birth {
             runs: script.runs,
             keep: script.keep.max(1),
             namesakes: home.namesakes,
+            edition: home.edition,
             lasts: script.lasts.map(|lasts| lasts.at_speed(home.speed)),
             next: 0,
             known: VecDeque::new(),
@@ -139,7 +144,8 @@ impl Birth {
 
     /// The ids of a run: those of the script, or derived from where it is, what it is called and its number.
     pub(crate) fn ids(&self, run: u64) -> RunIds {
-        let number = format!("{run}.{}", self.namesakes);
+        let edition = self.edition.map_or_else(String::new, |edition| format!(".{edition}"));
+        let number = format!("{run}.{}{edition}", self.namesakes);
         let derived = |kind, name: &str| derived_id(&[kind, &self.project_id, name, &number]);
         match &self.what {
             Scripted::Job(script) => {

@@ -39,6 +39,7 @@ impl World {
             origin_at,
             speed: self.speed,
             namesakes,
+            edition: self.edition,
         };
         self.schedule(Birth::of_job(home, script))
     }
@@ -56,6 +57,7 @@ impl World {
             origin_at,
             speed: self.speed,
             namesakes,
+            edition: self.edition,
         };
         self.schedule(Birth::of_notebook(home, script))
     }
