@@ -440,3 +440,39 @@ async fn the_file_says_whose_it_is_and_which_schema_it_has() {
     assert_eq!(bytes[60..64], SCHEMA.to_be_bytes());
     assert_eq!(bytes[68..72], APPLICATION_ID.to_be_bytes());
 }
+
+#[tokio::test]
+async fn what_is_said_to_be_kept_is_on_the_disk_also_after_failures_of_every_kind() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, _) = open(folder.path()).await;
+    let run = async |statement: String| {
+        let mut writer = store.writer().await;
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut writer.database)
+            .await
+            .expect("executed");
+    };
+    // With `ROLLBACK` SQLite ends the transaction by itself, as it does when a disk is full; with `ABORT` it does not.
+    for how in ["ROLLBACK", "ABORT", "ROLLBACK", "ABORT", "ABORT"] {
+        let trouble = format!("SELECT RAISE({how}, 'no')");
+        run(format!(
+            "CREATE TRIGGER trouble BEFORE INSERT ON records BEGIN {trouble}; END"
+        ))
+        .await;
+        let refused = store.commit(records(vec![expiry(1, 1)])).await;
+        assert!(refused.is_err(), "{how}");
+        run("DROP TRIGGER trouble".to_owned()).await;
+    }
+    let batch = Batch {
+        spans: vec![span(1, "one", false)],
+        ..records(vec![expiry(2, 2)])
+    };
+    store.commit(batch).await.expect("committed");
+    let killed = TempDir::new().expect("a folder");
+    for name in ["state.db", "state.db-wal"] {
+        fs::copy(folder.path().join(name), killed.path().join(name)).expect("copied");
+    }
+    let (after, kept) = open(killed.path()).await;
+    assert_eq!(kept, [expiry(1, 1), expiry(2, 2)]);
+    assert_eq!(contents(&after).await, ["one"]);
+}
