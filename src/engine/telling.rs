@@ -1,5 +1,8 @@
 //! What is about to be told: committed first, then published.
 
+#[cfg(test)]
+mod tests;
+
 use crate::flow::{Latch, ViewWriter};
 use crate::limits::{EVENTS_WAITING_MAX, PUBLISH_INTERVAL_MIN, STORE_COMMIT_TIME_MAX, STORE_RETRY_INTERVAL};
 use crate::model::{Event, View};
@@ -95,8 +98,9 @@ impl Telling {
         else {
             return;
         };
-        self.events.extend_from_slice(events);
-        if self.events.len() > EVENTS_WAITING_MAX {
+        let told = events.iter().filter(|event| encoder.tells_of(event));
+        self.events.extend(told.cloned());
+        if self.is_store_failing() && self.events.len() > EVENTS_WAITING_MAX {
             let oldest: Vec<Event> = self.events.drain(..EVENTS_WAITING_MAX / 2).collect();
             store.give_up(&encoder.encode(&oldest, &BTreeMap::new()));
         }
@@ -170,6 +174,11 @@ impl Telling {
         while self.is_committing() {
             self.committed().await;
         }
+    }
+
+    /// Whether a commit failed, or is overdue.
+    fn is_store_failing(&self) -> bool {
+        self.retry_at.is_some() || (self.is_committing() && self.held.is_none())
     }
 
     fn release(&mut self) {

@@ -53,18 +53,31 @@ impl Writer {
                 .records
                 .extend(records.map(|Record { key, value }| (key, value)));
         }
-        if self.waiting.records.len() > STORE_WAITING_MAX {
-            self.waiting.records.retain(|_, value| value.is_some());
-        }
         for spans in batch.spans {
             self.waiting.bytes += spans.bytes.len();
             self.waiting.spans.push(spans);
         }
-        while self.waiting.bytes > STORE_WAITING_BYTES_MAX {
-            let oldest_success = self.waiting.spans.iter().position(|spans| !spans.is_failure);
-            let given_up = self.waiting.spans.remove(oldest_success.unwrap_or(0));
-            self.waiting.bytes -= given_up.bytes.len();
-            self.figures.dropped_total += u64::from(given_up.count);
+    }
+
+    /// Gives up what is too much to wait for a store that fails: of spans the oldest successes first.
+    pub(crate) fn make_fit(&mut self) {
+        let Waiting {
+            records,
+            spans,
+            bytes,
+        } = &mut self.waiting;
+        if records.len() > STORE_WAITING_MAX {
+            records.retain(|_, value| value.is_some());
+        }
+        for failures_too in [false, true] {
+            spans.retain(|spans| {
+                let is_kept = *bytes <= STORE_WAITING_BYTES_MAX || (spans.is_failure && !failures_too);
+                if !is_kept {
+                    *bytes -= spans.bytes.len();
+                    self.figures.dropped_total += u64::from(spans.count);
+                }
+                is_kept
+            });
         }
     }
 
