@@ -8,6 +8,7 @@ use crate::store::{self, Store};
 use crate::traces::{self, Encoder};
 use crate::tracker::tests::story::{Story, at, job};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 async fn telling() -> (Telling, Store, ViewReader) {
     let instruments = Instruments::new("1.2.3", "abc", "1.95.0");
@@ -47,4 +48,28 @@ async fn a_fleet_that_is_listed_at_once_loses_no_span_while_the_store_works() {
         (figures.waiting, figures.dropped_total),
         (u64::try_from(jobs).expect("few"), 0)
     );
+}
+
+#[tokio::test]
+async fn what_was_told_beside_a_slow_commit_is_committed_when_that_comes_back() {
+    let (mut telling, store, views) = telling().await;
+    let (come_back, slow) = oneshot::channel();
+    telling
+        .commits
+        .spawn(async move { slow.await.expect("to come back") });
+    let mut fleet = listed(1);
+    telling.note(&fleet.events);
+    telling.tell(&mut fleet.tracker, Vec::new());
+    assert_eq!(
+        views.view().operations.iter().count(),
+        1,
+        "told without its commit"
+    );
+    come_back.send(true).expect("a commit that waits");
+    telling.committed().await;
+    assert!(telling.is_retry_due());
+    telling.tell(&mut fleet.tracker, Vec::new());
+    telling.committed().await;
+    assert!(!telling.is_retry_due());
+    assert_eq!(store.outbox().figures().waiting, 1);
 }
