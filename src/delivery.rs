@@ -187,6 +187,7 @@ impl Jobs {
         let Some(batch) = Batch::of(oldest, self.batch_bytes_max) else {
             return Ok(Next::Changed);
         };
+        let batch_bytes_max = self.batch_bytes_max;
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
             let answer = self.sender.send(part.body(), self.clock.now()).await;
@@ -201,7 +202,13 @@ impl Jobs {
                     }
                     match part.halves() {
                         Ok((first, second)) => parts.extend([second, first]),
-                        Err(single) => self.set_aside(&single, &answer).await?,
+                        Err(single) => {
+                            // It was this span that was too large, and not the requests.
+                            if answer.verdict == Verdict::TooLarge {
+                                self.batch_bytes_max = batch_bytes_max;
+                            }
+                            self.set_aside(&single, &answer).await?;
+                        }
                     }
                 }
             }

@@ -141,7 +141,10 @@ impl Store {
         let is_empty = writer.is_empty();
         let written = match writer.write(&shared.settings).await {
             Ok(()) => self.settle(&mut writer).await,
-            Err(error) => Err(error),
+            Err(error) => {
+                writer.make_fit();
+                Err(error)
+            }
         };
         let now = shared.clock.now();
         if !is_empty {

@@ -1,5 +1,8 @@
 //! What is about to be told: committed first, then published.
 
+#[cfg(test)]
+mod tests;
+
 use crate::flow::{Latch, ViewWriter};
 use crate::limits::{EVENTS_WAITING_MAX, PUBLISH_INTERVAL_MIN, STORE_COMMIT_TIME_MAX, STORE_RETRY_INTERVAL};
 use crate::model::{Event, View};
@@ -36,6 +39,8 @@ pub(crate) struct Telling {
     /// What the commit under way is about to tell; `None` once it was told without it.
     held: Option<Held>,
     told_at: Option<Instant>,
+    /// Something was told that is not committed, nor on its way.
+    is_behind: bool,
 }
 
 /// A view that waits for a commit.
@@ -59,6 +64,7 @@ impl Telling {
             retry_at: None,
             held: None,
             told_at: None,
+            is_behind: false,
         }
     }
 
@@ -71,8 +77,10 @@ impl Telling {
 
     /// When there is something to do though nothing changes: a view is overdue, or a store is to be tried again.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
-        let overdue_at = self.held.as_ref().map(|held| held.overdue_at);
-        overdue_at.or(self.retry_at)
+        match &self.held {
+            Some(held) => Some(held.overdue_at),
+            None => self.retry_at.max(self.retry_at.and(self.next_at())),
+        }
     }
 
     /// Whether what a store refused is to be written now.
@@ -95,8 +103,9 @@ impl Telling {
         else {
             return;
         };
-        self.events.extend_from_slice(events);
-        if self.events.len() > EVENTS_WAITING_MAX {
+        let told = events.iter().filter(|event| encoder.tells_of(event));
+        self.events.extend(told.cloned());
+        if self.is_store_failing() && self.events.len() > EVENTS_WAITING_MAX {
             let oldest: Vec<Event> = self.events.drain(..EVENTS_WAITING_MAX / 2).collect();
             store.give_up(&encoder.encode(&oldest, &BTreeMap::new()));
         }
@@ -111,6 +120,7 @@ impl Telling {
         };
         if self.is_committing() || self.retry_at.is_some_and(|at| at > Instant::now()) {
             // What is to be kept waits in the tracker, the newest of each key.
+            self.is_behind = true;
             return self.publish(tracker.view(), latches);
         }
         let (records, events, view) = (
@@ -125,6 +135,7 @@ impl Telling {
             overdue_at: Instant::now() + STORE_COMMIT_TIME_MAX,
         });
         self.retry_at = None;
+        self.is_behind = false;
         self.commits.spawn(async move {
             let spans = encoder.map_or_else(Vec::new, |encoder| encoder.encode(&events, &projects));
             // The store counts and tells its failures, and keeps what it could not write.
@@ -142,7 +153,11 @@ impl Telling {
             }
             None => return,
         };
-        self.retry_at = (!is_kept).then(|| Instant::now() + STORE_RETRY_INTERVAL);
+        self.retry_at = match (is_kept, self.is_behind) {
+            (false, _) => Some(Instant::now() + STORE_RETRY_INTERVAL),
+            (true, true) => Some(Instant::now()),
+            (true, false) => None,
+        };
         self.release();
     }
 
@@ -170,6 +185,11 @@ impl Telling {
         while self.is_committing() {
             self.committed().await;
         }
+    }
+
+    /// Whether a commit failed, or is overdue.
+    fn is_store_failing(&self) -> bool {
+        self.retry_at.is_some() || (self.is_committing() && self.held.is_none())
     }
 
     fn release(&mut self) {

@@ -70,6 +70,40 @@ async fn make(folder: &Folder) -> Result<(), StoreError> {
     folder.finish()
 }
 
+/// Begins a transaction, which [`end`] ends.
+///
+/// It is not sqlx's own: when a disk is full, SQLite rolls back by itself, which sqlx does not learn. It would go on with
+/// savepoints inside of a transaction that nobody commits, and call that a success.
+pub(crate) async fn begin(database: &mut SqliteConnection) -> Result<(), StoreError> {
+    // One is open only if whoever had begun it was cut short.
+    roll_back(database).await;
+    sqlx::raw_sql("BEGIN IMMEDIATE").execute(database).await?;
+    Ok(())
+}
+
+/// Commits what was written, or takes all of it back.
+pub(crate) async fn end<T>(
+    database: &mut SqliteConnection,
+    written: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let ended = match written {
+        Ok(written) => match sqlx::raw_sql("COMMIT").execute(&mut *database).await {
+            Ok(_) => Ok(written),
+            Err(error) => Err(error.into()),
+        },
+        Err(error) => Err(error),
+    };
+    if ended.is_err() {
+        roll_back(database).await;
+    }
+    ended
+}
+
+/// That there is nothing to roll back is no error.
+async fn roll_back(database: &mut SqliteConnection) {
+    drop(sqlx::raw_sql("ROLLBACK").execute(database).await);
+}
+
 fn refuse_newer(path: &Path, found: u32) -> Result<(), StoreError> {
     if found <= SCHEMA {
         return Ok(());

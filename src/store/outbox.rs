@@ -3,10 +3,10 @@
 use crate::clock::Timestamp;
 use crate::limits::STORE_ROWS_MAX;
 use crate::model::{EncodedSpans, SpanKey};
-use crate::store::writer::{query, rows};
-use crate::store::{Store, StoreError};
+use crate::store::writer::{Writer, query, rows};
+use crate::store::{Store, StoreError, database};
+use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, Row};
 use tokio::sync::watch;
 
 /// The sender's end of a store: whoever sends takes the oldest, and says what became of them.
@@ -103,8 +103,17 @@ impl Outbox {
 
     async fn mark(&self, ids: &[SpansId], state: State, reason: &str) -> Result<(), StoreError> {
         let mut writer = self.store.writer().await;
-        let mut figures = writer.figures;
-        let mut transaction = writer.database.begin().await?;
+        database::begin(&mut writer.database).await?;
+        let marked = writer.mark(ids, state, reason).await;
+        writer.figures = database::end(&mut writer.database, marked).await?;
+        self.store.settle(&mut writer).await
+    }
+}
+
+impl Writer {
+    /// What the outbox holds with these marked.
+    async fn mark(&mut self, ids: &[SpansId], state: State, reason: &str) -> Result<Figures, StoreError> {
+        let mut figures = self.figures;
         for chunk in ids.chunks(STORE_ROWS_MAX) {
             let places = rows(1, chunk.len());
             let waiting = format!(
@@ -112,7 +121,7 @@ impl Outbox {
                 State::Waiting.number()
             );
             let waiting = chunk.iter().fold(query(waiting), |query, id| query.bind(id.0));
-            let row = waiting.fetch_one(&mut *transaction).await?;
+            let row = waiting.fetch_one(&mut self.database).await?;
             figures.marked(state, number(&row, 0)?, number(&row, 1)?);
             let bytes = if state == State::Told { "x''" } else { "bytes" };
             let mark = format!(
@@ -122,12 +131,10 @@ impl Outbox {
                 State::Waiting.number()
             );
             let mark = chunk.iter().fold(query(mark), |query, id| query.bind(id.0));
-            mark.bind(reason).execute(&mut *transaction).await?;
+            mark.bind(reason).execute(&mut self.database).await?;
         }
-        figures.read_oldest(&mut transaction).await?;
-        transaction.commit().await?;
-        writer.figures = figures;
-        self.store.settle(&mut writer).await
+        figures.read_oldest(&mut self.database).await?;
+        Ok(figures)
     }
 }
 

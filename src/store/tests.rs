@@ -1,6 +1,6 @@
 use crate::catalogue::Instruments;
 use crate::clock::{Clock, Timestamp};
-use crate::limits::STORE_ROWS_MAX;
+use crate::limits::{STORE_ROWS_MAX, STORE_WAITING_BYTES_MAX};
 use crate::model::{EncodedSpans, OperationKey, Record, RecordKey, RecordValue, SpanKey};
 use crate::store::database::{APPLICATION_ID, SCHEMA};
 use crate::store::{Batch, Settings, Store, StoreError};
@@ -439,4 +439,71 @@ async fn the_file_says_whose_it_is_and_which_schema_it_has() {
     let bytes = fs::read(folder.path().join("state.db")).expect("the file");
     assert_eq!(bytes[60..64], SCHEMA.to_be_bytes());
     assert_eq!(bytes[68..72], APPLICATION_ID.to_be_bytes());
+}
+
+#[tokio::test]
+async fn what_is_said_to_be_kept_is_on_the_disk_also_after_failures_of_every_kind() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, _) = open(folder.path()).await;
+    let run = async |statement: String| {
+        let mut writer = store.writer().await;
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&mut writer.database)
+            .await
+            .expect("executed");
+    };
+    // With `ROLLBACK` SQLite ends the transaction by itself, as it does when a disk is full; with `ABORT` it does not.
+    for how in ["ROLLBACK", "ABORT", "ROLLBACK", "ABORT", "ABORT"] {
+        let trouble = format!("SELECT RAISE({how}, 'no')");
+        run(format!(
+            "CREATE TRIGGER trouble BEFORE INSERT ON records BEGIN {trouble}; END"
+        ))
+        .await;
+        let refused = store.commit(records(vec![expiry(1, 1)])).await;
+        assert!(refused.is_err(), "{how}");
+        run("DROP TRIGGER trouble".to_owned()).await;
+    }
+    let batch = Batch {
+        spans: vec![span(1, "one", false)],
+        ..records(vec![expiry(2, 2)])
+    };
+    store.commit(batch).await.expect("committed");
+    let killed = TempDir::new().expect("a folder");
+    for name in ["state.db", "state.db-wal"] {
+        fs::copy(folder.path().join(name), killed.path().join(name)).expect("copied");
+    }
+    let (after, kept) = open(killed.path()).await;
+    assert_eq!(kept, [expiry(1, 1), expiry(2, 2)]);
+    assert_eq!(contents(&after).await, ["one"]);
+}
+
+#[tokio::test]
+async fn spans_that_wait_for_a_store_that_fails_are_bounded_and_one_that_works_takes_any_number() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, _) = open(folder.path()).await;
+    let run = async |statement: &'static str| {
+        let mut writer = store.writer().await;
+        let executed = sqlx::raw_sql(statement).execute(&mut writer.database).await;
+        executed.expect("executed");
+    };
+    let content = "x".repeat(STORE_WAITING_BYTES_MAX / 16);
+    let batch = |first: u8| {
+        let ids = first..first + 24;
+        spans(ids.map(|id| span(id, &content, id % 2 == 0)).collect())
+    };
+    store.commit(batch(0)).await.expect("committed");
+    assert_eq!(store.outbox().figures().waiting, 24, "one that works");
+    run("CREATE TRIGGER trouble BEFORE INSERT ON spans BEGIN SELECT RAISE(ABORT, 'no'); END").await;
+    store.commit(batch(100)).await.expect_err("one that fails");
+    assert_eq!(store.outbox().figures().dropped_total, 8);
+    run("DROP TRIGGER trouble").await;
+    store.commit(Batch::default()).await.expect("committed");
+    let waiting = store.outbox().oldest(100).await.expect("entries");
+    let late: Vec<u8> = waiting
+        .iter()
+        .map(|(_, spans)| spans.key.0[0])
+        .filter(|id| *id >= 100)
+        .collect();
+    let expected: Vec<u8> = (100..124).filter(|id| id % 2 == 0 || *id > 115).collect();
+    assert_eq!(late, expected);
 }

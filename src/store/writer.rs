@@ -6,10 +6,10 @@ use crate::limits::{
 };
 use crate::model::{EncodedSpans, Record, RecordKey, RecordValue};
 use crate::store::outbox::{Figures, State};
-use crate::store::{Batch, Settings, StoreError};
+use crate::store::{Batch, Settings, StoreError, database};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{AssertSqlSafe, Connection, Sqlite};
+use sqlx::{AssertSqlSafe, Sqlite};
 use std::collections::BTreeMap;
 
 /// Writes the database; there is one.
@@ -53,18 +53,31 @@ impl Writer {
                 .records
                 .extend(records.map(|Record { key, value }| (key, value)));
         }
-        if self.waiting.records.len() > STORE_WAITING_MAX {
-            self.waiting.records.retain(|_, value| value.is_some());
-        }
         for spans in batch.spans {
             self.waiting.bytes += spans.bytes.len();
             self.waiting.spans.push(spans);
         }
-        while self.waiting.bytes > STORE_WAITING_BYTES_MAX {
-            let oldest_success = self.waiting.spans.iter().position(|spans| !spans.is_failure);
-            let given_up = self.waiting.spans.remove(oldest_success.unwrap_or(0));
-            self.waiting.bytes -= given_up.bytes.len();
-            self.figures.dropped_total += u64::from(given_up.count);
+    }
+
+    /// Gives up what is too much to wait for a store that fails: of spans the oldest successes first.
+    pub(crate) fn make_fit(&mut self) {
+        let Waiting {
+            records,
+            spans,
+            bytes,
+        } = &mut self.waiting;
+        if records.len() > STORE_WAITING_MAX {
+            records.retain(|_, value| value.is_some());
+        }
+        for failures_too in [false, true] {
+            spans.retain(|spans| {
+                let is_kept = *bytes <= STORE_WAITING_BYTES_MAX || (spans.is_failure && !failures_too);
+                if !is_kept {
+                    *bytes -= spans.bytes.len();
+                    self.figures.dropped_total += u64::from(spans.count);
+                }
+                is_kept
+            });
         }
     }
 
@@ -78,48 +91,58 @@ impl Writer {
         if self.is_empty() {
             return Ok(());
         }
+        database::begin(&mut self.database).await?;
+        let written = self.write_waiting(settings).await;
+        self.figures = database::end(&mut self.database, written).await?;
+        self.waiting = Waiting::default();
+        Ok(())
+    }
+
+    /// What the outbox holds with that.
+    async fn write_waiting(&mut self, settings: &Settings) -> Result<Figures, StoreError> {
         let Waiting { records, spans, .. } = &self.waiting;
         let mut figures = self.figures;
-        let mut transaction = self.database.begin().await?;
-        write_records(&mut transaction, records).await?;
+        write_records(&mut self.database, records).await?;
         for chunk in spans.chunks(STORE_ROWS_MAX) {
-            insert_spans(&mut transaction, chunk, self.next_place, &mut figures).await?;
+            insert_spans(&mut self.database, chunk, self.next_place, &mut figures).await?;
             self.next_place += i64::try_from(chunk.len()).unwrap_or(0);
         }
         if !spans.is_empty() {
-            evict(&mut transaction, settings.outbox_bytes_max, &mut figures).await?;
-            figures.read_oldest(&mut transaction).await?;
+            evict(&mut self.database, settings.outbox_bytes_max, &mut figures).await?;
+            figures.read_oldest(&mut self.database).await?;
         }
-        transaction.commit().await?;
-        self.waiting = Waiting::default();
-        self.figures = figures;
-        Ok(())
+        Ok(figures)
     }
 
     /// Lets go of what has aged, and gives free pages back.
     pub(crate) async fn tidy(&mut self, settings: &Settings, now: Timestamp) -> Result<(), StoreError> {
         let age_max = i64::try_from(settings.outbox_age_max.as_nanos()).unwrap_or(i64::MAX);
         let oldest = now.nanos().saturating_sub(age_max);
-        let mut figures = self.figures;
-        let mut transaction = self.database.begin().await?;
-        let aged =
-            sqlx::query("DELETE FROM spans WHERE at < $1 RETURNING state, count, length(bytes)").bind(oldest);
-        for row in aged.fetch_all(&mut *transaction).await? {
-            figures.left(&row)?;
-        }
-        figures.read_oldest(&mut transaction).await?;
-        sqlx::query("DELETE FROM spans WHERE state = $1 AND place < (SELECT max(place) FROM spans) - $2")
-            .bind(State::Told.number())
-            .bind(TOLD_SPANS_MAX)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        self.figures = figures;
+        database::begin(&mut self.database).await?;
+        let left = self.let_go(oldest).await;
+        self.figures = database::end(&mut self.database, left).await?;
         let freed = format!("PRAGMA incremental_vacuum({STORE_FREED_PAGES_MAX})");
         sqlx::raw_sql(AssertSqlSafe(freed))
             .execute(&mut self.database)
             .await?;
         Ok(())
+    }
+
+    /// Spans that are older, and keys of more that were told than are kept. What the outbox holds without them.
+    async fn let_go(&mut self, oldest: i64) -> Result<Figures, StoreError> {
+        let mut figures = self.figures;
+        let aged =
+            sqlx::query("DELETE FROM spans WHERE at < $1 RETURNING state, count, length(bytes)").bind(oldest);
+        for row in aged.fetch_all(&mut self.database).await? {
+            figures.left(&row)?;
+        }
+        figures.read_oldest(&mut self.database).await?;
+        sqlx::query("DELETE FROM spans WHERE state = $1 AND place < (SELECT max(place) FROM spans) - $2")
+            .bind(State::Told.number())
+            .bind(TOLD_SPANS_MAX)
+            .execute(&mut self.database)
+            .await?;
+        Ok(figures)
     }
 }
 

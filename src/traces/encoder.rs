@@ -71,6 +71,16 @@ impl Encoder {
         }
     }
 
+    /// Whether anything is told of an event; to keep the others until they are encoded would be in vain.
+    pub fn tells_of(&self, event: &Event) -> bool {
+        let is_told = match event.change {
+            Change::Traced | Change::Ended => true,
+            Change::Status { left } => left.is_some(),
+            _ => false,
+        };
+        is_told && event.after.trace.is_some()
+    }
+
     /// The spans that these events tell, in their order: of one operation `started` first, then its phases, the root
     /// last. Events of one change of an operation are given together, as the tracker tells them.
     ///

@@ -45,11 +45,14 @@ impl Tracker {
         if next.about.caller.is_some()
             && let Some(caller) = Arc::make_mut(&mut next.about).caller.take()
         {
-            if caller.is_sampled && settings.caller_context == CallerContext::Parent {
-                trace.trace_id = caller.trace_id;
-                trace.parent_id = Some(caller.span_id);
-            } else {
-                trace.links.push(caller.link());
+            match settings.caller_context {
+                CallerContext::Parent if caller.is_sampled => {
+                    trace.trace_id = caller.trace_id;
+                    trace.parent_id = Some(caller.span_id);
+                }
+                CallerContext::Parent | CallerContext::Link => trace.links.push(caller.link()),
+                // It was heard when an earlier process was configured otherwise.
+                CallerContext::Ignore => {}
             }
         }
         trace.links.extend(self.relatives(next));

@@ -255,6 +255,28 @@ async fn a_collector_that_wants_less_gets_less_from_then_on() {
 }
 
 #[tokio::test]
+async fn a_span_that_is_too_large_by_itself_does_not_make_requests_smaller() {
+    for protocol in PROTOCOLS {
+        let receiver = Receiver::start(move |_, received| match protocol {
+            _ if !received.names().contains(&"7") => Reply::Taken,
+            Protocol::Grpc => Reply::Grpc(Status::resource_exhausted("message larger than max")),
+            Protocol::Http => Reply::Http(413, None),
+        })
+        .await;
+        let mut world = World::new().await;
+        world.put(0..64).await;
+        world.start(settings(protocol, &receiver));
+        world.until_empty().await;
+        let first = receiver.requests().len();
+        world.put(64..128).await;
+        world.until_empty().await;
+        assert_eq!((world.spans("exported"), world.spans("rejected")), (127, 1));
+        assert_eq!(receiver.requests().len(), first + 1, "{protocol:?}");
+        world.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn what_answers_with_a_page_is_no_collector_and_gets_nothing() {
     for protocol in PROTOCOLS {
         let receiver = Receiver::start(|before, _| if before < 2 { Reply::Page } else { Reply::Taken }).await;

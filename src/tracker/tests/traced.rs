@@ -119,6 +119,20 @@ fn a_caller_whose_spans_are_not_recorded_is_only_linked() {
 }
 
 #[test]
+fn a_caller_that_an_earlier_process_heard_is_what_the_settings_make_of_it_now() {
+    let mut before = Story::traced();
+    before.sight_called(of_operation("op1"), caller(7));
+    let records = before.tracker.take_records();
+    let mut story = Story::with(|settings| {
+        settings.traces.get_or_insert_default().caller_context = CallerContext::Ignore;
+    });
+    story.tracker.restore(records, story.now);
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    let trace = trace(&story, "op1");
+    assert_eq!((trace.parent_id, trace.links.len()), (None, 0));
+}
+
+#[test]
 fn the_settings_decide_what_a_caller_is() {
     for (setting, links) in [
         (CallerContext::Link, vec![caller(7).link()]),

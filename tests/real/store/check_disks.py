@@ -4,6 +4,7 @@ The disk is a file system in memory of its own, so this needs the right to mount
 """
 # Limit: 180 s
 
+import sqlite3
 import subprocess
 import unittest
 
@@ -55,6 +56,13 @@ class ADisk(unittest.TestCase):
     def trouble(exporter: Exporter) -> list[str]:
         return [line for line in exporter.program.lines() if "level=error" in line or "level=warn" in line]
 
+    def kept(self) -> int:
+        """Operations in the database, as another process sees it."""
+        database = sqlite3.connect(f"file:{self.disk}/data/state.db?mode=ro", uri=True)
+        self.addCleanup(database.close)
+        (count,) = database.execute("SELECT count(*) FROM records WHERE key LIKE '{\"operation\"%'").fetchone()
+        return count
+
     def ends(self, exporter: Exporter) -> float:
         return sum(exporter.exposition().values(FINISHED))
 
@@ -69,6 +77,8 @@ class ADisk(unittest.TestCase):
         self.assertLessEqual(len(self.trouble(exporter)), LINES_OF_TROUBLE, self.trouble(exporter))
         self.remount(f"size={LARGE}")
         wait_until("the store works again", lambda: exporter.exposition().value(UP) == 1, 30)
+        told = self.ends(exporter)
+        self.assertGreaterEqual(self.kept(), told, "what was told is on the disk")
         exporter.program.kill()
         exporter = exporter.again()
         wait_until("all have ended", lambda: self.ends(exporter) >= JOBS, 60)
