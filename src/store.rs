@@ -139,13 +139,10 @@ impl Store {
         let begun_at = shared.clock.now();
         writer.admit(batch, self.is_durable());
         let is_empty = writer.is_empty();
-        let written = match writer.write(&shared.settings).await {
-            Ok(()) => self.settle(&mut writer).await,
-            Err(error) => {
-                writer.make_fit();
-                Err(error)
-            }
-        };
+        let written = self.write(&mut writer).await;
+        if written.is_err() {
+            writer.make_fit();
+        }
         let now = shared.clock.now();
         if !is_empty {
             let took = now.since(begun_at).as_secs_f64();
@@ -180,6 +177,15 @@ impl Store {
         self.0.writer.lock().await
     }
 
+    async fn write(&self, writer: &mut Writer) -> Result<(), StoreError> {
+        let shared = &self.0;
+        if let Some(folder) = &shared.folder {
+            folder.check()?;
+        }
+        writer.write(&shared.settings).await?;
+        self.settle(writer).await
+    }
+
     /// Keeps the file small, every now and then, and shows what the outbox holds.
     async fn settle(&self, writer: &mut Writer) -> Result<(), StoreError> {
         let shared = &self.0;
@@ -188,8 +194,8 @@ impl Store {
             .tidied_at
             .is_none_or(|at| now.since(at) >= STORE_TIDY_INTERVAL)
         {
-            writer.tidied_at = Some(now);
             writer.tidy(&shared.settings, now).await?;
+            writer.tidied_at = Some(now);
         }
         shared.show(writer.figures);
         Ok(())
@@ -241,5 +247,6 @@ async fn open_folder(
         opened => opened,
     };
     let (database, records) = opened?;
+    folder.note_opened();
     Ok((folder, database, records))
 }

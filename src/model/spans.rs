@@ -20,3 +20,10 @@ pub struct EncodedSpans {
 /// Trace id and span id, in W3C's byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpanKey(pub [u8; 24]);
+
+impl SpanKey {
+    /// The trace that it belongs to.
+    pub fn trace_id(&self) -> Option<[u8; 16]> {
+        self.0.first_chunk().copied()
+    }
+}

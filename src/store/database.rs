@@ -49,9 +49,11 @@ pub(crate) async fn open(folder: &Folder) -> Result<(SqliteConnection, Vec<Recor
 
 async fn load(database: &mut SqliteConnection, path: &Path) -> Result<Vec<Record>, StoreError> {
     refuse_newer(path, schema(database).await?)?;
-    sqlx::raw_sql("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-        .execute(&mut *database)
-        .await?;
+    sqlx::raw_sql(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
+    )
+    .execute(&mut *database)
+    .await?;
     check(database).await?;
     migrate(database).await?;
     records(database).await

@@ -41,6 +41,12 @@ pub enum StoreError {
     /// A commit does not come back.
     #[error("a commit has taken more than {} s", STORE_COMMIT_TIME_MAX.as_secs())]
     Delayed,
+    /// Somebody moved or deleted the file while it was written.
+    #[error("{} is not the file any more that was opened; restart the exporter, which makes a new one", path.display())]
+    Gone {
+        /// Which.
+        path: PathBuf,
+    },
     /// The file is no database of ours, or not all of it is there.
     #[error("the file is damaged: {0}")]
     Damaged(String),
@@ -50,8 +56,8 @@ pub enum StoreError {
 }
 
 /// Primary codes of SQLite that tell of the machine and not of the file: PERM, BUSY, LOCKED, NOMEM, READONLY,
-/// INTERRUPT, IOERR, FULL, CANTOPEN, NOLFS, AUTH.
-const ENVIRONMENT: [u32; 11] = [3, 5, 6, 7, 8, 9, 10, 13, 14, 22, 23];
+/// INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL, NOLFS, AUTH.
+const ENVIRONMENT: [u32; 12] = [3, 5, 6, 7, 8, 9, 10, 13, 14, 15, 22, 23];
 
 impl StoreError {
     /// Whether the operator has to decide, since going on would harm the other process or the newer file.
@@ -68,6 +74,7 @@ impl StoreError {
                 !code.is_some_and(|code| ENVIRONMENT.contains(&(code & 0xff)))
             }
             Self::Database(_)
+            | Self::Gone { .. }
             | Self::Delayed
             | Self::InUse { .. }
             | Self::Newer { .. }

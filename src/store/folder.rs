@@ -4,8 +4,9 @@ use crate::clock::Timestamp;
 use crate::store::StoreError;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The database, beside which SQLite keeps its log (`-wal`) and that log's index (`-shm`).
 const DATABASE: &str = "state.db";
@@ -21,6 +22,8 @@ const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
 pub(crate) struct Folder {
     path: PathBuf,
     _lock: File,
+    /// Device and inode of the database, once it is open.
+    opened: OnceLock<(u64, u64)>,
 }
 
 /// What the first bytes of a database tell; nothing has to be opened for them.
@@ -52,6 +55,7 @@ impl Folder {
             Ok(()) => Ok(Self {
                 path: path.to_owned(),
                 _lock: lock,
+                opened: OnceLock::new(),
             }),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
                 path: path.to_owned(),
@@ -63,6 +67,24 @@ impl Folder {
     /// Where the database is.
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)
+    }
+
+    /// The database is open: from here on [`Self::check`] knows it.
+    pub(crate) fn note_opened(&self) {
+        if let Some(identity) = identity(&self.database()) {
+            let _ = self.opened.set(identity);
+        }
+    }
+
+    /// Whether the database is still the one that was opened. What is written to a file that somebody moved or deleted
+    /// would be lost without an error.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        if self.opened.get().copied() == identity(&self.database()) {
+            return Ok(());
+        }
+        Err(StoreError::Gone {
+            path: self.database(),
+        })
     }
 
     /// A new empty file for a database that is being made.
@@ -123,6 +145,11 @@ impl Folder {
             source,
         }
     }
+}
+
+/// Device and inode of a file, if it is there.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 fn private() -> OpenOptions {

@@ -507,3 +507,69 @@ async fn spans_that_wait_for_a_store_that_fails_are_bounded_and_one_that_works_t
     let expected: Vec<u8> = (100..124).filter(|id| id % 2 == 0 || *id > 115).collect();
     assert_eq!(late, expected);
 }
+
+#[tokio::test]
+async fn a_file_that_is_moved_or_deleted_while_it_is_used_is_a_failure_and_not_silence() {
+    let folder = TempDir::new().expect("a folder");
+    let instruments = instruments();
+    let (store, _) = open_with(folder.path(), &instruments, |_| {})
+        .await
+        .expect("a store");
+    store
+        .commit(records(vec![expiry(1, 1)]))
+        .await
+        .expect("committed");
+    fs::rename(folder.path().join("state.db"), folder.path().join("elsewhere")).expect("moved");
+    let refused = store.commit(records(vec![expiry(2, 1)])).await;
+    assert!(matches!(refused, Err(StoreError::Gone { .. })), "{refused:?}");
+    assert_eq!(instruments.store_errors_total.get(), 1);
+    fs::rename(folder.path().join("elsewhere"), folder.path().join("state.db")).expect("moved back");
+    store.commit(records(Vec::new())).await.expect("committed");
+    close(store).await;
+    assert_eq!(open(folder.path()).await.1.len(), 2, "what was refused was kept");
+}
+
+#[tokio::test]
+async fn all_spans_of_an_operation_that_failed_are_given_up_last() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, _) = open_with(folder.path(), &instruments(), |settings| {
+        settings.outbox_bytes_max = 40 * 10;
+    })
+    .await
+    .expect("a store");
+    let of_trace = |trace: u8, span: u8, is_failure| {
+        let mut key = [trace; 24];
+        key[16..].fill(span);
+        EncodedSpans {
+            key: SpanKey(key),
+            ..span_of_ten_bytes(is_failure)
+        }
+    };
+    let (failed, well) = (
+        [1, 2].map(|id| of_trace(1, id, false)),
+        [3, 4].map(|id| of_trace(2, id, false)),
+    );
+    store
+        .commit(spans([failed.to_vec(), well.to_vec()].concat()))
+        .await
+        .expect("committed");
+    store
+        .commit(spans(vec![of_trace(1, 9, true)]))
+        .await
+        .expect("committed");
+    let many = (10..90).map(|trace| of_trace(trace, 1, false));
+    store.commit(spans(many.collect())).await.expect("committed");
+    let left = store.outbox().oldest(100).await.expect("entries");
+    let of_failed = left
+        .iter()
+        .filter(|(_, spans)| spans.key.trace_id() == Some([1; 16]));
+    assert_eq!(of_failed.count(), 3);
+    assert!(
+        left.iter()
+            .all(|(_, spans)| spans.key.trace_id() != Some([2; 16]))
+    );
+}
+
+fn span_of_ten_bytes(is_failure: bool) -> EncodedSpans {
+    span(0, "0123456789", is_failure)
+}

@@ -10,7 +10,7 @@ use crate::store::{Batch, Settings, StoreError, database};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sqlx::{AssertSqlSafe, Sqlite};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Writes the database; there is one.
 #[derive(Debug)]
@@ -107,6 +107,7 @@ impl Writer {
             insert_spans(&mut self.database, chunk, self.next_place, &mut figures).await?;
             self.next_place += i64::try_from(chunk.len()).unwrap_or(0);
         }
+        mark_failures(&mut self.database, spans).await?;
         if !spans.is_empty() {
             evict(&mut self.database, settings.outbox_bytes_max, &mut figures).await?;
             figures.read_oldest(&mut self.database).await?;
@@ -131,8 +132,10 @@ impl Writer {
     /// Spans that are older, and keys of more that were told than are kept. What the outbox holds without them.
     async fn let_go(&mut self, oldest: i64) -> Result<Figures, StoreError> {
         let mut figures = self.figures;
-        let aged =
-            sqlx::query("DELETE FROM spans WHERE at < $1 RETURNING state, count, length(bytes)").bind(oldest);
+        let aged = sqlx::query(
+            "DELETE FROM spans WHERE at < $1 AND state > $2 RETURNING state, count, length(bytes)",
+        );
+        let aged = aged.bind(oldest).bind(State::Told.number());
         for row in aged.fetch_all(&mut self.database).await? {
             figures.left(&row)?;
         }
@@ -203,6 +206,25 @@ async fn insert_spans(
         });
     for row in query.fetch_all(&mut *database).await? {
         figures.entered(&row)?;
+    }
+    Ok(())
+}
+
+/// Spans of an operation are told before it is known how it ends: those of one that failed are given up last too.
+async fn mark_failures(database: &mut SqliteConnection, spans: &[EncodedSpans]) -> Result<(), StoreError> {
+    let failed = spans.iter().filter(|spans| spans.is_failure);
+    let traces: BTreeSet<[u8; 16]> = failed.filter_map(|spans| spans.key.trace_id()).collect();
+    for trace in traces {
+        let (first, last) = (
+            [trace.as_slice(), &[0; 8]].concat(),
+            [trace.as_slice(), &[0xff; 8]].concat(),
+        );
+        sqlx::query("UPDATE spans SET is_failure = TRUE WHERE key BETWEEN $1 AND $2 AND state > $3")
+            .bind(first)
+            .bind(last)
+            .bind(State::Told.number())
+            .execute(&mut *database)
+            .await?;
     }
     Ok(())
 }

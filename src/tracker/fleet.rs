@@ -92,8 +92,8 @@ impl Fleet {
 
     /// A project told its name and limits.
     pub(crate) fn describe(&mut self, snapshot: ProjectSnapshot, now: Timestamp) {
-        self.touched.insert(RecordKey::Project(Some(snapshot.id.clone())));
-        let Some(project) = self.project(&Some(snapshot.id)) else {
+        let key = Some(snapshot.id);
+        let Some(project) = self.project(&key) else {
             return;
         };
         project.followed = true;
@@ -102,6 +102,7 @@ impl Fleet {
         project.units_per_hour_max = snapshot.units_per_hour_max;
         project.units_per_execution_max = snapshot.units_per_execution_max;
         project.last_success_at.insert(ProjectScope::Projects, now);
+        self.touched.insert(RecordKey::Project(key));
     }
 
     /// A project's balance: what it lost since the last one was spent; what it gained was paid in.

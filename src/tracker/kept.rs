@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::model::{OperationRecord, Record, RecordKey, RecordValue};
 use crate::tracker::schedule::Lane;
 use crate::tracker::{Tracker, is_polled};
+use std::sync::Arc;
 
 impl Tracker {
     /// What changed since the last call and must survive: at most one record of each key.
@@ -50,7 +51,11 @@ impl Tracker {
         self.ended.restore(ended, horizons);
     }
 
-    fn restore_row(&mut self, record: OperationRecord, now: Timestamp) {
+    fn restore_row(&mut self, mut record: OperationRecord, now: Timestamp) {
+        if self.settings.traces.is_none() && record.row.trace.is_some() {
+            // Nobody receives it any more, so nothing should name it.
+            Arc::make_mut(&mut record.row).trace = None;
+        }
         let slot = self.rows.restore(record, now);
         let (Some(row), Some(book)) = (self.rows.get(slot), self.rows.book(slot)) else {
             return;

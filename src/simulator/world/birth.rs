@@ -144,7 +144,9 @@ impl Birth {
 
     /// The ids of a run: those of the script, or derived from where it is, what it is called and its number.
     pub(crate) fn ids(&self, run: u64) -> RunIds {
-        let edition = self.edition.map_or_else(String::new, |edition| format!(".{edition}"));
+        let edition = self
+            .edition
+            .map_or_else(String::new, |edition| format!(".{edition}"));
         let number = format!("{run}.{}{edition}", self.namesakes);
         let derived = |kind, name: &str| derived_id(&[kind, &self.project_id, name, &number]);
         match &self.what {
