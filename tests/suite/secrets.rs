@@ -69,7 +69,7 @@ async fn only_listed_fields_of_the_api_reach_metrics_json_or_the_log() {
         .with_writer(lines.clone())
         .with_ansi(false)
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = crate::support::heard_by(subscriber);
     let mut canary = Canary::new();
     let filled = canary.operations();
     let world = World::start("{}", |setup, handle| {

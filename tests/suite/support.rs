@@ -16,7 +16,7 @@ use datasphere_exporter::tracker::Tracker;
 use datasphere_exporter::{cloud, engine, sources, traces, tracker};
 use hyper_util::rt::TokioIo;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
@@ -24,6 +24,10 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::DefaultGuard;
+use tracing::{Dispatch, Subscriber};
+use tracing_subscriber::layer::SubscriberExt;
 
 /// The longest a story may take, on its own clock: a wait for what never comes fails instead of hanging.
 const PATIENCE: Duration = Duration::from_hours(6);
@@ -207,6 +211,15 @@ fn serve(handle: &Handle, tasks: &mut JoinSet<()>) -> Channel {
         }
     });
     Endpoint::from_static("http://simulator.invalid").connect_with_connector_lazy(connector)
+}
+
+/// Lets a subscriber hear what this thread says, until the guard is dropped.
+pub(crate) fn heard_by(subscriber: impl Subscriber + Send + Sync + 'static) -> DefaultGuard {
+    // While there is one subscriber alone, whether a place is heard is asked of the thread that comes there first, which
+    // may be another test's without any. So there are always two.
+    static OTHER: OnceLock<Dispatch> = OnceLock::new();
+    OTHER.get_or_init(|| Dispatch::new(tracing_subscriber::registry().with(LevelFilter::OFF)));
+    tracing::subscriber::set_default(subscriber)
 }
 
 /// A project of the view, by its id.

@@ -380,7 +380,7 @@ async fn a_call_to_the_cloud_is_a_span_that_tells_method_server_and_code() {
         .with_writer(move || writer.clone())
         .with_ansi(false)
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = crate::support::heard_by(subscriber);
     let world = World::start("{}", |setup, _| {
         setup
             .sources
@@ -403,4 +403,40 @@ async fn a_call_to_the_cloud_is_a_span_that_tells_method_server_and_code() {
         assert!(call.contains(field), "{field}: {call}");
     }
     assert!(!call.contains("authorization"), "{call}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_about_an_operation_carries_its_ids_and_its_trace() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .finish();
+    let _guard = crate::support::heard_by(subscriber);
+    let fleet = "communities: [ { name: c, id: c, projects: [ { name: p, id: p, jobs: [ { name: j, id: op-1, \
+                 operation_id: op-train, timeline: [ { status: EXECUTING, lasts: 5m } ] } ] } ] } ]";
+    let mut world = World::start(fleet, |setup, _| {
+        setup.tracker.traces = Some(datasphere_exporter::tracker::TraceSettings::default());
+        let operation = ("op-train".parse().unwrap(), Labels::default());
+        setup.sources.operations.push(operation);
+    });
+    world
+        .until("the end", |view| {
+            view.operations.iter().any(|row| row.outcome.is_some())
+        })
+        .await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let end = text
+        .lines()
+        .find(|line| line.contains("operation ended"))
+        .expect("a line");
+    // The published vector of the job `op-1`.
+    for field in [
+        "operation_id=op-train",
+        "job_id=op-1",
+        "job_trace_id=aea18e1507a9c51627ceb00170ac82a7",
+    ] {
+        assert!(end.contains(field), "{field}: {end}");
+    }
 }

@@ -72,6 +72,11 @@ class Collector:
         with self._lock:
             return {key for key, parent in self._parents.items() if not parent}
 
+    def started(self) -> set[str]:
+        """Traces whose first sight was told."""
+        with self._lock:
+            return {trace for (trace, _), name in self._names.items() if name == "started"}
+
     def orphans(self) -> list[Key]:
         """Spans whose parent did not arrive."""
         with self._lock:

@@ -107,6 +107,7 @@ class AnExporterIsKilled(unittest.TestCase):
         """Every operation has one root, and no span was told with two contents."""
         wait_until("all roots arrived", lambda: len(self.killed_collector.roots()) >= ended, 60)
         self.assertEqual(self.killed_collector.roots(), self.steady_collector.roots(), f"SEED={SEED}")
+        self.assertEqual(self.killed_collector.started(), {trace for trace, _ in self.killed_collector.roots()})
         self.assertEqual(self.killed_collector.contradictions(), [], f"SEED={SEED}")
         self.assertEqual(self.killed_collector.orphans(), [], f"SEED={SEED}")
 

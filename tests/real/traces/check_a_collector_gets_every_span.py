@@ -55,10 +55,16 @@ class ACollector(unittest.TestCase):
         wait_until("all have ended", lambda: self.ends(exporter) == operations, 60)
         wait_until("the outbox is empty", lambda: self.outbox(exporter) == 0, 90)
         wait_until("every root arrived", lambda: len(rotel.kept.roots()) == operations, 30)
+        wait_until("as many as were sent", lambda: self.exported(exporter) <= len(rotel.kept.names()), 20)
+        self.assertEqual(rotel.kept.started(), {trace for trace, _ in rotel.kept.roots()})
         self.assertEqual(rotel.kept.orphans(), [])
         self.assertEqual(rotel.kept.contradictions(), [])
         for outcome in ("rejected", "dropped"):
             self.assertEqual(exporter.exposition().value(SPANS, outcome=outcome), 0)
+
+    @staticmethod
+    def exported(exporter: Exporter) -> float:
+        return exporter.exposition().value(SPANS, outcome="exported")
 
     @staticmethod
     def outbox(exporter: Exporter) -> float | None:
@@ -71,8 +77,7 @@ class ACollector(unittest.TestCase):
                 rotel = Rotel(self.addCleanup)
                 exporter = self.watch(scenario, rotel, protocol)
                 self.everything_arrived(exporter, rotel, len(scenario.operations()))
-                exported = exporter.exposition().value(SPANS, outcome="exported")
-                wait_until("as many as were sent", lambda: len(rotel.kept.names()) == exported, 20)
+                self.assertEqual(len(rotel.kept.names()), self.exported(exporter))
                 names = set(rotel.kept.names().values())
                 self.assertLessEqual({"started", "preparing", "executing", "RUN train", "RUN notebook"}, names)
 
@@ -92,6 +97,17 @@ class ACollector(unittest.TestCase):
         wait_until("the outage is over", lambda: time.monotonic() > silent_until, OUTAGE_SECONDS + 5)
         rotel.start()
         self.everything_arrived(exporter, rotel, len(scenario.operations()))
+        self.phases_are_whole(rotel)
+
+    def phases_are_whole(self, rotel: Rotel) -> None:
+        """Jobs of which every status was seen have each phase, also those that went through them in the outage."""
+        phases = {"creating", "preparing", "executing", "uploading_output"}
+        names = rotel.kept.names()
+        traces: dict[str, set[str]] = {}
+        for (trace, _), name in names.items():
+            traces.setdefault(trace, set()).add(name)
+        whole = [trace for trace, told in traces.items() if phases <= told]
+        self.assertGreater(len(whole), len(traces) / 2, traces)
 
     def test_has_the_traces_that_a_prometheus_found_as_exemplars(self) -> None:
         scenario = fleet(10, every_seconds=0.5)

@@ -268,7 +268,7 @@ async fn trouble_is_a_line_a_minute_and_no_line_has_a_token() {
     // While there is one subscriber only, tracing asks the thread that first reaches a line whether it is wanted, and
     // that may be the thread of another test.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let _guard = crate::support::heard_by(subscriber);
     let world = World::guarded();
     let client = world.client();
     client.get_operation(&operation()).await.expect("answered");
