@@ -41,6 +41,9 @@ enum Destination {
     Nowhere,
 }
 
+/// Where traces are taken over HTTP, below the address of a collector.
+const PATH: &str = "v1/traces";
+
 /// Longest time for a request, unless it is set.
 const TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT_MS_MAX: u64 = 600_000;
@@ -176,12 +179,19 @@ fn endpoint(
             is_base,
         )
     } else if let Some(written) = &traces.endpoint {
-        let endpoint = Endpoint::parse(&written.0, scheme).map_err(|problem| Invalid {
+        let invalid = |problem| Invalid {
             place: node.place_of("traces.endpoint"),
             key: "traces.endpoint".to_owned(),
-            problem: format!("expected a URL: {problem}"),
-        });
-        (endpoint?, true)
+            problem,
+        };
+        let endpoint = Endpoint::parse(&written.0, scheme)
+            .map_err(|problem| invalid(format!("expected a URL: {problem}")))?;
+        if protocol == Protocol::Http && endpoint.is_below(PATH) {
+            return Err(invalid(format!(
+                "must not end in /{PATH}, which is added to it over HTTP"
+            )));
+        }
+        (endpoint, true)
     } else {
         let local = match protocol {
             Protocol::Grpc => "http://localhost:4317",
@@ -192,7 +202,7 @@ fn endpoint(
         (endpoint, true)
     };
     Ok(match protocol {
-        Protocol::Http if is_base => parsed.below("v1/traces"),
+        Protocol::Http if is_base => parsed.below(PATH),
         Protocol::Http | Protocol::Grpc => parsed,
     })
 }

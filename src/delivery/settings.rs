@@ -82,7 +82,10 @@ impl Endpoint {
         let whole = match (text.contains("://"), scheme) {
             (true, _) => Cow::Borrowed(text),
             (false, Some(scheme)) => Cow::Owned(format!("{scheme}://{text}")),
-            (false, None) => return Err("it must begin with http:// or https://"),
+            (false, None) => {
+                return Err("it must begin with http:// or https://; for gRPC it need not \
+                     (OTEL_EXPORTER_OTLP_PROTOCOL=grpc)");
+            }
         };
         let uri: Uri = whole.parse().map_err(|_| "it is no URL")?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
@@ -115,6 +118,12 @@ impl Endpoint {
         let mut parts = self.0.clone().into_parts();
         parts.path_and_query = PathAndQuery::from_str(&whole).ok();
         Self(Uri::from_parts(parts).unwrap_or_else(|_| self.0.clone()))
+    }
+
+    /// Whether this path was added already.
+    pub fn is_below(&self, path: &str) -> bool {
+        let own = self.0.path().trim_end_matches('/');
+        own.strip_suffix(path).is_some_and(|rest| rest.ends_with('/'))
     }
 
     /// Whether the connection is encrypted.
@@ -156,6 +165,9 @@ pub enum HeadersError {
     /// A pair without `=`, or a name that is none.
     #[error("pair {0} is not name=value")]
     Pair(usize),
+    /// A `%` that begins no percent-encoded byte.
+    #[error("the value of pair {0} has a % without two hexadecimal digits; % itself is %25")]
+    Encoding(usize),
     /// Characters that no header may carry.
     #[error("the value of pair {0} has characters that no header may carry")]
     Value(usize),
@@ -193,6 +205,9 @@ impl Headers {
             if RESERVED.contains(&name) || name.as_str().starts_with("grpc-") {
                 return Err(HeadersError::Reserved(place));
             }
+            if !is_percent_encoded(value) {
+                return Err(HeadersError::Encoding(place));
+            }
             let value: Cow<'_, [u8]> = percent_decode_str(value.trim()).into();
             let mut value = HeaderValue::from_bytes(&value).map_err(|_| HeadersError::Value(place))?;
             value.set_sensitive(true);
@@ -220,6 +235,14 @@ impl Headers {
     }
 }
 
+/// Decoding leaves a `%` as it is where no two digits follow, and would send another value than was meant.
+fn is_percent_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        let digits = rest.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        digits.count() == 2
+    })
+}
+
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.0.keys().map(|name| (name.as_str(), "***"));
@@ -245,6 +268,9 @@ mod tests {
             ("a=b,canary", HeadersError::Pair(2)),
             ("a b=canary", HeadersError::Pair(1)),
             ("a=%0Acanary", HeadersError::Value(1)),
+            ("a=%zzcanary", HeadersError::Encoding(1)),
+            ("a=%41,b=canary%4", HeadersError::Encoding(2)),
+            ("a=canary%", HeadersError::Encoding(1)),
             ("a=b,Content-Type=canary", HeadersError::Reserved(2)),
             ("grpc-timeout=1S", HeadersError::Reserved(1)),
         ] {

@@ -189,7 +189,8 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     (
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         "canary",
-        "expected a URL: it must begin with http:// or https://",
+        "expected a URL: it must begin with http:// or https://; for gRPC it need not \
+         (OTEL_EXPORTER_OTLP_PROTOCOL=grpc)",
     ),
     (
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -205,6 +206,12 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "OTEL_EXPORTER_OTLP_HEADERS",
         "canary",
         "expected name=value,name=value with percent-encoded values: pair 1 is not name=value",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "a=%zzcanary",
+        "expected name=value,name=value with percent-encoded values: the value of pair 1 has a % without two \
+         hexadecimal digits; % itself is %25",
     ),
     (
         "OTEL_EXPORTER_OTLP_TIMEOUT",
@@ -320,7 +327,8 @@ fn a_key_of_traces_that_cannot_be_used_is_told_with_its_line() {
         ),
         (
             "traces:\n  endpoint: 'http://u:t1.secret@c'\n",
-            "3: traces.endpoint: expected an address such as http://localhost:4317",
+            "3: traces.endpoint: expected an address such as http://localhost:4317: credentials belong into \
+             OTEL_EXPORTER_OTLP_HEADERS, not into an address",
         ),
         (
             "traces:\n  endpoint: 'http://c/?key=t1.secret'\n",
@@ -329,8 +337,16 @@ fn a_key_of_traces_that_cannot_be_used_is_told_with_its_line() {
         ),
         (
             "traces:\n  endpoint: 'c:1'\n  protocol: http/protobuf\n",
-            "3: traces.endpoint: expected a URL: it must begin with \
-            http:// or https://",
+            "3: traces.endpoint: expected a URL: it must begin with http:// or https://; for gRPC it need not \
+             (OTEL_EXPORTER_OTLP_PROTOCOL=grpc)",
+        ),
+        (
+            "traces:\n  endpoint: 'http://c:4318/v1/traces'\n  protocol: http/protobuf\n",
+            "3: traces.endpoint: must not end in /v1/traces, which is added to it over HTTP",
+        ),
+        (
+            "traces:\n  endpoint: 'http://c/otlp/v1/traces/'\n  protocol: http/protobuf\n",
+            "3: traces.endpoint: must not end in /v1/traces, which is added to it over HTTP",
         ),
         (
             "traces:\n  service_name: ' '\n",
