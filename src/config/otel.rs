@@ -81,11 +81,26 @@ impl Otel {
         let own = own.transpose()?.map(OwnTraces::new);
         let is_theirs = |(key, _): &(String, String)| !OWN_ATTRIBUTES.contains(&key.as_str());
         Ok(Self {
-            delivery: Some(Settings { exporter, own }),
+            delivery: Some(Settings {
+                exporter,
+                own,
+                enabled_by: enabled_by(traces, destination, &environment),
+            }),
             resource_attributes: attributes.into_iter().filter(is_theirs).collect(),
             files,
             heard: environment.heard(),
         })
+    }
+}
+
+/// The key or variable because of which operations are traced; what says so outright goes first.
+fn enabled_by(traces: &Traces, destination: Destination, environment: &Environment<'_>) -> &'static str {
+    let endpoint = environment.get(&variables::ENDPOINT);
+    match (destination, endpoint) {
+        _ if traces.enabled == Enabled::Yes => "traces.enabled",
+        (Destination::Console, _) => variables::TRACES_EXPORTER.general,
+        (_, Some(given)) => given.name,
+        (_, None) => "traces.endpoint",
     }
 }
 

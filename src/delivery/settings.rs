@@ -20,6 +20,8 @@ pub struct Settings {
     pub exporter: Exporter,
     /// The exporter's own traces, where they are wanted.
     pub own: Option<OwnTraces>,
+    /// The key or variable because of which operations are traced, to be shown.
+    pub enabled_by: &'static str,
 }
 
 /// Where spans go.
@@ -55,6 +57,16 @@ pub enum Protocol {
     Grpc,
     /// Protobuf in the body of a POST.
     Http,
+}
+
+impl Protocol {
+    /// As it is written in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http/protobuf",
+        }
+    }
 }
 
 /// PEM files for TLS.
@@ -223,11 +235,18 @@ impl Headers {
     /// A text of the other side, which may echo what it was sent, without any of it.
     pub(crate) fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut scrubbed = Cow::Borrowed(text);
-        for value in self.0.values().filter_map(|value| value.to_str().ok()) {
+        for value in self
+            .0
+            .values()
+            .filter_map(|value| str::from_utf8(value.as_bytes()).ok())
+        {
             // `Bearer t1…`: the second word alone may be echoed.
             for secret in [value].into_iter().chain(value.split_whitespace().skip(1)) {
-                if secret.len() >= SECRET_BYTES_MIN && scrubbed.contains(secret) {
-                    scrubbed = Cow::Owned(scrubbed.replace(secret, "***"));
+                let in_json = serde_json::Value::from(secret).to_string();
+                for secret in [secret, in_json.trim_matches('"')] {
+                    if secret.len() >= SECRET_BYTES_MIN && scrubbed.contains(secret) {
+                        scrubbed = Cow::Owned(scrubbed.replace(secret, "***"));
+                    }
                 }
             }
         }
@@ -284,6 +303,9 @@ mod tests {
         let echoed = "bad k4n4ry, bad Bearer t1.b1rd, bad t1.b1rd";
         assert_eq!(headers.scrub(echoed), "bad ***, bad ***, bad ***");
         assert_eq!(headers.scrub("a man, a plan"), "a man, a plan");
+        let headers = Headers::parse(r#"api-key=k4"n\4ry"#).expect("valid");
+        let echoed = serde_json::json!({ "bad": r#"k4"n\4ry"# }).to_string();
+        assert_eq!(headers.scrub(&echoed), r#"{"bad":"***"}"#);
     }
 
     #[test]

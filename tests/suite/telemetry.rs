@@ -157,6 +157,7 @@ fn the_rest_reaches_the_delivery_and_its_secrets_are_shown_nowhere() {
     let Some(Settings {
         exporter: Exporter::Collector(collector),
         own: None,
+        enabled_by: "OTEL_EXPORTER_OTLP_ENDPOINT",
     }) = &config.delivery
     else {
         panic!("a collector")
@@ -176,6 +177,23 @@ fn the_rest_reaches_the_delivery_and_its_secrets_are_shown_nowhere() {
         assert!(!shown.contains("canary"), "{shown}");
     }
     assert!(printed.contains("OTEL_EXPORTER_OTLP_TRACES_HEADERS"), "{printed}");
+}
+
+#[test]
+fn what_turned_traces_on_is_known_by_the_name_that_counts() {
+    let (general, traces) = ((GENERAL, "http://env:1"), (TRACES, "http://env:2"));
+    let file = "traces:\n  endpoint: http://file:1\n";
+    for (yaml, variables, expected) in [
+        (file, &[][..], "traces.endpoint"),
+        (file, &[general], GENERAL),
+        ("", &[general, traces], TRACES),
+        (file, &[(EXPORTER, "console")], EXPORTER),
+        ("traces:\n  enabled: true\n", &[general], "traces.enabled"),
+    ] {
+        let config = load(yaml, variables).unwrap();
+        let delivery = config.delivery.expect("traced");
+        assert_eq!(delivery.enabled_by, expected, "{yaml} {variables:?}");
+    }
 }
 
 /// Variables, values, and what is said of them.
