@@ -69,6 +69,8 @@ struct Jobs {
     throttle: Throttle,
     pace: Pace,
     linger: Duration,
+    /// How long a line about refused spans waits for the rest of their batch.
+    patience: Duration,
     /// Less than the limit once the collector has found a request too large.
     batch_bytes_max: usize,
     /// What the collector has and the outbox does not know yet: nothing else is sent before it does.
@@ -78,6 +80,9 @@ struct Jobs {
     /// Spans that were refused since a line said so.
     refused_untold: u64,
 }
+
+/// A batch that is refused is sent span by span, which takes long where answers do.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// When to send next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +118,7 @@ impl Delivery {
             throttle: Throttle::new(OTLP_COMPLAINT_INTERVAL),
             pace: Pace::default(),
             linger: OTLP_LINGER,
+            patience: REFUSAL_PATIENCE,
             batch_bytes_max: OTLP_BATCH_BYTES_MAX,
             told: Vec::new(),
             is_failing: false,
@@ -230,11 +236,16 @@ impl Jobs {
         };
         let mut tally = Tally::default();
         let next = self.send(batch, &mut tally).await;
-        self.tell(&tally);
+        let is_failing = tally.taken == 0;
+        if std::mem::replace(&mut self.is_failing, is_failing) && !is_failing {
+            tracing::info!(endpoint = self.sender.address(), "traces are taken again");
+        }
+        self.tell_refused(&mut tally);
         next
     }
 
     async fn send(&mut self, batch: Batch, tally: &mut Tally) -> Result<Next, StoreError> {
+        let begun_at = self.clock.now();
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
             let answer = self.sender.send(part.body(), self.clock.now()).await;
@@ -254,6 +265,9 @@ impl Jobs {
                         Err(single) => {
                             self.set_aside(&single, &answer).await?;
                             tally.refuse(single, answer);
+                            if self.clock.now().since(begun_at) >= self.patience {
+                                self.tell_refused(tally);
+                            }
                         }
                     }
                 }
@@ -314,17 +328,13 @@ impl Jobs {
         }
     }
 
-    /// Says what became of a batch: what of it was refused, and whether a failure is over.
-    fn tell(&mut self, tally: &Tally) {
-        let is_failing = tally.taken == 0;
-        if std::mem::replace(&mut self.is_failing, is_failing) && !is_failing {
-            tracing::info!(endpoint = self.sender.address(), "traces are taken again");
-        }
+    /// Says what of a batch was refused, as far as it is known.
+    fn tell_refused(&mut self, tally: &mut Tally) {
+        self.refused_untold += std::mem::take(&mut tally.refused);
         let Some((part, answer)) = &tally.first_refused else {
             return;
         };
-        self.refused_untold += tally.refused;
-        if self.throttle.admit("refused", self.clock.now()).is_some() {
+        if self.refused_untold > 0 && self.throttle.admit("refused", self.clock.now()).is_some() {
             let (trace_id, span_name) = part.first_span().unwrap_or_default();
             tracing::warn!(
                 endpoint = self.sender.address(),

@@ -8,7 +8,7 @@ use crate::delivery::batch::Batch;
 pub(crate) struct Tally {
     /// Spans that the collector took.
     pub(crate) taken: u64,
-    /// Spans that it refused each by itself: they are set aside.
+    /// Spans that it refused each by itself, as far as no line was asked for yet: they are set aside.
     pub(crate) refused: u64,
     /// The first of those, with the answer to it.
     pub(crate) first_refused: Option<(Batch, Answer)>,

@@ -93,6 +93,24 @@ async fn one_refused_span_among_others_is_told_with_those_that_were_taken() {
 }
 
 #[tokio::test]
+async fn a_line_about_refused_spans_does_not_wait_for_a_slow_batch() {
+    let (lines, _guard) = Lines::keep();
+    let receiver = Receiver::start(|_, _| refusal(Protocol::Http)).await;
+    let world = World::new().await;
+    world.put(0..8).await;
+    let mut delivery = world.delivery(to(collector(Protocol::Http, &receiver.url())));
+    delivery.jobs.patience = Duration::ZERO;
+    delivery.jobs.turn().await;
+    assert_eq!(world.spans("rejected"), 8);
+    assert_eq!(lines.text().matches("refused=1 ").count(), 1, "{}", lines.text());
+    assert_eq!(
+        lines.text().matches("refused=").count(),
+        1,
+        "the rest is held back"
+    );
+}
+
+#[tokio::test]
 async fn a_collector_that_takes_a_part_is_up_and_one_that_takes_none_of_it_is_not() {
     for (rejected, is_up) in [(1, true), (2, false)] {
         let receiver = Receiver::start(move |_, _| Reply::Partly(rejected, "too old")).await;
