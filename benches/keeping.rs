@@ -238,6 +238,7 @@ async fn run(address: &str, number: usize, collector: Option<&str>) -> Cost {
         let settings = delivery::Settings {
             exporter: to(collector),
             own: None,
+            enabled_by: "traces.endpoint",
         };
         let delivery = Delivery::new(settings, store.outbox(), clock, &instruments).expect("a delivery");
         sinks.spawn(delivery.run(stop.clone()));

@@ -1,8 +1,9 @@
 //! Spans from the outbox to their collector.
 //!
 //! In: an [`Outbox`], whose entries are OTLP bytes, and the exporter's own spans. Out: requests to a collector, one
-//! at a time, and what became of each span. Never: a decoded or changed byte of a span; a span given up because of
-//! our address, credentials or network; a header's value anywhere but in a request.
+//! at a time, and what became of each span. Never: a changed byte of a span, nor a decoded one but to print or to
+//! name it; a span given up because of our address, credentials or network; a header's value anywhere but in a
+//! request.
 //!
 //! A request is a batch: messages of one type may follow one another in protobuf, so a batch is its entries' bytes.
 //! Whoever is killed between sending and marking sends the same bytes again. An answer tells one of five things:
@@ -16,10 +17,13 @@ mod console;
 mod error;
 mod grpc;
 mod http;
+mod mismatch;
 mod own;
 mod pace;
 mod sender;
 mod settings;
+mod tally;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -42,6 +46,7 @@ use own::OwnSender;
 use pace::Pace;
 use sender::Sender;
 use std::time::Duration;
+use tally::Tally;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +56,7 @@ pub struct Delivery {
     jobs: Jobs,
     own: Option<OwnSender>,
     grace: Duration,
+    enabled_by: &'static str,
 }
 
 /// The spans of operations.
@@ -63,12 +69,20 @@ struct Jobs {
     throttle: Throttle,
     pace: Pace,
     linger: Duration,
+    /// How long a line about refused spans waits for the rest of their batch.
+    patience: Duration,
     /// Less than the limit once the collector has found a request too large.
     batch_bytes_max: usize,
     /// What the collector has and the outbox does not know yet: nothing else is sent before it does.
     told: Vec<SpansId>,
+    /// Whether nothing was taken of the newest batch.
     is_failing: bool,
+    /// Spans that were refused since a line said so.
+    refused_untold: u64,
 }
+
+/// A batch that is refused is sent span by span, which takes long where answers do.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 
 /// When to send next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,21 +118,32 @@ impl Delivery {
             throttle: Throttle::new(OTLP_COMPLAINT_INTERVAL),
             pace: Pace::default(),
             linger: OTLP_LINGER,
+            patience: REFUSAL_PATIENCE,
             batch_bytes_max: OTLP_BATCH_BYTES_MAX,
             told: Vec::new(),
             is_failing: false,
+            refused_untold: 0,
         };
         Ok(Self {
             jobs,
             own,
             grace: OTLP_SHUTDOWN_TIME_MAX,
+            enabled_by: settings.enabled_by,
         })
     }
 
     /// Sends until `stop` is cancelled, then once more what is there, within `limits::OTLP_SHUTDOWN_TIME_MAX`. What
     /// is not delivered by then stays in the outbox. Stop it after who fills the outbox.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { mut jobs, own, grace } = self;
+        let Self {
+            mut jobs,
+            own,
+            grace,
+            enabled_by,
+        } = self;
+        let (outbox, address) = (jobs.outbox.clone(), jobs.sender.address().to_owned());
+        let protocol = jobs.sender.protocol();
+        tracing::info!(endpoint = address, protocol, enabled_by, "operations are traced");
         let work = async {
             let own = async {
                 if let Some(own) = own {
@@ -133,8 +158,30 @@ impl Delivery {
         };
         tokio::select! {
             () = work => {}
-            () = patience => tracing::warn!("the collector of traces did not answer in time; what waits is sent after the next start"),
+            () = patience => {}
         }
+        tell_rest(&outbox, &address);
+    }
+}
+
+/// Says at the end what could not be sent. Each entry of an outbox is one span.
+fn tell_rest(outbox: &Outbox, address: &str) {
+    let waiting = outbox.figures().waiting;
+    if waiting == 0 {
+        return;
+    }
+    if outbox.is_durable() {
+        tracing::warn!(
+            endpoint = address,
+            waiting,
+            "spans wait for the collector of traces: they are sent after the next start"
+        );
+    } else {
+        tracing::warn!(
+            endpoint = address,
+            lost = waiting,
+            "spans that the collector of traces did not take are lost: nothing is stored, see storage.path"
+        );
     }
 }
 
@@ -187,13 +234,27 @@ impl Jobs {
         let Some(batch) = Batch::of(oldest, self.batch_bytes_max) else {
             return Ok(Next::Changed);
         };
+        let mut tally = Tally::default();
+        let next = self.send(batch, &mut tally).await;
+        let is_failing = tally.taken == 0;
+        if std::mem::replace(&mut self.is_failing, is_failing) && !is_failing {
+            tracing::info!(endpoint = self.sender.address(), "traces are taken again");
+        }
+        self.tell_refused(&mut tally);
+        next
+    }
+
+    async fn send(&mut self, batch: Batch, tally: &mut Tally) -> Result<Next, StoreError> {
+        let begun_at = self.clock.now();
         let batch_bytes_max = self.batch_bytes_max;
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
             let answer = self.sender.send(part.body(), self.clock.now()).await;
-            self.show(&answer);
+            let taken = answer.taken_of(part.count());
+            tally.taken += taken;
+            self.show(&answer, taken > 0);
             match answer.verdict {
-                Verdict::Taken { rejected } => self.settle(&part, rejected).await?,
+                Verdict::Taken { .. } => self.settle(&part, taken).await?,
                 Verdict::Again { after } => return Ok(Next::After(self.pace.after_failure(after))),
                 Verdict::Misconfigured => return Ok(Next::After(self.pace.refused)),
                 Verdict::Refused | Verdict::TooLarge => {
@@ -208,19 +269,27 @@ impl Jobs {
                                 self.batch_bytes_max = batch_bytes_max;
                             }
                             self.set_aside(&single, &answer).await?;
+                            tally.refuse(single, answer);
+                            if self.clock.now().since(begun_at) >= self.patience {
+                                self.tell_refused(tally);
+                            }
                         }
                     }
                 }
             }
         }
-        Ok(Next::Now)
+        // Whoever takes nothing at all may be about to mend: the outbox is not set aside at full speed.
+        Ok(if tally.taken == 0 {
+            Next::After(self.pace.after_failure(None))
+        } else {
+            Next::Now
+        })
     }
 
     /// The collector has a part; what it rejected of it, it will never take.
-    async fn settle(&mut self, part: &Batch, rejected: u64) -> Result<(), StoreError> {
-        let rejected = rejected.min(part.count());
-        self.count("rejected", rejected);
-        self.count("exported", part.count() - rejected);
+    async fn settle(&mut self, part: &Batch, taken: u64) -> Result<(), StoreError> {
+        self.count("rejected", part.count() - taken);
+        self.count("exported", taken);
         self.pace.succeeded();
         self.told.extend(part.ids());
         self.mark_told().await
@@ -249,16 +318,12 @@ impl Jobs {
     }
 
     /// Counts an answer, and says what an operator should know of it.
-    fn show(&mut self, answer: &Answer) {
+    fn show(&self, answer: &Answer, is_up: bool) {
         self.instruments
             .otlp_requests_total
             .with_label_values(&[answer.code.as_ref()])
             .inc();
-        let is_failing = matches!(answer.verdict, Verdict::Again { .. } | Verdict::Misconfigured);
-        self.instruments.set_otlp_up(!is_failing);
-        if std::mem::replace(&mut self.is_failing, is_failing) && !is_failing {
-            tracing::info!(endpoint = self.sender.address(), "traces are taken again");
-        }
+        self.instruments.set_otlp_up(is_up);
         let Some(problem) = answer.problem() else {
             return;
         };
@@ -269,6 +334,27 @@ impl Jobs {
                 waiting = self.outbox.figures().waiting,
                 held_back,
                 "{problem}"
+            );
+        }
+    }
+
+    /// Says what of a batch was refused, as far as it is known.
+    fn tell_refused(&mut self, tally: &mut Tally) {
+        self.refused_untold += std::mem::take(&mut tally.refused);
+        let Some((part, answer)) = &tally.first_refused else {
+            return;
+        };
+        if self.refused_untold > 0 && self.throttle.admit("refused", self.clock.now()).is_some() {
+            let (trace_id, span_name) = part.first_span().unwrap_or_default();
+            tracing::warn!(
+                endpoint = self.sender.address(),
+                answer = %answer,
+                refused = std::mem::take(&mut self.refused_untold),
+                taken = tally.taken,
+                trace_id,
+                %span_name,
+                "the collector of traces refused spans: they are set aside and not sent again; the answer, the \
+                 trace and the name are those of the first"
             );
         }
     }

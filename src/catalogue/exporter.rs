@@ -53,17 +53,17 @@ metrics! { Exporter;
     STORE_ERRORS: Counter "datasphere_exporter_store_errors_total" [];
     /// Time that commits of the store took, failed ones included.
     STORE_COMMIT_DURATION: Histogram "datasphere_exporter_store_commit_duration_seconds" [];
-    /// Entries of the outbox that wait for the collector of traces.
+    /// Spans in the outbox that wait for the collector of traces; without those that were set aside.
     OUTBOX_RECORDS: Gauge "datasphere_exporter_outbox_records" [];
-    /// Bytes in the outbox.
+    /// Bytes in the outbox: of spans that wait, and of those that were set aside because the collector refused them.
     OUTBOX_BYTES: Gauge "datasphere_exporter_outbox_bytes" [];
-    /// When the oldest entry that waits was made, in unix time; absent while none waits.
+    /// When the oldest span that waits was made, in unix time; absent while none waits.
     OUTBOX_OLDEST: Gauge "datasphere_exporter_outbox_oldest_timestamp_seconds" [];
     /// Spans of operations, by what became of them (exported, rejected, dropped).
     OTLP_SPANS: Counter "datasphere_exporter_otlp_spans_total" ["outcome"];
-    /// Requests to the collector of traces, by gRPC code or HTTP status, or what came instead (connection, timeout).
+    /// Requests to the collector of traces, by gRPC code or HTTP status, or what came instead (connection, protocol, timeout).
     OTLP_REQUESTS: Counter "datasphere_exporter_otlp_requests_total" ["code"];
-    /// Whether the collector of traces takes what is sent: 1, or 0 while it does not; absent before the first answer.
+    /// Whether the collector of traces took something of the newest request: 1 or 0; absent before the first answer.
     OTLP_UP: Gauge "datasphere_exporter_otlp_up" [];
     /// Spans of the exporter about itself, by what became of them (exported, dropped).
     SELF_SPANS: Counter "datasphere_exporter_self_spans_total" ["outcome"];

@@ -7,6 +7,7 @@
 mod variables;
 
 pub(crate) use variables::VARIABLES;
+pub use variables::meant_by;
 
 use crate::config::error::Invalid;
 use crate::config::node::Node;
@@ -40,6 +41,9 @@ enum Destination {
     Console,
     Nowhere,
 }
+
+/// Where traces are taken over HTTP, below the address of a collector.
+const PATH: &str = "v1/traces";
 
 /// Longest time for a request, unless it is set.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -78,11 +82,26 @@ impl Otel {
         let own = own.transpose()?.map(OwnTraces::new);
         let is_theirs = |(key, _): &(String, String)| !OWN_ATTRIBUTES.contains(&key.as_str());
         Ok(Self {
-            delivery: Some(Settings { exporter, own }),
+            delivery: Some(Settings {
+                exporter,
+                own,
+                enabled_by: enabled_by(traces, destination, &environment),
+            }),
             resource_attributes: attributes.into_iter().filter(is_theirs).collect(),
             files,
             heard: environment.heard(),
         })
+    }
+}
+
+/// The key or variable because of which operations are traced; what says so outright goes first.
+fn enabled_by(traces: &Traces, destination: Destination, environment: &Environment<'_>) -> &'static str {
+    let endpoint = environment.get(&variables::ENDPOINT);
+    match (destination, endpoint) {
+        _ if traces.enabled == Enabled::Yes => "traces.enabled",
+        (Destination::Console, _) => variables::TRACES_EXPORTER.general,
+        (_, Some(given)) => given.name,
+        (_, None) => "traces.endpoint",
     }
 }
 
@@ -176,12 +195,19 @@ fn endpoint(
             is_base,
         )
     } else if let Some(written) = &traces.endpoint {
-        let endpoint = Endpoint::parse(&written.0, scheme).map_err(|problem| Invalid {
+        let invalid = |problem| Invalid {
             place: node.place_of("traces.endpoint"),
             key: "traces.endpoint".to_owned(),
-            problem: format!("expected a URL: {problem}"),
-        });
-        (endpoint?, true)
+            problem,
+        };
+        let endpoint = Endpoint::parse(&written.0, scheme)
+            .map_err(|problem| invalid(format!("expected a URL: {problem}")))?;
+        if protocol == Protocol::Http && endpoint.is_below(PATH) {
+            return Err(invalid(format!(
+                "must not end in /{PATH}, which is added to it over HTTP"
+            )));
+        }
+        (endpoint, true)
     } else {
         let local = match protocol {
             Protocol::Grpc => "http://localhost:4317",
@@ -192,7 +218,7 @@ fn endpoint(
         (endpoint, true)
     };
     Ok(match protocol {
-        Protocol::Http if is_base => parsed.below("v1/traces"),
+        Protocol::Http if is_base => parsed.below(PATH),
         Protocol::Http | Protocol::Grpc => parsed,
     })
 }

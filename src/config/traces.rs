@@ -2,7 +2,7 @@
 
 use crate::config::error::Invalid;
 use crate::config::node::Node;
-use crate::config::setting::{Any, Between, Setting, section, text, unexpected};
+use crate::config::setting::{Any, Between, Setting, section, text};
 use crate::config::size::Size;
 use crate::config::value::choice;
 use crate::config::yaml::Yaml;
@@ -121,8 +121,8 @@ impl Setting for EndpointText {
 
     fn read(node: &Node) -> Result<Self, Invalid> {
         let address = text::<Self>(node)?;
-        let endpoint =
-            delivery::Endpoint::parse(address, Some("https")).map_err(|_| unexpected::<Self>(node))?;
+        let endpoint = delivery::Endpoint::parse(address, Some("https"))
+            .map_err(|problem| node.invalid(format!("expected {}: {problem}", Self::kind())))?;
         if endpoint.has_query() {
             return Err(node.invalid(
                 "must not have a query, which may hold credentials; OTEL_EXPORTER_OTLP_ENDPOINT may",

@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) verdict: Verdict,
-    /// The gRPC code or HTTP status, or `connection` or `timeout`: a bounded set, since it is a label.
+    /// The gRPC code or HTTP status, or `connection`, `protocol` or `timeout`: a bounded set, since it is a label.
     pub(crate) code: Cow<'static, str>,
     /// In the collector's words, without secrets.
     pub(crate) message: Text,
@@ -40,6 +40,9 @@ pub(crate) enum Verdict {
     /// It is we who are refused, or this is no collector: nothing that is sent would be taken.
     Misconfigured,
 }
+
+/// Instead of a code, where what answers speaks another protocol.
+const PROTOCOL: &str = "protocol";
 
 impl Answer {
     /// A partial success may carry a message though everything was taken.
@@ -69,6 +72,15 @@ impl Answer {
         Self {
             verdict: Verdict::Again { after: None },
             code: "connection".into(),
+            message,
+        }
+    }
+
+    /// What answers speaks another protocol.
+    pub(crate) fn mismatch(message: Text) -> Self {
+        Self {
+            verdict: Verdict::Misconfigured,
+            code: PROTOCOL.into(),
             message,
         }
     }
@@ -134,6 +146,14 @@ impl Answer {
         }
     }
 
+    /// How many spans of so many the collector took.
+    pub(crate) fn taken_of(&self, spans: u64) -> u64 {
+        match self.verdict {
+            Verdict::Taken { rejected } => spans.saturating_sub(rejected),
+            _ => 0,
+        }
+    }
+
     /// What an operator should know, in words that stay the same while the problem does.
     pub(crate) fn problem(&self) -> Option<&'static str> {
         match self.verdict {
@@ -141,12 +161,15 @@ impl Answer {
             Verdict::Taken { rejected: 0 } => Some("the collector of traces took everything, with a warning"),
             Verdict::Taken { .. } => Some("the collector of traces rejected some spans, they are lost"),
             Verdict::Again { .. } => Some("traces cannot be sent: they wait, and are sent again"),
-            Verdict::Refused => {
-                Some("the collector of traces refuses a span: it is set aside, the others are sent")
-            }
+            // It may take the halves: what came of them is told when that is known.
+            Verdict::Refused => None,
             Verdict::TooLarge => {
                 Some("the collector of traces wants smaller requests: it gets them from now on")
             }
+            Verdict::Misconfigured if self.code == PROTOCOL => Some(
+                "the collector of traces cannot be understood: nothing is lost yet, check the endpoint and the \
+                 protocol",
+            ),
             Verdict::Misconfigured => Some(
                 "the collector of traces refuses us: nothing is lost yet, check the endpoint, the protocol and \
                  OTEL_EXPORTER_OTLP_HEADERS",

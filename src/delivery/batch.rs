@@ -1,8 +1,12 @@
 //! What goes in one request.
 
-use crate::model::EncodedSpans;
+use crate::decode::redact;
+use crate::delivery::console::hex;
+use crate::model::{EncodedSpans, Text};
 use crate::store::SpansId;
 use bytes::{Bytes, BytesMut};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
 
 /// Entries of the outbox that are sent together; never empty.
 #[derive(Debug)]
@@ -42,6 +46,15 @@ impl Batch {
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = SpansId> {
         self.0.iter().map(|(id, _)| *id)
+    }
+
+    /// Its first span, to be shown: the trace in hexadecimal, and the name.
+    pub(crate) fn first_span(&self) -> Option<(String, Text)> {
+        let (_, spans) = self.0.first()?;
+        let request = ExportTraceServiceRequest::decode(spans.bytes.as_slice()).ok()?;
+        let scopes = request.resource_spans.iter().flat_map(|of| &of.scope_spans);
+        let span = scopes.flat_map(|of| &of.spans).next()?;
+        Some((hex(&span.trace_id), Text::bounded(&redact(&span.name))))
     }
 
     /// Two parts, the older one first; itself when it is one entry.

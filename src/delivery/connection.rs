@@ -1,5 +1,6 @@
 //! The connection to a collector: TLS, and one bounded exchange.
 
+use crate::delivery::mismatch::Mismatch;
 use crate::delivery::{Collector, DeliveryError, Protocol, Tls};
 use crate::limits::OTLP_ANSWER_BYTES_MAX;
 use bytes::Bytes;
@@ -39,11 +40,16 @@ pub(crate) struct Exchange {
 }
 
 /// Why there is no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The connection could not be made, or broke; with the innermost cause.
+    #[error("{0}")]
     Broken(String),
+    /// What answers speaks another protocol.
+    #[error("what answers {0}")]
+    Mismatch(Mismatch),
     /// It is longer than any that a collector would give.
+    #[error("the answer is too long")]
     TooLong,
 }
 
@@ -111,6 +117,9 @@ fn client(
 
 /// What is above the innermost cause only says that something failed.
 fn broken(error: &(dyn Error + 'static)) -> Failure {
+    if let Some(mismatch) = Mismatch::of(error) {
+        return Failure::Mismatch(mismatch);
+    }
     let causes = std::iter::successors(Some(error), |error| (*error).source());
     Failure::Broken(causes.last().map_or_else(String::new, ToString::to_string))
 }

@@ -11,7 +11,7 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{self, Write};
 use std::thread;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -19,7 +19,10 @@ use tokio::time::timeout;
 
 /// Prints spans. Clones print to the same place.
 #[derive(Clone, Debug)]
-pub(crate) struct Console(mpsc::Sender<(String, oneshot::Sender<()>)>);
+pub(crate) struct Console(mpsc::Sender<Job>);
+
+/// Lines to print, and who is told when all of them are out.
+type Job = (String, oneshot::Sender<io::Result<()>>);
 
 /// Longest time for a batch to be printed: whoever reads standard output may have stopped to read.
 const PRINT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,13 +30,13 @@ const PRINT_TIMEOUT: Duration = Duration::from_secs(10);
 impl Console {
     /// Prints from a thread of its own, so that a reader who stops to read holds up nothing else, nor the end.
     pub(crate) fn new(mut out: impl Write + Send + 'static) -> Self {
-        let (sender, mut receiver) = mpsc::channel::<(String, oneshot::Sender<()>)>(1);
+        let (sender, mut receiver) = mpsc::channel::<Job>(1);
         let printing = thread::Builder::new().name("console".to_owned());
         let printing = printing.spawn(move || {
             while let Some((lines, done)) = receiver.blocking_recv() {
-                // A reader that has gone is no error, here as everywhere.
-                let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
-                let _ = done.send(());
+                let printed = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
+                // Whoever asked may have lost patience.
+                let _ = done.send(printed);
             }
         });
         if let Err(error) = printing {
@@ -52,9 +55,16 @@ impl Console {
             printed.await.ok()
         };
         match timeout(PRINT_TIMEOUT, printing).await {
-            Ok(Some(())) => Answer::taken("OK", 0, Text::default()),
+            Ok(Some(Ok(()))) => Answer::taken("OK", 0, Text::default()),
+            Ok(Some(Err(error))) => {
+                let problem = format!("standard output cannot be written: {error}");
+                Answer::broken(Text::bounded(&problem))
+            }
             Ok(None) => Answer::broken(Text::bounded("nothing prints")),
-            Err(_) => Answer::late(PRINT_TIMEOUT),
+            Err(_) => Answer {
+                message: Text::bounded(&format!("standard output was not read for {PRINT_TIMEOUT:?}")),
+                ..Answer::late(PRINT_TIMEOUT)
+            },
         }
     }
 }
@@ -136,7 +146,8 @@ fn time(nanos: u64) -> Value {
     at.map_or(Value::Null, |at| at.rfc3339().into())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// As ids are written.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

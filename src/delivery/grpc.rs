@@ -2,8 +2,9 @@
 
 use crate::cloud::screen;
 use crate::delivery::answer::Answer;
-use crate::delivery::connection::{Connection, Exchange, Failure};
+use crate::delivery::connection::{Connection, Exchange};
 use crate::delivery::sender::{AGENT, Wire};
+use crate::delivery::words::words;
 use crate::limits::OTLP_ANSWER_BYTES_MAX;
 use bytes::{BufMut, Bytes};
 use http::header::{CONTENT_TYPE, USER_AGENT};
@@ -55,7 +56,10 @@ fn answer(wire: &Wire, status: &Status) -> Answer {
     });
     match causes.last() {
         // tonic gives a source to what it made of an error of ours, and none to what arrived.
-        Some(cause) => Answer::broken(wire.quote(&cause.to_string())),
+        Some(cause) => match cause.downcast_ref() {
+            Some(failure) => wire.unanswered(failure),
+            None => Answer::broken(wire.quote(&cause.to_string())),
+        },
         None => Answer::of_grpc(status, wire.quote(status.message())),
     }
 }
@@ -77,8 +81,7 @@ impl Service<http::Request<Body>> for Screened {
         Box::pin(async move {
             match connection.exchange(request).await {
                 Ok(exchange) => response(exchange),
-                Err(Failure::Broken(cause)) => Err(cause.into()),
-                Err(Failure::TooLong) => Err(no_collector()),
+                Err(failure) => Err(failure.into()),
             }
         })
     }
@@ -95,8 +98,8 @@ fn response(exchange: Exchange) -> Result<Response<Body>, Box<dyn Error + Send +
         let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
         kind.is_some_and(|kind| kind.starts_with(b"application/grpc"))
     };
-    if head.status == StatusCode::OK && !is_grpc(&head.headers) {
-        return Err(no_collector());
+    if !is_grpc(&head.headers) && !head.headers.contains_key(Status::GRPC_STATUS) {
+        return Err(Box::new(foreign(head.status, &words(&head.headers, &body))));
     }
     screen(&mut head.headers);
     screen(&mut trailers);
@@ -105,11 +108,20 @@ fn response(exchange: Exchange) -> Result<Response<Body>, Box<dyn Error + Send +
     Ok(Response::from_parts(head, Body::new(body)))
 }
 
-fn no_collector() -> Box<dyn Error + Send + Sync> {
-    Box::new(Status::new(
-        Code::Unimplemented,
-        "what answers there is no collector of traces",
-    ))
+/// What an answer means that is none of gRPC: see
+/// <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>.
+fn foreign(status: StatusCode, words: &str) -> Status {
+    let code = match status.as_u16() {
+        200 => return Status::unimplemented("what answers there is no collector of traces"),
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502 | 503 | 504 => Code::Unavailable,
+        _ => Code::Unknown,
+    };
+    let colon = if words.is_empty() { "" } else { ": " };
+    Status::new(code, format!("HTTP status {}{colon}{words}", status.as_u16()))
 }
 
 /// Requests are bytes already.

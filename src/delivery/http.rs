@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::delivery::answer::{Answer, retry_delay, status_label};
 use crate::delivery::connection::Exchange;
 use crate::delivery::sender::{AGENT, Wire};
+use crate::delivery::words::{is_page, words};
 use crate::proto::google::rpc;
 use bytes::Bytes;
 use flate2::Compression;
@@ -23,7 +24,7 @@ const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf")
 pub(crate) async fn export(wire: &Wire, body: Bytes, now: Timestamp) -> Answer {
     match wire.connection.exchange(request(wire, body)).await {
         Ok(exchange) => answer(wire, &exchange, now),
-        Err(failure) => wire.unanswered(failure),
+        Err(failure) => wire.unanswered(&failure),
     }
 }
 
@@ -57,8 +58,7 @@ fn answer(wire: &Wire, exchange: &Exchange, now: Timestamp) -> Answer {
     let is_protobuf = kind.is_some_and(|kind| kind.starts_with(PROTOBUF.as_bytes()));
     if status.is_success() {
         // Many take everything without a word, some answer in JSON; a page of HTML is that of something else.
-        let is_page = kind.is_some_and(|kind| kind.starts_with(b"text/html"));
-        if is_page {
+        if is_page(headers) {
             return Answer::no_collector(status_label(status));
         }
         let told = is_protobuf.then(|| ExportTraceServiceResponse::decode(exchange.body.clone()).ok());
@@ -73,7 +73,11 @@ fn answer(wire: &Wire, exchange: &Exchange, now: Timestamp) -> Answer {
     let told = is_protobuf.then(|| rpc::Status::decode(exchange.body.clone()).ok());
     let told = told.flatten().unwrap_or_default();
     let after = retry_after(headers, now).or_else(|| retry_delay(&told));
-    Answer::of_http(status, after, wire.quote(&told.message))
+    let message = match told.message.as_str() {
+        "" => words(headers, &exchange.body),
+        message => message.into(),
+    };
+    Answer::of_http(status, after, wire.quote(&message))
 }
 
 /// Seconds, or a date. See <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>.

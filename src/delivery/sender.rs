@@ -51,6 +51,14 @@ impl Sender {
         }
     }
 
+    /// How it goes, to be shown.
+    pub(crate) fn protocol(&self) -> &'static str {
+        match self {
+            Self::Collector(wire) => wire.collector.protocol.name(),
+            Self::Console(_) => "console",
+        }
+    }
+
     /// Where it goes, to be shown.
     pub(crate) fn address(&self) -> &str {
         match self {
@@ -73,7 +81,7 @@ impl Wire {
             Ok(answer) => answer,
             Err(_) => Answer::late(after),
         };
-        if matches!(answer.code.as_ref(), "timeout" | "connection") {
+        if matches!(answer.code.as_ref(), "timeout" | "connection" | "protocol") {
             self.connection.renew();
         }
         answer
@@ -81,13 +89,17 @@ impl Wire {
 
     /// Words of the other side: without secrets, theirs or ours, and bounded.
     pub(crate) fn quote(&self, words: &str) -> Text {
-        Text::bounded(&self.collector.headers.scrub(&decode::redact(words)))
+        Text::bounded(&decode::redact(&self.collector.headers.scrub(words)))
     }
 
     /// There is no answer.
-    pub(crate) fn unanswered(&self, failure: Failure) -> Answer {
+    pub(crate) fn unanswered(&self, failure: &Failure) -> Answer {
         match failure {
-            Failure::Broken(cause) => Answer::broken(self.quote(&cause)),
+            Failure::Broken(cause) => Answer::broken(self.quote(cause)),
+            Failure::Mismatch(mismatch) => Answer::mismatch(Text::bounded(&format!(
+                "what answers at {} {mismatch}",
+                self.address
+            ))),
             Failure::TooLong => Answer::no_collector("(other)"),
         }
     }

@@ -20,6 +20,8 @@ pub struct Settings {
     pub exporter: Exporter,
     /// The exporter's own traces, where they are wanted.
     pub own: Option<OwnTraces>,
+    /// The key or variable because of which operations are traced, to be shown.
+    pub enabled_by: &'static str,
 }
 
 /// Where spans go.
@@ -57,6 +59,16 @@ pub enum Protocol {
     Http,
 }
 
+impl Protocol {
+    /// As it is written in settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Http => "http/protobuf",
+        }
+    }
+}
+
 /// PEM files for TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
@@ -82,7 +94,10 @@ impl Endpoint {
         let whole = match (text.contains("://"), scheme) {
             (true, _) => Cow::Borrowed(text),
             (false, Some(scheme)) => Cow::Owned(format!("{scheme}://{text}")),
-            (false, None) => return Err("it must begin with http:// or https://"),
+            (false, None) => {
+                return Err("it must begin with http:// or https://; for gRPC it need not \
+                     (OTEL_EXPORTER_OTLP_PROTOCOL=grpc)");
+            }
         };
         let uri: Uri = whole.parse().map_err(|_| "it is no URL")?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
@@ -115,6 +130,12 @@ impl Endpoint {
         let mut parts = self.0.clone().into_parts();
         parts.path_and_query = PathAndQuery::from_str(&whole).ok();
         Self(Uri::from_parts(parts).unwrap_or_else(|_| self.0.clone()))
+    }
+
+    /// Whether this path was added already.
+    pub fn is_below(&self, path: &str) -> bool {
+        let own = self.0.path().trim_end_matches('/');
+        own.strip_suffix(path).is_some_and(|rest| rest.ends_with('/'))
     }
 
     /// Whether the connection is encrypted.
@@ -156,6 +177,9 @@ pub enum HeadersError {
     /// A pair without `=`, or a name that is none.
     #[error("pair {0} is not name=value")]
     Pair(usize),
+    /// A `%` that begins no percent-encoded byte.
+    #[error("the value of pair {0} has a % without two hexadecimal digits; % itself is %25")]
+    Encoding(usize),
     /// Characters that no header may carry.
     #[error("the value of pair {0} has characters that no header may carry")]
     Value(usize),
@@ -193,6 +217,9 @@ impl Headers {
             if RESERVED.contains(&name) || name.as_str().starts_with("grpc-") {
                 return Err(HeadersError::Reserved(place));
             }
+            if !is_percent_encoded(value) {
+                return Err(HeadersError::Encoding(place));
+            }
             let value: Cow<'_, [u8]> = percent_decode_str(value.trim()).into();
             let mut value = HeaderValue::from_bytes(&value).map_err(|_| HeadersError::Value(place))?;
             value.set_sensitive(true);
@@ -208,16 +235,31 @@ impl Headers {
     /// A text of the other side, which may echo what it was sent, without any of it.
     pub(crate) fn scrub<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut scrubbed = Cow::Borrowed(text);
-        for value in self.0.values().filter_map(|value| value.to_str().ok()) {
+        for value in self
+            .0
+            .values()
+            .filter_map(|value| str::from_utf8(value.as_bytes()).ok())
+        {
             // `Bearer t1…`: the second word alone may be echoed.
             for secret in [value].into_iter().chain(value.split_whitespace().skip(1)) {
-                if secret.len() >= SECRET_BYTES_MIN && scrubbed.contains(secret) {
-                    scrubbed = Cow::Owned(scrubbed.replace(secret, "***"));
+                let in_json = serde_json::Value::from(secret).to_string();
+                for secret in [secret, in_json.trim_matches('"')] {
+                    if secret.len() >= SECRET_BYTES_MIN && scrubbed.contains(secret) {
+                        scrubbed = Cow::Owned(scrubbed.replace(secret, "***"));
+                    }
                 }
             }
         }
         scrubbed
     }
+}
+
+/// Decoding leaves a `%` as it is where no two digits follow, and would send another value than was meant.
+fn is_percent_encoded(text: &str) -> bool {
+    text.split('%').skip(1).all(|rest| {
+        let digits = rest.bytes().take(2).filter(u8::is_ascii_hexdigit);
+        digits.count() == 2
+    })
 }
 
 impl fmt::Debug for Headers {
@@ -245,6 +287,9 @@ mod tests {
             ("a=b,canary", HeadersError::Pair(2)),
             ("a b=canary", HeadersError::Pair(1)),
             ("a=%0Acanary", HeadersError::Value(1)),
+            ("a=%zzcanary", HeadersError::Encoding(1)),
+            ("a=%41,b=canary%4", HeadersError::Encoding(2)),
+            ("a=canary%", HeadersError::Encoding(1)),
             ("a=b,Content-Type=canary", HeadersError::Reserved(2)),
             ("grpc-timeout=1S", HeadersError::Reserved(1)),
         ] {
@@ -258,6 +303,9 @@ mod tests {
         let echoed = "bad k4n4ry, bad Bearer t1.b1rd, bad t1.b1rd";
         assert_eq!(headers.scrub(echoed), "bad ***, bad ***, bad ***");
         assert_eq!(headers.scrub("a man, a plan"), "a man, a plan");
+        let headers = Headers::parse(r#"api-key=k4"n\4ry"#).expect("valid");
+        let echoed = serde_json::json!({ "bad": r#"k4"n\4ry"# }).to_string();
+        assert_eq!(headers.scrub(&echoed), r#"{"bad":"***"}"#);
     }
 
     #[test]

@@ -2,10 +2,12 @@
 
 mod classes;
 mod faults;
+mod foreign;
 mod life;
 mod own;
 mod receiver;
 mod secured;
+mod told;
 
 use crate::catalogue::Instruments;
 use crate::clock::{Clock, Timestamp};
@@ -16,10 +18,14 @@ use crate::store::{Batch, Figures, Outbox, Store};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::subscriber::DefaultGuard;
 
 /// What never comes fails a test instead of hanging it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -37,11 +43,18 @@ struct World {
 
 impl World {
     async fn new() -> Self {
+        Self::at(None).await
+    }
+
+    /// One with its store in a folder.
+    async fn at(path: Option<PathBuf>) -> Self {
         let clock = Clock::starting_at(at(0));
         let instruments = Instruments::new("test", "test", "test");
-        let (store, _) = Store::open(crate::store::Settings::default(), clock, &instruments)
-            .await
-            .expect("a store in memory");
+        let settings = crate::store::Settings {
+            path,
+            ..Default::default()
+        };
+        let (store, _) = Store::open(settings, clock, &instruments).await.expect("a store");
         Self {
             store,
             instruments,
@@ -130,6 +143,48 @@ impl World {
     }
 }
 
+/// Log lines of this thread.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// Keeps those of this program until the guard is dropped.
+    fn keep() -> (Self, DefaultGuard) {
+        Self::keep_of("datasphere_exporter=info")
+    }
+
+    /// Keeps those of libraries too.
+    fn keep_all() -> (Self, DefaultGuard) {
+        Self::keep_of("trace")
+    }
+
+    fn keep_of(filter: &str) -> (Self, DefaultGuard) {
+        let lines = Self::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(move || writer.clone())
+            .with_ansi(false)
+            .finish();
+        (lines, tracing::subscriber::set_default(subscriber))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().expect("not poisoned")).into_owned()
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_700_000_000 + seconds, 0).expect("in range")
 }
@@ -188,5 +243,6 @@ fn to(collector: Collector) -> Settings {
     Settings {
         exporter: Exporter::Collector(Box::new(collector)),
         own: None,
+        enabled_by: "traces.endpoint",
     }
 }

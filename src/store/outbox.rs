@@ -91,6 +91,11 @@ impl Outbox {
         self.mark(ids, State::Aside, reason).await
     }
 
+    /// Whether what it holds survives a restart.
+    pub fn is_durable(&self) -> bool {
+        self.store.is_durable()
+    }
+
     /// What it holds now.
     pub fn figures(&self) -> Figures {
         *self.figures.borrow()

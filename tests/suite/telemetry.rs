@@ -157,6 +157,7 @@ fn the_rest_reaches_the_delivery_and_its_secrets_are_shown_nowhere() {
     let Some(Settings {
         exporter: Exporter::Collector(collector),
         own: None,
+        enabled_by: "OTEL_EXPORTER_OTLP_ENDPOINT",
     }) = &config.delivery
     else {
         panic!("a collector")
@@ -178,6 +179,23 @@ fn the_rest_reaches_the_delivery_and_its_secrets_are_shown_nowhere() {
     assert!(printed.contains("OTEL_EXPORTER_OTLP_TRACES_HEADERS"), "{printed}");
 }
 
+#[test]
+fn what_turned_traces_on_is_known_by_the_name_that_counts() {
+    let (general, traces) = ((GENERAL, "http://env:1"), (TRACES, "http://env:2"));
+    let file = "traces:\n  endpoint: http://file:1\n";
+    for (yaml, variables, expected) in [
+        (file, &[][..], "traces.endpoint"),
+        (file, &[general], GENERAL),
+        ("", &[general, traces], TRACES),
+        (file, &[(EXPORTER, "console")], EXPORTER),
+        ("traces:\n  enabled: true\n", &[general], "traces.enabled"),
+    ] {
+        let config = load(yaml, variables).unwrap();
+        let delivery = config.delivery.expect("traced");
+        assert_eq!(delivery.enabled_by, expected, "{yaml} {variables:?}");
+    }
+}
+
 /// Variables, values, and what is said of them.
 const REFUSALS: &[(&str, &str, &str)] = &[
     ("OTEL_SDK_DISABLED", "canary", "expected true or false"),
@@ -189,7 +207,8 @@ const REFUSALS: &[(&str, &str, &str)] = &[
     (
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
         "canary",
-        "expected a URL: it must begin with http:// or https://",
+        "expected a URL: it must begin with http:// or https://; for gRPC it need not \
+         (OTEL_EXPORTER_OTLP_PROTOCOL=grpc)",
     ),
     (
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -205,6 +224,12 @@ const REFUSALS: &[(&str, &str, &str)] = &[
         "OTEL_EXPORTER_OTLP_HEADERS",
         "canary",
         "expected name=value,name=value with percent-encoded values: pair 1 is not name=value",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "a=%zzcanary",
+        "expected name=value,name=value with percent-encoded values: the value of pair 1 has a % without two \
+         hexadecimal digits; % itself is %25",
     ),
     (
         "OTEL_EXPORTER_OTLP_TIMEOUT",
@@ -320,7 +345,8 @@ fn a_key_of_traces_that_cannot_be_used_is_told_with_its_line() {
         ),
         (
             "traces:\n  endpoint: 'http://u:t1.secret@c'\n",
-            "3: traces.endpoint: expected an address such as http://localhost:4317",
+            "3: traces.endpoint: expected an address such as http://localhost:4317: credentials belong into \
+             OTEL_EXPORTER_OTLP_HEADERS, not into an address",
         ),
         (
             "traces:\n  endpoint: 'http://c/?key=t1.secret'\n",
@@ -329,8 +355,16 @@ fn a_key_of_traces_that_cannot_be_used_is_told_with_its_line() {
         ),
         (
             "traces:\n  endpoint: 'c:1'\n  protocol: http/protobuf\n",
-            "3: traces.endpoint: expected a URL: it must begin with \
-            http:// or https://",
+            "3: traces.endpoint: expected a URL: it must begin with http:// or https://; for gRPC it need not \
+             (OTEL_EXPORTER_OTLP_PROTOCOL=grpc)",
+        ),
+        (
+            "traces:\n  endpoint: 'http://c:4318/v1/traces'\n  protocol: http/protobuf\n",
+            "3: traces.endpoint: must not end in /v1/traces, which is added to it over HTTP",
+        ),
+        (
+            "traces:\n  endpoint: 'http://c/otlp/v1/traces/'\n  protocol: http/protobuf\n",
+            "3: traces.endpoint: must not end in /v1/traces, which is added to it over HTTP",
         ),
         (
             "traces:\n  service_name: ' '\n",

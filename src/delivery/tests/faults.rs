@@ -4,12 +4,10 @@ use crate::delivery::Protocol;
 use crate::delivery::answer::Verdict;
 use crate::delivery::sender::Sender;
 use crate::delivery::tests::receiver::{Receiver, Reply};
-use crate::delivery::tests::{PATIENCE, PROTOCOLS, World, at, collector, entry, to};
+use crate::delivery::tests::{Lines, PATIENCE, PROTOCOLS, World, at, collector, entry, to};
 use crate::delivery::{Exporter, Headers};
 use bytes::Bytes;
 use http::HeaderValue;
-use std::io;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -58,30 +56,6 @@ async fn a_collector_that_falls_silent_is_left_and_asked_over_a_new_connection()
 }
 
 #[tokio::test]
-async fn what_speaks_neither_protocol_is_a_broken_connection() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = format!("http://{}", listener.local_addr().expect("an address"));
-    let babble = tokio::task::JoinSet::from_iter([async move {
-        loop {
-            let (mut stream, _) = listener.accept().await.expect("accepted");
-            let _ = stream.write_all(b"220 mail ready\r\n").await;
-        }
-    }]);
-    for protocol in PROTOCOLS {
-        let exporter = Exporter::Collector(Box::new(collector(protocol, &address)));
-        let mut sender = Sender::new(exporter).expect("settings that hold");
-        let answer = timeout(PATIENCE, sender.send(Bytes::from(entry(1).bytes), at(0))).await;
-        let answer = answer.expect("an end");
-        assert_eq!(
-            (answer.verdict, answer.code.as_ref()),
-            (Verdict::Again { after: None }, "connection"),
-            "{answer}"
-        );
-    }
-    drop(babble);
-}
-
-#[tokio::test]
 async fn an_answer_without_end_is_not_read_to_its_end() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -121,31 +95,9 @@ async fn details_that_are_no_base64_end_nothing() {
     world.stop().await;
 }
 
-/// Keeps log lines.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("not poisoned").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn headers_arrive_and_an_echo_of_them_reaches_neither_the_log_nor_a_reason() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer(move || writer.clone())
-        .with_ansi(false)
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (lines, _guard) = Lines::keep_all();
     for (protocol, message) in [
         (Protocol::Grpc, "the key k4n4ry is bad"),
         (Protocol::Http, "the key k4n4ry is worse"),
@@ -172,7 +124,7 @@ async fn headers_arrive_and_an_echo_of_them_reaches_neither_the_log_nor_a_reason
         assert!(agent.starts_with("datasphere-exporter/"), "{agent}");
         world.stop().await;
     }
-    let told = String::from_utf8_lossy(&lines.0.lock().expect("not poisoned")).into_owned();
+    let told = lines.text();
     assert!(
         told.contains("the key *** is bad") && told.contains("the key *** is worse"),
         "{told}"

@@ -1,11 +1,12 @@
 //! A delivery from its first request to its last.
 
-use crate::delivery::Protocol;
 use crate::delivery::answer::Verdict;
 use crate::delivery::batch::Batch;
 use crate::delivery::console::Console;
+use crate::delivery::sender::Sender;
 use crate::delivery::tests::receiver::{Receiver, Reply};
-use crate::delivery::tests::{PATIENCE, PROTOCOLS, World, collector, entry, named, to};
+use crate::delivery::tests::{Lines, PATIENCE, PROTOCOLS, World, collector, entry, named, to};
+use crate::delivery::{Next, Protocol};
 use crate::limits::{OTLP_BATCH_BYTES_MAX, OTLP_BATCH_SPANS_MAX};
 use bytes::Bytes;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -187,4 +188,68 @@ async fn the_console_prints_a_line_for_each_span() {
     insta::assert_snapshot!(String::from_utf8(printed).expect("text"));
     let answer = console.print(Bytes::from_static(b"\xff")).await;
     assert_eq!(answer.verdict, Verdict::Refused);
+}
+
+/// Takes everything, but fails to bring the first so many of it out.
+struct Full {
+    failures: usize,
+    pipe: Pipe,
+}
+
+impl Write for Full {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pipe.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.failures == 0 {
+            return Ok(());
+        }
+        self.failures -= 1;
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_printed_waits_and_is_printed_later() {
+    let (lines, _guard) = Lines::keep();
+    let (sender, printed) = mpsc::channel();
+    let mut world = World::new().await;
+    world.put(0..3).await;
+    let mut delivery = world.delivery(to(collector(Protocol::Http, "http://localhost")));
+    let pipe = Pipe(sender);
+    delivery.jobs.sender = Sender::Console(Console::new(Full { failures: 2, pipe }));
+    for failures in 1..=2 {
+        assert!(matches!(delivery.jobs.turn().await, Next::After(_)));
+        assert_eq!(world.store.outbox().figures().waiting, 3);
+        assert_eq!(
+            (world.requests("connection"), world.spans("exported")),
+            (failures, 0)
+        );
+        assert_eq!(world.up(), Some(false));
+    }
+    let told = lines.text();
+    assert_eq!(
+        told.matches("standard output cannot be written").count(),
+        1,
+        "{told}"
+    );
+    world.run(delivery);
+    world.until_empty().await;
+    assert_eq!((world.spans("exported"), world.up()), (3, Some(true)));
+    assert!(printed.try_iter().count() >= 3);
+    assert!(lines.text().contains("traces are taken again"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_pipe_that_nobody_reads_any_more_is_a_failure_and_no_end() {
+    let (reader, writer) = io::pipe().expect("a pipe");
+    drop(reader);
+    let console = Console::new(writer);
+    for _ in 0..2 {
+        let answer = console.print(Bytes::from(entry(1).bytes)).await;
+        assert_eq!(answer.verdict, Verdict::Again { after: None }, "{answer}");
+        assert!(answer.to_string().contains("Broken pipe"), "{answer}");
+    }
 }

@@ -65,6 +65,8 @@ pub(crate) enum Reply {
     Http(u16, Option<&'static str>),
     /// Something that is no answer of a collector.
     Page,
+    /// A status, a type of content and a body.
+    Words(u16, &'static str, &'static str),
     /// None, ever.
     Silence,
 }
@@ -205,7 +207,8 @@ async fn over_http(
             }
             response
         }
-        Reply::Page => ([(CONTENT_TYPE, "text/html; charset=utf-8")], "<html>").into_response(),
+        Reply::Page => words(200, "text/html; charset=utf-8", "<html>"),
+        Reply::Words(status, kind, body) => words(status, kind, body),
         Reply::Silence => std::future::pending().await,
         Reply::Grpc(_) => unreachable!("a test of the other protocol"),
     }
@@ -222,7 +225,7 @@ async fn over_grpc(
         .send_compressed(CompressionEncoding::Gzip);
     let mut response = grpc.unary(export, request).await;
     match response.extensions_mut().remove::<Whim>() {
-        Some(Whim::Page) => ([(CONTENT_TYPE, "text/html; charset=utf-8")], "<html>").into_response(),
+        Some(Whim::Words(status, kind, body)) => words(status, kind, body),
         Some(Whim::Silence) => std::future::pending().await,
         None => response.map(axum::body::Body::new),
     }
@@ -231,8 +234,13 @@ async fn over_grpc(
 /// What tonic would not answer.
 #[derive(Clone)]
 enum Whim {
-    Page,
+    Words(u16, &'static str, &'static str),
     Silence,
+}
+
+fn words(status: u16, kind: &'static str, body: &'static str) -> Response<axum::body::Body> {
+    let status = StatusCode::from_u16(status).expect("a status");
+    (status, [(CONTENT_TYPE, kind)], body).into_response()
 }
 
 struct Export {
@@ -260,7 +268,8 @@ impl Service<tonic::Request<ExportTraceServiceRequest>> for Export {
                 Reply::Taken => Ok(tonic::Response::new(ExportTraceServiceResponse::default())),
                 Reply::Partly(rejected, message) => Ok(tonic::Response::new(partial(rejected, message))),
                 Reply::Grpc(status) => Err(status),
-                Reply::Page => whim(Whim::Page),
+                Reply::Page => whim(Whim::Words(200, "text/html; charset=utf-8", "<html>")),
+                Reply::Words(status, kind, body) => whim(Whim::Words(status, kind, body)),
                 Reply::Silence => whim(Whim::Silence),
                 Reply::Http(..) => unreachable!("a test of the other protocol"),
             },
