@@ -29,6 +29,7 @@ mod yaml;
 pub use document::document;
 pub use error::{ConfigError, Invalid, Place};
 pub use layers::{Flags, environment_name};
+pub use otel::meant_by;
 pub use surface::{LogFormat, LogLevel};
 
 use crate::decode::redact;

@@ -2,7 +2,7 @@
 
 use crate::app::{App, Ended};
 use crate::cli::{Exit, logging, shutdown};
-use crate::config::Config;
+use crate::config::{self, Config};
 use anyhow::Context;
 use std::pin::pin;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +25,7 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
 
 /// Runs an exporter that is bound until a signal ends it, which cancels `stop` for whoever else feeds it.
 pub(crate) async fn run(app: App, stop: CancellationToken) -> anyhow::Result<Exit> {
+    warn_of_slips();
     let (mut signals, mut running) = (pin!(shutdown::on_signal(stop.clone())), pin!(app.run(stop)));
     let ended = tokio::select! {
         ended = &mut running => ended?,
@@ -37,6 +38,15 @@ pub(crate) async fn run(app: App, stop: CancellationToken) -> anyhow::Result<Exi
         Ended::Well => Exit::Well,
         Ended::GraceExceeded => Exit::GraceExceeded,
     })
+}
+
+/// Names variables that were meant for traces, most likely, and are not heard.
+fn warn_of_slips() {
+    for (name, _) in std::env::vars_os() {
+        if let Some(meant) = name.to_str().and_then(config::meant_by) {
+            tracing::warn!(variable = ?name, "this variable is not known; did you mean {meant}?");
+        }
+    }
 }
 
 /// The runtime that everything runs on.

@@ -98,7 +98,8 @@ const OTEL_HEADING: &str = "
 They are read while operations are traced, and win over the section `traces`; the one for traces wins over the general \
 one, also for headers, which are not merged. `traces.enabled: false` turns everything off, whatever they say. One that \
 cannot be read is an error that names it, without its value; the exit code is 64. `print-config` names those that are \
-set.
+set. A name that begins with `OTEL_EXPORTER_OTLP_` and is one or two letters away from one of these is a warning at the \
+start.
 
 | variable | for traces alone | meaning |
 |---|---|---|

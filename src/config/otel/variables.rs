@@ -1,6 +1,7 @@
 //! Which variables of OpenTelemetry are honoured, and how one is read.
 
 use crate::config::error::{Invalid, Place};
+use crate::config::setting::edits;
 
 /// A variable.
 #[derive(Debug)]
@@ -61,6 +62,24 @@ variables! {
         "The ratio of `traceidratio`; 1 by default.";
 }
 
+/// Begins the names of what tells how OTLP is sent.
+const PREFIX: &str = "OTEL_EXPORTER_OTLP_";
+
+/// The variable of OpenTelemetry that was meant, most likely, by one whose name is none.
+pub fn meant_by(name: &str) -> Option<&'static str> {
+    if !name.starts_with(PREFIX) {
+        return None;
+    }
+    let known = VARIABLES
+        .iter()
+        .flat_map(|known| known.traces.into_iter().chain([known.general]));
+    let nearest = known.map(|known| (edits(name, known), known)).min()?;
+    (1..=EDITS_MAX).contains(&nearest.0).then_some(nearest.1)
+}
+
+/// More is another name, such as that for another signal.
+const EDITS_MAX: usize = 2;
+
 /// The environment, as far as it tells of traces.
 pub(crate) struct Environment<'a>(pub(crate) &'a dyn Fn(&str) -> Option<String>);
 
@@ -102,6 +121,30 @@ impl Given {
             place: Place::Environment(self.name.to_owned()),
             key: "traces".to_owned(),
             problem: problem.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_slip_is_told_and_one_for_another_signal_is_not() {
+        for (name, meant) in [
+            ("OTEL_EXPORTER_OTLP_ENDPIONT", Some("OTEL_EXPORTER_OTLP_ENDPOINT")),
+            ("OTEL_EXPORTER_OTLP_HEADER", Some("OTEL_EXPORTER_OTLP_HEADERS")),
+            (
+                "OTEL_EXPORTER_OTLP_TRACE_ENDPOINT",
+                Some("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+            ),
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", None),
+            ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", None),
+            ("OTEL_EXPORTER_OTLP_LOGS_HEADERS", None),
+            ("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", None),
+            ("ENDPOINT", None),
+        ] {
+            assert_eq!(meant_by(name), meant, "{name}");
         }
     }
 }
