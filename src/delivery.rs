@@ -75,7 +75,7 @@ struct Jobs {
     batch_bytes_max: usize,
     /// What the collector has and the outbox does not know yet: nothing else is sent before it does.
     told: Vec<SpansId>,
-    /// Whether nothing was taken of the newest batch.
+    /// Whether the newest batch has to wait, or nothing was taken of it.
     is_failing: bool,
     /// Spans that were refused since a line said so.
     refused_untold: u64,
@@ -236,7 +236,7 @@ impl Jobs {
         };
         let mut tally = Tally::default();
         let next = self.send(batch, &mut tally).await;
-        let is_failing = tally.taken == 0;
+        let is_failing = tally.taken == 0 || matches!(next, Ok(Next::After(_)));
         if std::mem::replace(&mut self.is_failing, is_failing) && !is_failing {
             tracing::info!(endpoint = self.sender.address(), "traces are taken again");
         }

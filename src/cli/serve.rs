@@ -43,8 +43,10 @@ pub(crate) async fn run(app: App, stop: CancellationToken) -> anyhow::Result<Exi
 /// Names variables that were meant for traces, most likely, and are not heard.
 fn warn_of_slips() {
     for (name, _) in std::env::vars_os() {
-        if let Some(meant) = name.to_str().and_then(config::meant_by) {
-            tracing::warn!(variable = ?name, "this variable is not known; did you mean {meant}?");
+        if let Some(name) = name.to_str()
+            && let Some(meant) = config::meant_by(name)
+        {
+            tracing::warn!(variable = name, "this variable is not known; did you mean {meant}?");
         }
     }
 }

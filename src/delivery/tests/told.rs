@@ -93,6 +93,26 @@ async fn one_refused_span_among_others_is_told_with_those_that_were_taken() {
 }
 
 #[tokio::test]
+async fn what_waits_after_a_part_was_taken_has_an_end_that_is_told() {
+    let (lines, _guard) = Lines::keep();
+    let receiver = Receiver::start(|before, _| match before {
+        0 => Reply::Http(413, None),
+        2 => Reply::Http(503, None),
+        _ => Reply::Taken,
+    })
+    .await;
+    let world = World::new().await;
+    world.put(0..4).await;
+    let mut delivery = world.delivery(to(collector(Protocol::Http, &receiver.url())));
+    delivery.jobs.turn().await;
+    assert_eq!((world.spans("exported"), world.up()), (2, Some(false)));
+    delivery.jobs.turn().await;
+    assert_eq!((world.spans("exported"), world.up()), (4, Some(true)));
+    let told = lines.text();
+    assert_eq!(told.matches("traces are taken again").count(), 1, "{told}");
+}
+
+#[tokio::test]
 async fn a_line_about_refused_spans_does_not_wait_for_a_slow_batch() {
     let (lines, _guard) = Lines::keep();
     let receiver = Receiver::start(|_, _| refusal(Protocol::Http)).await;
