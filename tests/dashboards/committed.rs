@@ -6,9 +6,12 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+/// What makes a dashboard.
+type Make = fn() -> Dashboard;
+
 /// All dashboards, by the names of their files.
 pub(crate) fn dashboards() -> Vec<(&'static str, Value)> {
-    let all: [(&str, fn() -> Dashboard); 5] = [
+    let all: [(&str, Make); 5] = [
         ("fleet", fleet::dashboard),
         ("job", job::dashboard),
         ("operations", operations::dashboard),
@@ -20,6 +23,24 @@ pub(crate) fn dashboards() -> Vec<(&'static str, Value)> {
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards")
+}
+
+/// The dashboards as they are committed.
+pub(crate) fn read() -> Vec<(String, Value)> {
+    let mut pages: Vec<(String, Value)> = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "json"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            (
+                name,
+                serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap(),
+            )
+        })
+        .collect();
+    pages.sort_by(|one, other| one.0.cmp(&other.0));
+    pages
 }
 
 #[test]
@@ -44,11 +65,8 @@ fn the_committed_dashboards_are_those_that_the_generator_makes() {
 #[test]
 fn every_committed_file_is_one_that_the_generator_makes() {
     let made: Vec<&str> = dashboards().iter().map(|(name, _)| *name).collect();
-    for entry in fs::read_dir(folder()).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|ending| ending == "json") {
-            let name = path.file_stem().unwrap().to_str().unwrap();
-            assert!(made.contains(&name), "dashboards/{name}.json comes from nowhere");
-        }
+    for (file, _) in read() {
+        let name = file.trim_end_matches(".json");
+        assert!(made.contains(&name), "dashboards/{file} comes from nowhere");
     }
 }

@@ -83,7 +83,8 @@ fn up() -> Panel {
     stat(
         "Up",
         "none",
-        "Whether Prometheus reaches every exporter. Down: is the process there, is the port open, does the scrape time out?",
+        "Whether Prometheus reaches every exporter. Down: see whether the process is there, its port open, \
+         and the scrape in time.",
     )
     .query(r#"min(up{job=~"$job",instance=~"$instance"})"#, "up")
     .mappings(words::yes_or_no("up", "down"))
@@ -108,11 +109,18 @@ fn token() -> Panel {
     stat(
         "IAM token",
         "dtdurations",
-        "Time until the first token expires, and how many renewals failed in the time shown. Short: look at the log for why it is not renewed; a revoked key needs a new one.",
+        "Time until the first token expires, and how many renewals failed in the time shown. Short: look \
+         at the log for why it is not renewed; a revoked key needs a new one.",
     )
     .query(&format!("{expiry} - time()"), "left")
     .instant(&format!("round({})", sum_or_zero(&failures)), "failed renewals")
-    .series("failed renewals", &[crate::panel::unit("short"), crate::panel::bounds(&[(GOOD, None), (BAD, Some(1.0))])])
+    .series(
+        "failed renewals",
+        &[
+            crate::panel::unit("short"),
+            crate::panel::bounds(&[(GOOD, None), (BAD, Some(1.0))]),
+        ],
+    )
     .none("no token is needed")
     .steps(&[(BAD, None), (WARNING, Some(900.0)), (GOOD, Some(3600.0))])
 }
@@ -122,7 +130,8 @@ fn restarts() -> Panel {
     stat(
         "Restarts",
         "short",
-        "Starts of the process in the time shown. More than your own roll-outs: see the reason in the log's last line and the memory below.",
+        "Starts of the process in the time shown. More than your own roll-outs: see the reason in the \
+         log's last line and the memory below.",
     )
     .instant(&sum_or_zero(&restarts), "restarts")
     .none("0")
@@ -133,7 +142,8 @@ fn lag() -> Panel {
     stat(
         "Late by",
         "s",
-        "How late the most overdue look is. Growing: the rate limit is too low for what is tracked; see the budget below.",
+        "How late the most overdue look is. Growing: the rate limit is too low for what is tracked; see \
+         the budget below.",
     )
     .query(&by("max", &[], &all(exporter::POLL_LAG).raw()), "late")
     .none("not scraped")
@@ -146,12 +156,23 @@ fn configuration() -> Panel {
     stat(
         "Configuration",
         "none",
-        "Whether the last load of the configuration succeeded, and when one did. Failed: the exporter goes on with the old one; `check-config` says what is wrong.",
+        "Whether the last load of the configuration succeeded, and when one did. Failed: the exporter goes \
+         on with the old one; `check-config` says what is wrong.",
     )
-    .query(&by("min", &[], &all(exporter::CONFIG_LAST_RELOAD_SUCCESSFUL).raw()), "load")
+    .query(
+        &by("min", &[], &all(exporter::CONFIG_LAST_RELOAD_SUCCESSFUL).raw()),
+        "load",
+    )
     .query(&format!("1000 * {loaded}"), "loaded")
     .mappings(words::yes_or_no("loaded", "failed"))
-    .series("loaded", &[crate::panel::unit("dateTimeFromNow"), crate::panel::mapped(serde_json::json!([])), crate::panel::bounds(&[(NEUTRAL, None)])])
+    .series(
+        "loaded",
+        &[
+            crate::panel::unit("dateTimeFromNow"),
+            crate::panel::mapped(serde_json::json!([])),
+            crate::panel::bounds(&[(NEUTRAL, None)]),
+        ],
+    )
     .none("not scraped")
     .steps(&[(BAD, None), (GOOD, Some(1.0))])
 }
@@ -160,7 +181,8 @@ fn store() -> Panel {
     stat(
         "Store",
         "none",
-        "Whether what is told also survives a restart. Failing: look at the disk behind `storage.path`, its space and its permissions.",
+        "Whether what is told also survives a restart. Failing: look at the disk behind `storage.path`, \
+         its space and its permissions.",
     )
     .query(&by("min", &[], &all(exporter::STORE_UP).raw()), "store")
     .mappings(words::yes_or_no("keeps", "fails"))
@@ -172,7 +194,8 @@ fn traces() -> Panel {
     stat(
         "Collector of traces",
         "none",
-        "Whether the collector takes what is sent. Refusing: spans wait in the outbox; look at its address, its certificate and its own log.",
+        "Whether the collector takes what is sent. Refusing: spans wait in the outbox; look at its \
+         address, its certificate and its own log.",
     )
     .query(&by("min", &[], &all(exporter::OTLP_UP).raw()), "collector")
     .mappings(words::yes_or_no("takes", "refuses"))

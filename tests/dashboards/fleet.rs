@@ -59,9 +59,13 @@ fn running() -> Panel {
     stat(
         "Running jobs",
         "short",
-        "Jobs whose program runs or whose results are being stored. Zero while you expect work: see what waits, and whether the data is fresh.",
+        "Jobs whose program runs or whose results are being stored. Zero while you expect work: see what \
+         waits, and whether the data is fresh.",
     )
-    .query(&jobs_in(&[JobStatus::Executing, JobStatus::UploadingOutput]), "running")
+    .query(
+        &jobs_in(&[JobStatus::Executing, JobStatus::UploadingOutput]),
+        "running",
+    )
     .none("0")
     .sparkline()
 }
@@ -70,7 +74,8 @@ fn waiting() -> Panel {
     stat(
         "Waiting or preparing",
         "short",
-        "Jobs that wait for a machine or whose environment is made. A growing number says that the instance type is short or an environment is large: look at the table below for the oldest.",
+        "Jobs that wait for a machine or whose environment is made. A growing number says that the \
+         instance type is short or an environment is large: look at the table below for the oldest.",
     )
     .query(&jobs_in(&[JobStatus::Creating, JobStatus::Preparing]), "waiting")
     .none("0")
@@ -83,9 +88,13 @@ fn failed() -> Panel {
     stat(
         "Failed in the time shown",
         "short",
-        "Operations that ended with a failure of the program or an error of the operation. See the table of failures by code for what to do.",
+        "Operations that ended with a failure of the program or an error of the operation. See the table \
+         of failures by code for what to do.",
     )
-    .instant(&format!("round({})", sum_or_zero(&ends.increase(SHOWN))), "failed")
+    .instant(
+        &format!("round({})", sum_or_zero(&ends.increase(SHOWN))),
+        "failed",
+    )
     .none("0")
     .steps(&[(GOOD, None), (BAD, Some(1.0))])
 }
@@ -102,7 +111,8 @@ fn success() -> Panel {
     stat(
         "Success of jobs in the time shown",
         "percentunit",
-        "Successful jobs among those that were not cancelled. Below 97 %: compare the failures by code; one code everywhere points to an image or to data, many to the platform.",
+        "Successful jobs among those that were not cancelled. Below 97 %: compare the failures by code; \
+         one code everywhere points to an image or to data, many to the platform.",
     )
     .instant(&success_ratio(SHOWN), "success")
     .none("no finished jobs")
@@ -115,7 +125,8 @@ fn durations() -> Panel {
     stat(
         "Duration of successful jobs",
         "s",
-        "Median and 95th percentile from start to finish in the time shown. When they move apart, some jobs have become slow: open the heatmap below.",
+        "Median and 95th percentile from start to finish in the time shown. When they move apart, some \
+         jobs have become slow: open the heatmap below.",
     )
     .instant(&duration.quantile(0.5, &[], SHOWN), "median")
     .instant(&duration.quantile(0.95, &[], SHOWN), "p95")
@@ -127,7 +138,8 @@ fn balance() -> Panel {
     stat(
         "Lowest unit balance",
         "short",
-        "Units of the project that has the fewest. At zero, its jobs stop: raise the balance, or see below who spends.",
+        "Units of the project that has the fewest. At zero, its jobs stop: raise the balance, or see below \
+         who spends.",
     )
     .query(&by("min", &[], &balance.least_by(&["project_id"])), "lowest")
     .none("unlimited")
@@ -139,7 +151,8 @@ fn data_age() -> Panel {
     stat(
         "Age of the data",
         "s",
-        "Time since the scope that is longest without an answer was last read. Every other number is only as true as this one: when it grows, open the page of the exporter.",
+        "Time since the scope that is longest without an answer was last read. Every other number is only \
+         as true as this one: when it grows, open the page of the exporter.",
     )
     .query(&age(&oldest), "age")
     .none("nothing is due")

@@ -60,7 +60,8 @@ fn status() -> Panel {
     stat(
         "Status",
         "none",
-        "The API's own word for where the job stands. It says nothing about the program: a job whose program failed may be a SUCCESS, so look at the outcome.",
+        "The API's own word for where the job stands. It says nothing about the program: a job whose \
+         program failed may be a SUCCESS, so look at the outcome.",
     )
     .query(&job_status(Some("$job_id")), "status")
     .mappings(words::job_statuses())
@@ -72,7 +73,8 @@ fn status() -> Panel {
 fn progress() -> Panel {
     gauge(
         "Progress",
-        "How far the program says it is. Nothing here: the program does not report progress, so only its duration can be compared.",
+        "How far the program says it is. Nothing here: the program does not report progress, so only its \
+         duration can be compared.",
     )
     .query(&this(run::JOB_PROGRESS).by(&JOB), "progress")
     .none("not told")
@@ -83,9 +85,13 @@ fn elapsed() -> Panel {
     stat(
         "Elapsed",
         "dtdurations",
-        "From start to now, or to the end. Much longer than earlier jobs of its name: compare below before you cancel it.",
+        "From start to now, or to the end. Much longer than earlier jobs of its name: compare below before \
+         you cancel it.",
     )
-    .query(&format!("({finished} or (time() + 0 * {started})) - {started}"), "elapsed")
+    .query(
+        &format!("({finished} or (time() + 0 * {started})) - {started}"),
+        "elapsed",
+    )
     .none("not started")
 }
 
@@ -95,9 +101,13 @@ fn rest() -> Panel {
     stat(
         "Time left at the speed of the last 15m",
         "dtdurations",
-        "What is left of the work at the speed of the last 15m. The table of the fleet uses the speed since the start; where the two differ, the job has become faster or slower.",
+        "What is left of the work at the speed of the last 15m. The table of the fleet uses the speed \
+         since the start; where the two differ, the job has become faster or slower.",
     )
-    .instant(&format!("((1 - {}) > 0) / ({speed} > 0)", progress.by(&JOB)), "left")
+    .instant(
+        &format!("((1 - {}) > 0) / ({speed} > 0)", progress.by(&JOB)),
+        "left",
+    )
     .none("unknown")
 }
 
@@ -105,7 +115,8 @@ fn outcome() -> Panel {
     stat(
         "Outcome",
         "none",
-        "How the job ended: failure is the program's, error the operation's, lost is what the cloud forgot. On a failure read the program's log, on an error the table of operations below.",
+        "How the job ended: failure is the program's, error the operation's, lost is what the cloud \
+         forgot. On a failure read the program's log, on an error the table of operations below.",
     )
     .query(&this(run::JOB_OUTCOME).once(), "{{outcome}}")
     .names()
@@ -116,7 +127,8 @@ fn return_code() -> Panel {
     stat(
         "Return code",
         "none",
-        "What the program returned, with its meaning. 137 asks for a machine with more memory or smaller batches, 126 and 127 for a look at the command line.",
+        "What the program returned, with its meaning. 137 asks for a machine with more memory or smaller \
+         batches, 126 and 127 for a look at the command line.",
     )
     .query(&this(run::JOB_RETURN_CODE).by(&JOB), "code")
     .mappings(words::codes())
@@ -128,9 +140,13 @@ fn expiry() -> Panel {
     stat(
         "Data is deleted",
         "dateTimeFromNow",
-        "When the stored data of the job is deleted. Download what you need before, or set a longer time to live.",
+        "When the stored data of the job is deleted. Download what you need before, or set a longer time \
+         to live.",
     )
-    .query(&format!("1000 * {}", this(run::JOB_DATA_EXPIRES).by(&JOB)), "deleted")
+    .query(
+        &format!("1000 * {}", this(run::JOB_DATA_EXPIRES).by(&JOB)),
+        "deleted",
+    )
     .none("not planned")
 }
 
@@ -138,7 +154,8 @@ fn looked_at() -> Panel {
     stat(
         "Last look",
         "dateTimeFromNow",
-        "When the exporter last read something of the job. Long ago while it runs: everything here is old; open the page of the exporter.",
+        "When the exporter last read something of the job. Long ago while it runs: everything here is old; \
+         open the page of the exporter.",
     )
     .query(&format!("1000 * {}", this(run::JOB_LAST_POLL).by(&JOB)), "look")
     .none("never")
@@ -146,12 +163,28 @@ fn looked_at() -> Panel {
 
 fn facts() -> Panel {
     let info = this(run::JOB_INFO);
+    let labels = run::JOB_INFO.labels;
+    let last = by(
+        "max",
+        labels,
+        &format!("last_over_time({}[$__range])", info.raw()),
+    );
     table(
         "Facts",
-        "What the job is, who started it and where. With its trace id you find it in your store of traces; the parent is the job that it repeats.",
+        "What the job is, who started it and where. With its trace id you find it in your store of traces; \
+         the parent is the job that it repeats.",
     )
-    .rows(&by("max", run::JOB_INFO.labels, &format!("last_over_time({}[$__range])", info.raw())))
-    .order(&["job_name", "job_id", "instance_type", "created_by", "operation_id", "parent_job_id", "trace_id", "project_id"])
+    .rows(&format!("{} or on (project_id, job_id) {last}", info.once()))
+    .order(&[
+        "job_name",
+        "job_id",
+        "instance_type",
+        "created_by",
+        "operation_id",
+        "parent_job_id",
+        "trace_id",
+        "project_id",
+    ])
     .column("job_name", "Job", &[])
     .column("job_id", "Id", &[])
     .column("instance_type", "Machine", &[])
@@ -168,7 +201,8 @@ fn output_errors() -> Panel {
     stat(
         "Output files that failed",
         "short",
-        "Files that could not be stored. NOT_FOUND: the program did not write them, look at its paths; UPLOAD_FAILED: run it again, or ask support.",
+        "Files that could not be stored. NOT_FOUND: the program did not write them, look at its paths; \
+         UPLOAD_FAILED: run it again, or ask support.",
     )
     .query(&this(run::JOB_OUTPUT_ERRORS).by(&["type"]), "{{type}}")
     .none("not ended")
@@ -180,7 +214,8 @@ fn size() -> Panel {
     stat(
         "Stored data",
         "bytes",
-        "What the job keeps in storage, which costs until it is deleted. Large and no longer needed: delete the job's data.",
+        "What the job keeps in storage, which costs until it is deleted. Large and no longer needed: \
+         delete the job's data.",
     )
     .query(&this(run::JOB_DATA_SIZE).by(&JOB), "stored")
     .none("not known")
@@ -194,7 +229,8 @@ fn operations() -> Panel {
     let has_ended = all(run::OPERATION_DONE).once();
     table(
         "Operations of this job",
-        "Executions that are known for this job, with the code of an error where one is set. An error before the end says what will end it.",
+        "Executions that are known for this job, with the code of an error where one is set. An error \
+         before the end says what will end it.",
     )
     .rows(&info)
     .rows(&format!("{error} and on (project_id, operation_id) {info}"))
@@ -202,7 +238,11 @@ fn operations() -> Panel {
     .order(&["operation_id", "Value #C", "code", "created_by"])
     .column("operation_id", "Operation", &[])
     .column("Value #C", "Ended", &[crate::panel::mapped(words::ended())])
-    .column("code", "Error", &[crate::panel::mapped(words::codes()), coloured("color-text")])
+    .column(
+        "code",
+        "Error",
+        &[crate::panel::mapped(words::codes()), coloured("color-text")],
+    )
     .column("created_by", "By", &[])
     .none("no operation is known")
     .sized(12, 6)

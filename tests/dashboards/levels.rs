@@ -36,7 +36,11 @@ pub(crate) fn dashboard() -> Dashboard {
 fn promise() -> Panel {
     text(
         "What is promised",
-        "**Calls:** 99 % of the exporter's calls to the cloud succeed over 28 days; `NOT_FOUND` is a success. **Fresh data:** every scope is read within five of its intervals. **Jobs:** the share of successes among jobs that were not cancelled; with a dozen jobs a day it is for looking back, not for paging.\n\nThe windows of 28 days need a Prometheus that keeps data so long (its default is 15 days); with less, they tell of what is there.",
+        "**Calls:** 99 % of the exporter's calls to the cloud succeed over 28 days; `NOT_FOUND` is a \
+         success. **Fresh data:** every scope is read within five of its intervals. **Jobs:** the share of \
+         successes among jobs that were not cancelled; with a dozen jobs a day it is for looking back, not \
+         for paging.\n\nThe windows of 28 days need a Prometheus that keeps data so long (its default is \
+         15 days); with less, they tell of what is there.",
     )
 }
 
@@ -51,7 +55,8 @@ fn objective() -> Panel {
     stat(
         "Objective",
         "percentunit",
-        "The share of calls that has to succeed. It is fixed, because the alerts on the budget count by the same number.",
+        "The share of calls that has to succeed. It is fixed, because the alerts on the budget count by \
+         the same number.",
     )
     .instant(&format!("vector(1 - {BUDGET})"), "objective")
     .none("none")
@@ -63,7 +68,8 @@ fn achieved() -> Panel {
     stat(
         "Achieved (28d)",
         "percentunit",
-        "The share of calls that succeeded in the last 28d. Below the objective: see by code on the page of the exporter what fails.",
+        "The share of calls that succeeded in the last 28d. Below the objective: see by code on the page \
+         of the exporter what fails.",
     )
     .instant(&format!("1 - {}", failed_calls("28d")), "achieved")
     .none("no calls")
@@ -76,7 +82,8 @@ fn left() -> Panel {
     stat(
         "Budget left (28d)",
         "percentunit",
-        "How much of the failures that the objective allows in 28d is still unused. Below zero: put off what adds load, and mend what fails first.",
+        "How much of the failures that the objective allows in 28d is still unused. Below zero: put off \
+         what adds load, and mend what fails first.",
     )
     .instant(&format!("1 - {} / {BUDGET}", failed_calls("28d")), "left")
     .none("no calls")
@@ -90,13 +97,19 @@ fn burn() -> Panel {
     lines(
         "Speed of burning (1h, 6h, 3d)",
         "short",
-        "How many times faster than allowed the budget burns over 1h, 6h and 3d. The dashed lines are where the alerts fire: 14.4 for an hour, 6 for six hours, 1 for three days.",
+        "How many times faster than allowed the budget burns over 1h, 6h and 3d. The dashed lines are \
+         where the alerts fire: 14.4 for an hour, 6 for six hours, 1 for three days.",
     )
     .query(&burn("1h"), "1h")
     .query(&burn("6h"), "6h")
     .query(&burn("3d"), "3d")
     .lowest(0)
-    .bound_lines(&[("transparent", None), (WARNING, Some(1.0)), (DOUBTFUL, Some(6.0)), (BAD, Some(14.4))])
+    .bound_lines(&[
+        ("transparent", None),
+        (WARNING, Some(1.0)),
+        (DOUBTFUL, Some(6.0)),
+        (BAD, Some(14.4)),
+    ])
     .series("1h", &[colour(BAD)])
     .series("6h", &[colour(DOUBTFUL)])
     .series("3d", &[colour(NEUTRAL)])
@@ -109,7 +122,8 @@ fn errors() -> Panel {
     let failed = by("sum", &["method", "code"], &bad.increase("28d"));
     table(
         "What used the budget (28d)",
-        "Failed calls of the last 28d by method and code. The first rows are what to mend: roles for PERMISSION_DENIED, the rate limit for RESOURCE_EXHAUSTED.",
+        "Failed calls of the last 28d by method and code. The first rows are what to mend: roles for \
+         PERMISSION_DENIED, the rate limit for RESOURCE_EXHAUSTED.",
     )
     .rows(&format!("topk(20, round({failed}) > 0)"))
     .order(&["method", "code", "Value"])
@@ -132,9 +146,13 @@ fn freshness() -> Panel {
     stat(
         "Fresh (24h)",
         "percentunit",
-        "The share of the last 24h in which the scopes were read within five of their intervals. Below 99 %: the page of the exporter shows which scope is behind.",
+        "The share of the last 24h in which the scopes were read within five of their intervals. Below 99 \
+         %: the page of the exporter shows which scope is behind.",
     )
-    .instant(&by("avg", &[], &format!("avg_over_time({}[24h:5m])", fresh())), "fresh")
+    .instant(
+        &by("avg", &[], &format!("avg_over_time({}[24h:5m])", fresh())),
+        "fresh",
+    )
     .none("nothing was due")
     .decimals(1)
     .steps(&[(BAD, None), (WARNING, Some(0.95)), (GOOD, Some(0.99))])
@@ -145,7 +163,8 @@ fn freshness_over_time() -> Panel {
     lines(
         "Fresh data by scope",
         "percentunit",
-        "The share of projects whose scope was read within five of its intervals. A scope that falls alone: its method fails, or its role is missing.",
+        "The share of projects whose scope was read within five of its intervals. A scope that falls \
+         alone: its method fails, or its role is missing.",
     )
     .query(&by("avg", &["scope"], &fresh()), "{{scope}}")
     .bounds(0, 1)
@@ -157,7 +176,8 @@ fn success() -> Panel {
     stat(
         "Success of jobs (28d)",
         "percentunit",
-        "Successes among the jobs of the last 28d that were not cancelled. The table beside says which project to look at.",
+        "Successes among the jobs of the last 28d that were not cancelled. The table beside says which \
+         project to look at.",
     )
     .instant(&success_ratio("28d"), "success")
     .none("no finished jobs")
@@ -170,7 +190,8 @@ fn success_over_time() -> Panel {
     lines(
         "Success of jobs, a day at a time (1d)",
         "percentunit",
-        "The same over the 1d before each moment. A step down is an event: find it among the ends by outcome on the page of the fleet.",
+        "The same over the 1d before each moment. A step down is an event: find it among the ends by \
+         outcome on the page of the fleet.",
     )
     .query(&success_ratio("1d"), "success")
     .bounds(0, 1)
@@ -190,7 +211,8 @@ fn projects() -> Panel {
     let told = by_project(&["success", "failure", "error"]);
     table(
         "Projects (28d)",
-        "How many jobs ended in each project in the last 28d, and how many of them well. Few jobs make a restless share: look at both.",
+        "How many jobs ended in each project in the last 28d, and how many of them well. Few jobs make a \
+         restless share: look at both.",
     )
     .rows(&format!("round({told})"))
     .rows(&ratio(&by_project(&["success"]), &told))

@@ -16,9 +16,13 @@ mod job;
 #[cfg(test)]
 mod levels;
 #[cfg(test)]
+mod lint;
+#[cfg(test)]
 mod operations;
 #[cfg(test)]
 mod panel;
+#[cfg(test)]
+mod promql;
 #[cfg(test)]
 mod query;
 #[cfg(test)]

@@ -48,7 +48,8 @@ fn open_notebooks() -> Panel {
     stat(
         "Running notebooks",
         "short",
-        "Notebook executions that have not ended. More than people at work: an execution may have been forgotten, and it holds a machine.",
+        "Notebook executions that have not ended. More than people at work: an execution may have been \
+         forgotten, and it holds a machine.",
     )
     .query(&now(Kind::Notebook), "running")
     .none("0")
@@ -73,7 +74,8 @@ fn failing() -> Panel {
     stat(
         "Failing, not ended",
         "short",
-        "Operations that have an error already and have not ended. Their table is below; nothing is gained by waiting.",
+        "Operations that have an error already and have not ended. Their table is below; nothing is gained \
+         by waiting.",
     )
     .query(&sum_or_zero(&failing.once()), "failing")
     .none("0")
@@ -88,9 +90,13 @@ fn failed() -> Panel {
     stat(
         "Failed in the time shown",
         "short",
-        "Notebook executions and other operations that ended with a failure or an error. See the codes below.",
+        "Notebook executions and other operations that ended with a failure or an error. See the codes \
+         below.",
     )
-    .instant(&format!("round({})", sum_or_zero(&ends.increase(SHOWN))), "failed")
+    .instant(
+        &format!("round({})", sum_or_zero(&ends.increase(SHOWN))),
+        "failed",
+    )
     .none("0")
     .steps(&[(GOOD, None), (BAD, Some(1.0))])
     .sized(6, 4)
@@ -109,7 +115,8 @@ fn notebook_ends() -> Panel {
     let panel = stacked_bars(
         "Ends of notebook executions",
         "short",
-        "How many executions ended in each step of time, by outcome; cancelled are those that were aborted. Failures of many people at once point to a shared image or to data.",
+        "How many executions ended in each step of time, by outcome; cancelled are those that were \
+         aborted. Failures of many people at once point to a shared image or to data.",
     )
     .query(&ends, "{{outcome}}")
     .none("none ended")
@@ -124,7 +131,8 @@ fn notebook_durations() -> Panel {
     lines(
         "Duration of notebook executions",
         "s",
-        "Median and 95th percentile from creation to end, with exemplars that lead to traces. A climbing p95 under a still median: a few cells have become heavy.",
+        "Median and 95th percentile from creation to end, with exemplars that lead to traces. A climbing \
+         p95 under a still median: a few cells have become heavy.",
     )
     .query_with_exemplars(&duration.quantile(0.5, &[], STEP), "median")
     .query_with_exemplars(&duration.quantile(0.95, &[], STEP), "p95")
@@ -144,13 +152,24 @@ fn running_notebooks() -> Panel {
     let of_running = |expression: &str| format!("({expression}) and on (project_id, operation_id) {running}");
     table(
         "Running notebook executions",
-        "Executions that have not ended, oldest last to be touched. Beyond 1h or 3h, the limits that DataSphere itself offers for stale executions, ask their owner and stop them.",
+        "Executions that have not ended, oldest last to be touched. Beyond 1h or 3h, the limits that \
+         DataSphere itself offers for stale executions, ask their owner and stop them.",
     )
     .rows(&of_running(&info))
     .rows(&of_running(&by("max", &OPERATION, &age(&format!("({created})")))))
-    .order(&["operation_id", "Value #B", "notebook_id", "created_by", "project_id"])
+    .order(&[
+        "operation_id",
+        "Value #B",
+        "notebook_id",
+        "created_by",
+        "project_id",
+    ])
     .column("operation_id", "Operation", &[])
-    .column("Value #B", "Age", &[unit("dtdurations"), coloured("color-text"), stale()])
+    .column(
+        "Value #B",
+        "Age",
+        &[unit("dtdurations"), coloured("color-text"), stale()],
+    )
     .column("notebook_id", "Notebook", &[])
     .column("created_by", "By", &[])
     .column("project_id", "Project", &[])
@@ -167,7 +186,8 @@ fn notebook_states() -> Panel {
     timeline(
         "States of notebook executions",
         words::notebook_statuses(),
-        "The life of each execution as it was seen. A row that ends red: a cell failed; yellow: somebody stopped it.",
+        "The life of each execution as it was seen. A row that ends red: a cell failed; yellow: somebody \
+         stopped it.",
     )
     .query(&notebook_status(), "{{operation_id}}")
     .none("none was seen")
@@ -183,7 +203,8 @@ fn states() -> Panel {
     stacked(
         "Operations by state",
         "short",
-        "Tracked operations of the chosen kinds. Running that only grows: ends are not seen, or something upstream starts more than it finishes.",
+        "Tracked operations of the chosen kinds. Running that only grows: ends are not seen, or something \
+         upstream starts more than it finishes.",
     )
     .query(&states, "{{state}}")
     .none("nothing is tracked")
@@ -197,7 +218,8 @@ fn sources() -> Panel {
     stacked_bars(
         "Taken under watch, by who brought them",
         "short",
-        "How operations became known. None from a source that should bring some: look at its configuration.",
+        "How operations became known. None from a source that should bring some: look at its \
+         configuration.",
     )
     .query(&by("sum", &["source"], &tracked), "{{source}}")
     .none("none was new")
@@ -209,12 +231,21 @@ fn open() -> Panel {
     let age_of = |metric: Metric| age(&of_kind(metric));
     table(
         "Longest open operations",
-        "Operations other than jobs that have not ended: their age, since when they tell nothing new, and when they were last looked at. Old and unchanged: ask who started it, cancel it with `operation cancel`.",
+        "Operations other than jobs that have not ended: their age, since when they tell nothing new, and \
+         when they were last looked at. Old and unchanged: ask who started it, cancel it with `operation \
+         cancel`.",
     )
     .rows(&format!("topk(20, {})", age_of(run::OPERATION_CREATED)))
     .rows(&age_of(run::OPERATION_MODIFIED))
     .rows(&age_of(run::OPERATION_LAST_POLL))
-    .order(&["operation_id", "kind", "Value #A", "Value #B", "Value #C", "project_id"])
+    .order(&[
+        "operation_id",
+        "kind",
+        "Value #A",
+        "Value #B",
+        "Value #C",
+        "project_id",
+    ])
     .column("operation_id", "Operation", &[])
     .column("kind", "Kind", &[])
     .column("Value #A", "Age", &[unit("dtdurations")])
@@ -231,7 +262,8 @@ fn errors() -> Panel {
     let done = all(run::OPERATION_DONE).once();
     table(
         "Operations with an error",
-        "Operations of any kind that have an error set, ended or not, with what its code says. They leave with their retention.",
+        "Operations of any kind that have an error set, ended or not, with what its code says. They leave \
+         with their retention.",
     )
     .rows(&errors)
     .rows(&format!("{done} and on (project_id, operation_id) {errors}"))
@@ -251,7 +283,8 @@ fn failures() -> Panel {
     let failures = by("sum", &["kind", "outcome", "code"], &ends.increase_since_birth());
     table(
         "Failures by code in the time shown",
-        "What failed among the chosen kinds, and what its code says. PERMISSION_DENIED asks for a role, RESOURCE_EXHAUSTED for a quota or units, the others mostly for another try.",
+        "What failed among the chosen kinds, and what its code says. PERMISSION_DENIED asks for a role, \
+         RESOURCE_EXHAUSTED for a quota or units, the others mostly for another try.",
     )
     .rows(&format!("topk(20, round({failures}) > 0)"))
     .order(&["code", "Value", "outcome", "kind"])
@@ -267,7 +300,8 @@ fn failures() -> Panel {
 fn durations() -> Panel {
     heatmap(
         "Duration of operations of the chosen kinds",
-        "From creation to end, with exemplars that lead to traces. A band that climbs: the cloud answers slower, or the work grows; choose one kind to see which.",
+        "From creation to end, with exemplars that lead to traces. A band that climbs: the cloud answers \
+         slower, or the work grows; choose one kind to see which.",
     )
     .buckets(&all(fleet::OPERATION_DURATION).among("kind", &["$kind"]).buckets())
     .none("nothing ended")

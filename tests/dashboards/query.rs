@@ -4,6 +4,7 @@
 //! over the replicas before anything is added up.
 
 use datasphere_exporter::catalogue::{Metric, Tier, Type};
+use std::fmt::Write;
 
 /// What every selector of the exporter's own target says.
 const TARGET: &str = r#"job=~"$job",instance=~"$instance""#;
@@ -53,7 +54,7 @@ impl Series {
 
     fn narrowed(mut self, label: &str, operator: &str, value: &str) -> Self {
         self.declared(&[label]);
-        self.matchers.push_str(&format!(",{label}{operator}\"{value}\""));
+        let _ = write!(self.matchers, ",{label}{operator}\"{value}\"");
         self
     }
 

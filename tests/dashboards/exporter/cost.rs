@@ -17,7 +17,8 @@ pub(super) fn by_method() -> Panel {
     stacked(
         "Calls by method",
         "reqps",
-        "What the exporter asks the cloud for. One method that grows alone: longer intervals for it, or fewer projects.",
+        "What the exporter asks the cloud for. One method that grows alone: longer intervals for it, or \
+         fewer projects.",
     )
     .query(&calls_by("method"), "{{method}}")
     .none("no calls")
@@ -28,7 +29,8 @@ pub(super) fn by_code() -> Panel {
     stacked(
         "Calls by code",
         "reqps",
-        "How they ended. RESOURCE_EXHAUSTED: lower the rate limit; UNAUTHENTICATED: a new key; PERMISSION_DENIED: a role is missing; UNAVAILABLE: see the status page of the cloud.",
+        "How they ended. RESOURCE_EXHAUSTED: lower the rate limit; UNAUTHENTICATED: a new key; \
+         PERMISSION_DENIED: a role is missing; UNAVAILABLE: see the status page of the cloud.",
     )
     .query(&calls_by("code"), "{{code}}")
     .series("OK", &[colour(GOOD)])
@@ -44,7 +46,8 @@ pub(super) fn budget() -> Panel {
     bars(
         "Used of the rate limit",
         "percentunit",
-        "Calls against the limit that is configured. Near the end, looks come late: raise the limit if the cloud allows it, or the intervals.",
+        "Calls against the limit that is configured. Near the end, looks come late: raise the limit if the \
+         cloud allows it, or the intervals.",
     )
     .query(&ratio(&calls(), &limit), "used")
     .bounds(0, 1)
@@ -58,7 +61,8 @@ pub(super) fn per_operation() -> Panel {
     lines(
         "Calls for each tracked operation",
         "reqps",
-        "The price of watching one operation. It should stay or fall while the fleet grows; if it climbs, operations are short or intervals too eager.",
+        "The price of watching one operation. It should stay or fall while the fleet grows; if it climbs, \
+         operations are short or intervals too eager.",
     )
     .query(&ratio(&calls(), &tracked), "calls")
     .lowest(0)
@@ -83,7 +87,8 @@ pub(super) fn waits() -> Panel {
 pub(super) fn latency() -> Panel {
     heatmap(
         "Time of calls",
-        "How long the cloud takes to answer. A second band that appears is a part of the cloud that is slow.",
+        "How long the cloud takes to answer. A second band that appears is a part of the cloud that is \
+         slow.",
     )
     .buckets(&all(exporter::API_REQUEST_DURATION).buckets())
     .none("no calls")
@@ -94,9 +99,13 @@ pub(super) fn latencies() -> Panel {
     lines(
         "Slowest calls by method (p99)",
         "s",
-        "The 99th percentile of each method. Near the timeout that is configured, calls fail next: raise it, or ask the cloud's support.",
+        "The 99th percentile of each method. Near the timeout that is configured, calls fail next: raise \
+         it, or ask the cloud's support.",
     )
-    .query(&all(exporter::API_REQUEST_DURATION).quantile(0.99, &["method"], STEP), "{{method}}")
+    .query(
+        &all(exporter::API_REQUEST_DURATION).quantile(0.99, &["method"], STEP),
+        "{{method}}",
+    )
     .lowest(0)
     .none("no calls")
     .sized(12, 8)

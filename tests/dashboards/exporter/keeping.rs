@@ -10,7 +10,8 @@ pub(super) fn commits() -> Panel {
     lines(
         "Time of commits",
         "s",
-        "How long it takes until what is told is kept. A view waits for it up to five seconds: above a second, move `storage.path` to a faster disk.",
+        "How long it takes until what is told is kept. A view waits for it up to five seconds: above a \
+         second, move `storage.path` to a faster disk.",
     )
     .query(&commit.quantile(0.5, &[], STEP), "median")
     .query(&commit.quantile(0.99, &[], STEP), "p99")
@@ -24,7 +25,8 @@ pub(super) fn store_errors() -> Panel {
     stacked_bars(
         "Errors of the store",
         "short",
-        "Failures to open or write it. What ends now may be counted again after a restart: free space, then look at permissions.",
+        "Failures to open or write it. What ends now may be counted again after a restart: free space, \
+         then look at permissions.",
     )
     .query(&by("sum", &["instance"], &errors), "{{instance}}")
     .none("no errors")
@@ -35,11 +37,24 @@ pub(super) fn outbox() -> Panel {
     lines(
         "Waiting for the collector",
         "short",
-        "Entries and bytes of spans that were not taken yet; they survive a restart. Growing for hours: mend the collector before the oldest are dropped.",
+        "Entries and bytes of spans that were not taken yet; they survive a restart. Growing for hours: \
+         mend the collector before the oldest are dropped.",
     )
-    .query(&by("sum", &["instance"], &all(exporter::OUTBOX_RECORDS).raw()), "entries of {{instance}}")
-    .query(&by("sum", &["instance"], &all(exporter::OUTBOX_BYTES).raw()), "bytes of {{instance}}")
-    .series_like("/^bytes /", &[unit("bytes"), ("custom.axisPlacement", serde_json::json!("right"))])
+    .query(
+        &by("sum", &["instance"], &all(exporter::OUTBOX_RECORDS).raw()),
+        "entries of {{instance}}",
+    )
+    .query(
+        &by("sum", &["instance"], &all(exporter::OUTBOX_BYTES).raw()),
+        "bytes of {{instance}}",
+    )
+    .series_like(
+        "/^bytes /",
+        &[
+            unit("bytes"),
+            ("custom.axisPlacement", serde_json::json!("right")),
+        ],
+    )
     .lowest(0)
     .none("no traces are sent")
     .sized(8, 8)
@@ -50,7 +65,8 @@ pub(super) fn outbox_age() -> Panel {
     lines(
         "Age of what waits longest",
         "dtdurations",
-        "How long the oldest entry has waited. More than a few minutes: the collector refuses or cannot be reached; the codes beside say which.",
+        "How long the oldest entry has waited. More than a few minutes: the collector refuses or cannot be \
+         reached; the codes beside say which.",
     )
     .query(&age(&oldest), "{{instance}}")
     .lowest(0)
@@ -78,7 +94,8 @@ pub(super) fn collector() -> Panel {
     stacked(
         "Answers of the collector",
         "reqps",
-        "By code, or what came instead. connection: address or certificate; timeout: it is overloaded; UNAUTHENTICATED or 401: its header.",
+        "By code, or what came instead. connection: address or certificate; timeout: it is overloaded; \
+         UNAUTHENTICATED or 401: its header.",
     )
     .query(&requests, "{{code}}")
     .none("no traces are sent")

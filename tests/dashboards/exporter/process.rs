@@ -42,7 +42,8 @@ pub(super) fn files() -> Panel {
     lines(
         "Open files of the most allowed",
         "percentunit",
-        "File descriptors in use. Near one: connections are not closed by somebody, or the limit of the service is low.",
+        "File descriptors in use. Near one: connections are not closed by somebody, or the limit of the \
+         service is low.",
     )
     .query(&format!("{open} / {most}"), "{{instance}}")
     .bounds(0, 1)

@@ -17,7 +17,8 @@ pub(super) fn ends() -> Panel {
     let panel = stacked_bars(
         "Ends by outcome",
         "short",
-        "How many operations ended in each step of time, by outcome. Failure is the user's program, error the operation, lost what the cloud forgot. Much red at once: see the failures by code.",
+        "How many operations ended in each step of time, by outcome. Failure is the user's program, error \
+         the operation, lost what the cloud forgot. Much red at once: see the failures by code.",
     )
     .query(&ends, "{{outcome}}")
     .none("nothing ended")
@@ -36,7 +37,9 @@ pub(super) fn failures() -> Panel {
     );
     table(
         "Failures by code",
-        "What failed in the time shown: the return code of a program, or the code of an operation's error, with what it says. 137 asks for a machine with more memory or smaller batches; INTERNAL and UNAVAILABLE are worth another try.",
+        "What failed in the time shown: the return code of a program, or the code of an operation's error, \
+         with what it says. 137 asks for a machine with more memory or smaller batches; INTERNAL and \
+         UNAVAILABLE are worth another try.",
     )
     .rows(&format!("topk(20, round({failures}) > 0)"))
     .order(&["code", "Value", "outcome", "kind", "project_id"])
@@ -53,7 +56,8 @@ pub(super) fn failures() -> Panel {
 pub(super) fn spread() -> Panel {
     heatmap(
         "Duration of successful jobs",
-        "How the durations spread over time, with exemplars that lead to traces. Two bands are two kinds of work; a band that climbs is work that grows or a machine that is slower.",
+        "How the durations spread over time, with exemplars that lead to traces. Two bands are two kinds \
+         of work; a band that climbs is work that grows or a machine that is slower.",
     )
     .buckets(&all(fleet::JOB_DURATION).buckets())
     .none("no job succeeded")
@@ -64,16 +68,29 @@ pub(super) fn newest() -> Panel {
     let success = format!("1000 * {}", all(fleet::JOB_LAST_SUCCESS).once());
     table(
         "Newest result of each job name",
-        "What the newest execution of each name told, and when the name last succeeded: for scheduled work that is the number to watch. An old success under a fresh end is work that fails again and again.",
+        "What the newest execution of each name told, and when the name last succeeded: for scheduled work \
+         that is the number to watch. An old success under a fresh end is work that fails again and again.",
     )
     .rows(&last_outcome(None))
     .rows(&ended)
     .rows(&success)
     .rows(&all(fleet::JOB_LAST_DURATION).once())
     .rows(&all(fleet::JOB_LAST_RETURN_CODE).once())
-    .order(&["job_name", "Value #A", "Value #B", "Value #C", "Value #D", "Value #E", "project_id"])
+    .order(&[
+        "job_name",
+        "Value #A",
+        "Value #B",
+        "Value #C",
+        "Value #D",
+        "Value #E",
+        "project_id",
+    ])
     .column("job_name", "Job name", &[])
-    .column("Value #A", "Outcome", &[mapped(words::outcomes()), coloured("color-text")])
+    .column(
+        "Value #A",
+        "Outcome",
+        &[mapped(words::outcomes()), coloured("color-text")],
+    )
     .column("Value #B", "Ended", &[unit("dateTimeFromNow")])
     .column("Value #C", "Last success", &[unit("dateTimeFromNow")])
     .column("Value #D", "Took", &[unit("dtdurations")])

@@ -15,18 +15,37 @@ pub(super) fn jobs() -> Panel {
     let info = all(run::JOB_INFO).by(&["project_id", "job_id", "job_name", "instance_type", "created_by"]);
     table(
         "Jobs that have not ended",
-        "Every job from its creation to its end, with the end that its progress so far foretells. A row opens the page of its job; an end that moves away is a job that slows down.",
+        "Every job from its creation to its end, with the end that its progress so far foretells. A row \
+         opens the page of its job; an end that moves away is a job that slows down.",
     )
     .rows(&of_live_jobs(&info))
     .rows(&of_live_jobs(&job_status(None)))
     .rows(&of_live_jobs(&elapsed))
     .rows(&of_live_jobs(&progress))
     .rows(&of_live_jobs(&format!("1000 * (time() + {rest})")))
-    .order(&["job_name", "Value #B", "Value #C", "Value #D", "Value #E", "instance_type", "created_by", "project_id", "job_id"])
+    .order(&[
+        "job_name",
+        "Value #B",
+        "Value #C",
+        "Value #D",
+        "Value #E",
+        "instance_type",
+        "created_by",
+        "project_id",
+        "job_id",
+    ])
     .column("job_name", "Job", &[link_to_job()])
-    .column("Value #B", "Status", &[mapped(words::job_statuses()), coloured("color-text")])
+    .column(
+        "Value #B",
+        "Status",
+        &[mapped(words::job_statuses()), coloured("color-text")],
+    )
     .column("Value #C", "Age", &[unit("dtdurations")])
-    .column("Value #D", "Progress", &[&[unit("percentunit")], &filled(0, 1)[..]].concat())
+    .column(
+        "Value #D",
+        "Progress",
+        &[&[unit("percentunit")], &filled(0, 1)[..]].concat(),
+    )
     .column("Value #E", "Expected end", &[unit("dateTimeFromNow")])
     .column("instance_type", "Machine", &[])
     .column("created_by", "By", &[])
@@ -57,7 +76,9 @@ pub(super) fn stuck() -> Panel {
     let stalled = format!("(({unchanged}) > on () group_left () {patience})");
     table(
         "Jobs that need a look",
-        "Jobs that stay in a status longer than its threshold, and jobs whose progress has not changed for longer than theirs; both are settings of the exporter. Read the log of the job; cancel it if it does nothing.",
+        "Jobs that stay in a status longer than its threshold, and jobs whose progress has not changed for \
+         longer than theirs; both are settings of the exporter. Read the log of the job; cancel it if it \
+         does nothing.",
     )
     .rows(&format!("{stuck} or {stalled}"))
     .order(&["job_id", "status", "Value", "project_id"])
@@ -87,7 +108,8 @@ pub(super) fn states() -> Panel {
     timeline(
         "States of jobs over time",
         words::job_statuses(),
-        "The life of each job as it was seen. Long light blue: environments take long; many rows that turn red at once: the platform or shared data.",
+        "The life of each job as it was seen. Long light blue: environments take long; many rows that turn \
+         red at once: the platform or shared data.",
     )
     .query(&named(&job_status(None)), "{{job_name}} {{job_id}}")
     .none("no jobs were seen")

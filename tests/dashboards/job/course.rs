@@ -12,7 +12,8 @@ pub(super) fn states() -> Panel {
     timeline(
         "States over time",
         words::job_statuses(),
-        "The life of the job as it was seen. Long light blue: its environment takes long to make; long purple: much is stored.",
+        "The life of the job as it was seen. Long light blue: its environment takes long to make; long \
+         purple: much is stored.",
     )
     .query(&job_status(Some("$job_id")), "{{job_id}}")
     .none("choose a job")
@@ -38,7 +39,8 @@ pub(super) fn times() -> Panel {
     bars(
         "Time in each status",
         "dtdurations",
-        "Where the time went: completed visits, and the present one while it lasts. Most of it before EXECUTING: a smaller environment or another machine type helps more than faster code.",
+        "Where the time went: completed visits, and the present one while it lasts. Most of it before \
+         EXECUTING: a smaller environment or another machine type helps more than faster code.",
     )
     .query(&this(run::JOB_TIME_IN_STATUS).by(&["status"]), "{{status}}")
     .query(&by("max", &["status"], &present_time()), "{{status}} (now)")
@@ -53,7 +55,8 @@ pub(super) fn progress_over_time() -> Panel {
     lines(
         "Progress, and half an hour ahead",
         "percentunit",
-        "What the program told, and dashed where it will be in half an hour at the speed of the last 30m. Flat for long: read the log for a deadlock or a machine that waits.",
+        "What the program told, and dashed where it will be in half an hour at the speed of the last 30m. \
+         Flat for long: read the log for a deadlock or a machine that waits.",
     )
     .query(&progress.by(&JOB), "progress")
     .query(&ahead, "in 30 minutes")
@@ -71,16 +74,26 @@ pub(super) fn patience() -> Panel {
     lines(
         "Time without a change, and when it counts as stuck",
         "dtdurations",
-        "How long the job is in its status and how long its progress has stood, with the thresholds of the exporter dashed. Above its threshold: read the log, and cancel the job if it does nothing.",
+        "How long the job is in its status and how long its progress has stood, with the thresholds of the \
+         exporter dashed. Above its threshold: read the log, and cancel the job if it does nothing.",
     )
     .query(&by("max", &["status"], &present_time()), "in {{status}}")
-    .query(&format!("{limits} and on (status) {present}"), "stuck in {{status}}")
+    .query(
+        &format!("{limits} and on (status) {present}"),
+        "stuck in {{status}}",
+    )
     .query(&unchanged, "progress unchanged")
     .query(&stalled, "progress stalled")
     .lowest(0)
     .series_like("/^in /", &[colour(NEUTRAL)])
-    .series_like("/^stuck /", &[colour(BAD), dashed(), ("custom.fillOpacity", json!(0))])
-    .series("progress stalled", &[colour(WARNING), dashed(), ("custom.fillOpacity", json!(0))])
+    .series_like(
+        "/^stuck /",
+        &[colour(BAD), dashed(), ("custom.fillOpacity", json!(0))],
+    )
+    .series(
+        "progress stalled",
+        &[colour(WARNING), dashed(), ("custom.fillOpacity", json!(0))],
+    )
     .none("the job has ended")
     .sized(12, 8)
 }

@@ -23,12 +23,23 @@ pub(super) fn earlier() -> Panel {
     lines(
         "Against earlier jobs of its name (7d)",
         "dtdurations",
-        "How long this job has run beside the median and the 95th percentile of the successful ones of its name in the last 7d. Above the orange line: nineteen of twenty were done by now; look at its progress and its log.",
+        "How long this job has run beside the median and the 95th percentile of the successful ones of its \
+         name in the last 7d. Above the orange line: nineteen of twenty were done by now; look at its \
+         progress and its log.",
     )
     .query(&elapsed, "this job")
-    .query(&of_its_name(&duration.quantile(0.5, &NAME, "7d")), "median of {{job_name}}")
-    .query(&of_its_name(&duration.quantile(0.95, &NAME, "7d")), "p95 of {{job_name}}")
-    .query(&of_its_name(&all(fleet::JOB_LAST_DURATION).once()), "newest of {{job_name}}")
+    .query(
+        &of_its_name(&duration.quantile(0.5, &NAME, "7d")),
+        "median of {{job_name}}",
+    )
+    .query(
+        &of_its_name(&duration.quantile(0.95, &NAME, "7d")),
+        "p95 of {{job_name}}",
+    )
+    .query(
+        &of_its_name(&all(fleet::JOB_LAST_DURATION).once()),
+        "newest of {{job_name}}",
+    )
     .lowest(0)
     .series("this job", &[colour(NEUTRAL)])
     .series_like("/^median /", &[colour(GOOD), dashed()])
@@ -42,7 +53,8 @@ pub(super) fn outcomes() -> Panel {
     timeline(
         "Newest outcome of its name",
         words::outcomes(),
-        "How the newest execution of this job's name had ended, at each time. Red for long: it fails again and again, and this job may too.",
+        "How the newest execution of this job's name had ended, at each time. Red for long: it fails again \
+         and again, and this job may too.",
     )
     .query(&of_its_name(&last_outcome(None)), "{{job_name}}")
     .none("none has ended")
@@ -53,7 +65,8 @@ pub(super) fn preparation() -> Panel {
     let preparing = all(fleet::JOB_STATUS_DURATION).with("status", JobStatus::Preparing.label());
     heatmap(
         "Preparation of all jobs of the project",
-        "How long environments took, with exemplars that lead to traces. If the whole band is high it is the platform; if only this job is, it is its environment.",
+        "How long environments took, with exemplars that lead to traces. If the whole band is high it is \
+         the platform; if only this job is, it is its environment.",
     )
     .buckets(&preparing.buckets())
     .none("nothing was prepared")
