@@ -52,7 +52,10 @@ fn the_committed_dashboards_are_those_that_the_generator_makes() {
         let made = serde_json::to_string_pretty(&dashboard).unwrap() + "\n";
         if update {
             fs::create_dir_all(folder()).unwrap();
-            fs::write(&path, &made).unwrap();
+            // Other tests read meanwhile, and must not meet half a file.
+            let new = path.with_extension("new");
+            fs::write(&new, &made).unwrap();
+            fs::rename(&new, &path).unwrap();
         }
         let told = fs::read_to_string(&path).unwrap_or_default();
         assert!(

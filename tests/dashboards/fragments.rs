@@ -47,12 +47,9 @@ pub(crate) fn notebook_status() -> String {
 }
 
 /// The newest outcome of each job name as a number, in words by `words::outcomes`.
-pub(crate) fn last_outcome(job_name: Option<&str>) -> String {
+pub(crate) fn last_outcome() -> String {
     let of = |outcome: OutcomeKind| {
         let series = all(fleet::JOB_LAST_OUTCOME).with("outcome", outcome.label());
-        let series = job_name
-            .into_iter()
-            .fold(series, |series, name| series.among("job_name", &[name]));
         format!("({} == 1) * {}", series.raw(), outcome_number(outcome))
     };
     by(

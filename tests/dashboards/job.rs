@@ -4,10 +4,10 @@ use crate::dashboard::{Dashboard, job_id_variable, job_name_variable, project_va
 use crate::fragments::{JOB, job_status};
 use crate::job::course::{patience, progress_over_time, states, times};
 use crate::job::kin::{earlier, outcomes, preparation};
-use crate::panel::{Panel, coloured, gauge, stat, table};
+use crate::panel::{Panel, coloured, gauge, link_to_datasphere, stat, table};
 use crate::query::{Series, all, by};
 use crate::words::{self, BAD, GOOD, QUIET};
-use datasphere_exporter::catalogue::{Metric, run};
+use datasphere_exporter::catalogue::{Metric, fleet, run};
 
 mod course;
 mod kin;
@@ -169,30 +169,37 @@ fn facts() -> Panel {
         labels,
         &format!("last_over_time({}[$__range])", info.raw()),
     );
+    let facts = format!("({} or on (project_id, job_id) {last})", info.once());
+    let names = all(fleet::PROJECT_INFO).once();
+    let with_project = format!("{facts} * on (project_id) group_left (project_name, community_id) {names}");
     table(
         "Facts",
-        "What the job is, who started it and where. With its trace id you find it in your store of traces; \
-         the parent is the job that it repeats.",
+        "What the job is, who started it and where; the project leads to the job in DataSphere. With its \
+         trace id you find it in your store of traces; the parent is the job that it repeats.",
     )
-    .rows(&format!("{} or on (project_id, job_id) {last}", info.once()))
+    .rows(&format!("{with_project} or on (project_id, job_id) {facts}"))
     .order(&[
         "job_name",
-        "job_id",
+        "project_name",
         "instance_type",
         "created_by",
         "operation_id",
         "parent_job_id",
         "trace_id",
         "project_id",
+        "job_id",
+        "community_id",
     ])
     .column("job_name", "Job", &[])
-    .column("job_id", "Id", &[])
+    .column("project_name", "Project", &[link_to_datasphere()])
     .column("instance_type", "Machine", &[])
     .column("created_by", "By", &[])
     .column("operation_id", "Operation", &[])
     .column("parent_job_id", "Parent", &[])
     .column("trace_id", "Trace", &[])
-    .column("project_id", "Project", &[])
+    .column("project_id", "Project id", &[])
+    .column("job_id", "Id", &[link_to_datasphere()])
+    .column("community_id", "Community", &[])
     .none("choose a job")
     .sized(24, 4)
 }

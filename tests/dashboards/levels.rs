@@ -150,7 +150,7 @@ fn freshness() -> Panel {
          %: the page of the exporter shows which scope is behind.",
     )
     .instant(
-        &by("avg", &[], &format!("avg_over_time({}[24h:5m])", fresh())),
+        &by("avg", &[], &format!("avg_over_time({}[24h:1m])", fresh())),
         "fresh",
     )
     .none("nothing was due")

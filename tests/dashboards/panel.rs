@@ -381,6 +381,18 @@ pub(crate) fn link_to_job() -> (&'static str, Value) {
     ("links", json!([{ "title": "Open this job", "url": url }]))
 }
 
+/// A link that opens the job of this row in DataSphere itself.
+pub(crate) fn link_to_datasphere() -> (&'static str, Value) {
+    let url = concat!(
+        "https://datasphere.yandex.cloud/communities/${__data.fields.community_id}",
+        "/projects/${__data.fields.project_id}/job/${__data.fields.job_id}",
+    );
+    (
+        "links",
+        json!([{ "title": "Open in DataSphere", "url": url, "targetBlank": true }]),
+    )
+}
+
 pub(crate) fn unit(unit: &str) -> (&'static str, Value) {
     ("unit", json!(unit))
 }

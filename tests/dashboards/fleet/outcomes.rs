@@ -71,7 +71,7 @@ pub(super) fn newest() -> Panel {
         "What the newest execution of each name told, and when the name last succeeded: for scheduled work \
          that is the number to watch. An old success under a fresh end is work that fails again and again.",
     )
-    .rows(&last_outcome(None))
+    .rows(&last_outcome())
     .rows(&ended)
     .rows(&success)
     .rows(&all(fleet::JOB_LAST_DURATION).once())

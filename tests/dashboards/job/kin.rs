@@ -56,7 +56,7 @@ pub(super) fn outcomes() -> Panel {
         "How the newest execution of this job's name had ended, at each time. Red for long: it fails again \
          and again, and this job may too.",
     )
-    .query(&of_its_name(&last_outcome(None)), "{{job_name}}")
+    .query(&of_its_name(&last_outcome()), "{{job_name}}")
     .none("none has ended")
     .sized(12, 9)
 }
