@@ -5,7 +5,7 @@ use crate::fleet::outcomes::{ends, failures, newest, spread};
 use crate::fleet::running::{jobs, progress, states, stuck};
 use crate::fleet::units::{burn_down, execution, hourly, projects};
 use crate::panel::{Panel, stat};
-use crate::query::{SHOWN, age, all, by, ratio, sum, sum_or_zero};
+use crate::query::{SHOWN, all, by, ratio, sum, sum_or_zero};
 use crate::words::{BAD, DOUBTFUL, GOOD, NEUTRAL, WARNING};
 use datasphere_exporter::catalogue::{exporter, fleet};
 use datasphere_exporter::model::{JobStatus, Kind, OutcomeKind};
@@ -147,16 +147,18 @@ fn balance() -> Panel {
 }
 
 fn data_age() -> Panel {
-    let oldest = by("min", &[], &all(exporter::LAST_SUCCESS).once());
+    let intervals = all(exporter::POLL_INTERVAL).by(&["scope"]);
+    let ages = format!("(time() - {})", all(exporter::LAST_SUCCESS).once());
+    let oldest = format!("{ages} / on (scope) group_left () (5 * {intervals})");
     stat(
         "Age of the data",
-        "s",
-        "Time since the scope that is longest without an answer was last read. Every other number is only \
-         as true as this one: when it grows, open the page of the exporter.",
+        "percentunit",
+        "How old the oldest data is, against five of its intervals; at 100 % it counts as stale. Every other \
+         number is only as true as this one: when it grows, open the page of the exporter.",
     )
-    .query(&age(&oldest), "age")
+    .query(&by("max", &[], &oldest), "of what is allowed")
     .none("nothing is due")
-    .steps(&[(GOOD, None), (WARNING, Some(300.0)), (BAD, Some(900.0))])
+    .steps(&[(GOOD, None), (WARNING, Some(0.6)), (BAD, Some(1.0))])
 }
 
 fn alerts() -> Panel {

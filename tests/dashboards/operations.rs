@@ -11,6 +11,7 @@ use crate::query::{SHOWN, STEP, Series, age, all, by, sum_or_zero};
 use crate::words::{self, BAD, GOOD, WARNING};
 use datasphere_exporter::catalogue::{Metric, fleet, run};
 use datasphere_exporter::model::{Kind, NotebookStatus, OutcomeKind};
+use serde_json::json;
 
 pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
@@ -138,6 +139,7 @@ fn notebook_durations() -> Panel {
     .query_with_exemplars(&duration.quantile(0.95, &[], STEP), "p95")
     .series("median", &[colour(GOOD)])
     .series("p95", &[colour(WARNING)])
+    .set("/interval", json!("5m"))
     .lowest(0)
     .none("none ended")
     .sized(12, 8)

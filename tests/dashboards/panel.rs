@@ -66,7 +66,7 @@ pub(crate) fn lines(title: &str, unit: &str, description: &str) -> Panel {
         "legend": { "calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "bottom" },
         "tooltip": { "mode": "multi", "sort": "desc" },
     });
-    let custom = json!({ "drawStyle": "line", "fillOpacity": 10, "lineWidth": 1, "showPoints": "never", "spanNulls": false });
+    let custom = json!({ "drawStyle": "line", "fillOpacity": 10, "lineWidth": 1, "showPoints": "auto", "spanNulls": false });
     Panel::new("timeseries", title, description, (8, 8))
         .unit(unit)
         .options(&options)
