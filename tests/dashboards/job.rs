@@ -16,7 +16,7 @@ pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
         uid: "datasphere-job",
         title: "DataSphere / Job",
-        description: "One job: where it stands, when it will end, and how it compares with earlier ones of its name.",
+        description: "One job: where it stands, when it ends, and how it compares with earlier ones.",
         from: "now-6h",
         refresh: "1m",
         variables: vec![project_variable(), job_name_variable(), job_id_variable()],

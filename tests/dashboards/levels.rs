@@ -17,7 +17,7 @@ pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
         uid: "datasphere-slo",
         title: "DataSphere / Service levels",
-        description: "Whether the exporter's view of the cloud and the jobs themselves keep what was promised.",
+        description: "Whether the view of the cloud and the jobs keep what was promised.",
         from: "now-7d",
         refresh: "",
         variables: vec![project_variable()],

@@ -17,7 +17,7 @@ pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
         uid: "datasphere-operations",
         title: "DataSphere / Notebooks and operations",
-        description: "Notebook executions and long-running operations of any kind: what is open, for how long, and what failed.",
+        description: "Notebooks and operations of any kind: what is open, and what failed.",
         from: "now-24h",
         refresh: "1m",
         variables: vec![project_variable(), kind_variable()],

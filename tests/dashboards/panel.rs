@@ -1,6 +1,14 @@
-//! Panels of Grafana's core: what each kind looks like everywhere, and what one of them shows.
+//! A panel: what it asks, what it says, and how it looks.
 
 use serde_json::{Map, Value, json};
+
+mod kinds;
+mod look;
+
+pub(crate) use kinds::{bars, gauge, heatmap, lines, stacked, stacked_bars, stat, table, text, timeline};
+pub(crate) use look::{
+    bounds, colour, coloured, dashed, filled, link_to_datasphere, link_to_job, mapped, unit,
+};
 
 /// The data source that the reader chooses.
 pub(crate) fn datasource() -> Value {
@@ -12,147 +20,6 @@ pub(crate) struct Panel {
     body: Value,
     pub(crate) width: u32,
     pub(crate) height: u32,
-}
-
-/// A number above its history.
-pub(crate) fn stat(title: &str, unit: &str, description: &str) -> Panel {
-    let options = json!({
-        "colorMode": "value",
-        "graphMode": "none",
-        "justifyMode": "auto",
-        "orientation": "auto",
-        "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
-        "textMode": "auto",
-    });
-    Panel::new("stat", title, description, (3, 4))
-        .unit(unit)
-        .options(&options)
-        .steps(&[("blue", None)])
-}
-
-/// A share of a whole.
-pub(crate) fn gauge(title: &str, description: &str) -> Panel {
-    let options = json!({
-        "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
-        "showThresholdLabels": false,
-        "showThresholdMarkers": false,
-    });
-    Panel::new("gauge", title, description, (3, 4))
-        .unit("percentunit")
-        .bounds(0, 1)
-        .options(&options)
-        .steps(&[("blue", None)])
-}
-
-/// Bars side by side, one for each series.
-pub(crate) fn bars(title: &str, unit: &str, description: &str) -> Panel {
-    let options = json!({
-        "displayMode": "gradient",
-        "orientation": "horizontal",
-        "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
-        "showUnfilled": true,
-        "valueMode": "color",
-    });
-    Panel::new("bargauge", title, description, (8, 8))
-        .unit(unit)
-        .lowest(0)
-        .options(&options)
-        .steps(&[("blue", None)])
-}
-
-/// Lines over time.
-pub(crate) fn lines(title: &str, unit: &str, description: &str) -> Panel {
-    let options = json!({
-        "legend": { "calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "bottom" },
-        "tooltip": { "mode": "multi", "sort": "desc" },
-    });
-    let custom = json!({ "drawStyle": "line", "fillOpacity": 10, "lineWidth": 1, "showPoints": "auto", "spanNulls": false });
-    Panel::new("timeseries", title, description, (8, 8))
-        .unit(unit)
-        .options(&options)
-        .custom(&custom)
-}
-
-/// Amounts for each step of time, one upon the other.
-pub(crate) fn stacked_bars(title: &str, unit: &str, description: &str) -> Panel {
-    let custom = json!({
-        "drawStyle": "bars",
-        "fillOpacity": 80,
-        "lineWidth": 0,
-        "stacking": { "mode": "normal", "group": "A" },
-    });
-    lines(title, unit, description)
-        .lowest(0)
-        .custom(&custom)
-        .set("/options/legend/calcs", json!(["sum"]))
-        .set("/interval", json!("5m"))
-        .set("/maxDataPoints", json!(100))
-}
-
-/// Areas over time, one upon the other.
-pub(crate) fn stacked(title: &str, unit: &str, description: &str) -> Panel {
-    let custom = json!({ "fillOpacity": 30, "stacking": { "mode": "normal", "group": "A" } });
-    lines(title, unit, description).lowest(0).custom(&custom)
-}
-
-/// How observations spread, over time.
-pub(crate) fn heatmap(title: &str, description: &str) -> Panel {
-    let options = json!({
-        "calculate": false,
-        "cellGap": 1,
-        "color": { "mode": "scheme", "scheme": "Oranges", "scale": "exponential", "exponent": 0.5, "steps": 64 },
-        "exemplars": { "color": "rgba(31, 96, 196, 0.9)" },
-        "filterValues": { "le": 1e-9 },
-        "legend": { "show": true },
-        "rowsFrame": { "layout": "auto" },
-        "tooltip": { "mode": "single", "showColorScale": true, "yHistogram": true },
-        "yAxis": { "axisPlacement": "left", "unit": "s" },
-    });
-    Panel::new("heatmap", title, description, (12, 9))
-        .unit("s")
-        .options(&options)
-        .set("/interval", json!("2m"))
-        .set("/maxDataPoints", json!(120))
-}
-
-/// States that follow one another, a row for each series.
-pub(crate) fn timeline(title: &str, mappings: Value, description: &str) -> Panel {
-    let options = json!({
-        "alignValue": "left",
-        "legend": { "displayMode": "list", "placement": "bottom", "showLegend": true },
-        "mergeValues": true,
-        "perPage": 20,
-        "rowHeight": 0.85,
-        "showValue": "auto",
-        "tooltip": { "mode": "single", "sort": "none" },
-    });
-    Panel::new("state-timeline", title, description, (16, 10))
-        .unit("none")
-        .options(&options)
-        .custom(&json!({ "fillOpacity": 80, "lineWidth": 0, "spanNulls": false }))
-        .steps(&[("#8e8e8e", None)])
-        .mappings(mappings)
-        .set("/maxDataPoints", json!(300))
-}
-
-/// Rows with columns; what each column is called and how it is read follows with [`Panel::column`].
-pub(crate) fn table(title: &str, description: &str) -> Panel {
-    Panel::new("table", title, description, (24, 8))
-        .unit("short")
-        .options(&json!({ "cellHeight": "sm", "footer": { "show": false }, "showHeader": true }))
-        .custom(&json!({ "align": "auto", "filterable": true }))
-        .set("/transformations", json!([{ "id": "merge", "options": {} }]))
-}
-
-/// Words, for what no number tells.
-pub(crate) fn text(title: &str, markdown: &str) -> Panel {
-    let mut panel = Panel::new("text", title, title, (24, 4));
-    if let Some(body) = panel.body.as_object_mut() {
-        for unneeded in ["datasource", "fieldConfig", "targets"] {
-            body.remove(unneeded);
-        }
-    }
-    panel.options(&json!({ "mode": "markdown", "content": markdown }))
 }
 
 impl Panel {
@@ -370,66 +237,6 @@ impl Panel {
         }
         self
     }
-}
-
-/// A link that opens the page of the job in this row.
-pub(crate) fn link_to_job() -> (&'static str, Value) {
-    let url = concat!(
-        "/d/datasphere-job?${__url_time_range}&${datasource:queryparam}&${job:queryparam}&${instance:queryparam}",
-        "&var-project=${__data.fields.project_id}&var-job_name=$__all&var-job_id=${__data.fields.job_id}",
-    );
-    ("links", json!([{ "title": "Open this job", "url": url }]))
-}
-
-/// A link that opens the job of this row in DataSphere itself.
-pub(crate) fn link_to_datasphere() -> (&'static str, Value) {
-    let url = concat!(
-        "https://datasphere.yandex.cloud/communities/${__data.fields.community_id}",
-        "/projects/${__data.fields.project_id}/job/${__data.fields.job_id}",
-    );
-    (
-        "links",
-        json!([{ "title": "Open in DataSphere", "url": url, "targetBlank": true }]),
-    )
-}
-
-pub(crate) fn unit(unit: &str) -> (&'static str, Value) {
-    ("unit", json!(unit))
-}
-
-pub(crate) fn mapped(mappings: Value) -> (&'static str, Value) {
-    ("mappings", mappings)
-}
-
-pub(crate) fn coloured(kind: &str) -> (&'static str, Value) {
-    ("custom.cellOptions", json!({ "type": kind }))
-}
-
-pub(crate) fn filled(least: i32, most: i32) -> [(&'static str, Value); 3] {
-    [
-        (
-            "custom.cellOptions",
-            json!({ "type": "gauge", "mode": "gradient" }),
-        ),
-        ("min", json!(least)),
-        ("max", json!(most)),
-    ]
-}
-
-pub(crate) fn bounds(steps: &[(&str, Option<f64>)]) -> (&'static str, Value) {
-    let steps: Vec<Value> = steps
-        .iter()
-        .map(|(color, value)| json!({ "color": color, "value": value }))
-        .collect();
-    ("thresholds", json!({ "mode": "absolute", "steps": steps }))
-}
-
-pub(crate) fn colour(colour: &str) -> (&'static str, Value) {
-    ("color", json!({ "mode": "fixed", "fixedColor": colour }))
-}
-
-pub(crate) fn dashed() -> (&'static str, Value) {
-    ("custom.lineStyle", json!({ "fill": "dash", "dash": [10, 10] }))
 }
 
 /// Lays the second object over the first, one level of objects inside included.

@@ -2,7 +2,7 @@
 
 use crate::lint::{none, pages, text};
 use crate::promql;
-use datasphere_exporter::catalogue::{self, exporter, run};
+use datasphere_exporter::catalogue::{self, exporter};
 use std::collections::BTreeSet;
 
 /// Metrics that no dashboard shows, each with its reason.
@@ -50,75 +50,4 @@ fn every_metric_is_shown_or_left_out_for_a_reason() {
         .map(|name| format!("{name} is neither shown nor left out, or both"))
         .collect();
     none(&faults);
-}
-
-#[test]
-fn wrong_queries_are_found() {
-    let target = r#"job=~"$job",instance=~"$instance""#;
-    let project = format!(r#"{target},project_id=~"$project""#);
-    let wrong = [
-        (
-            format!("sum(datasphere_jobs{{{project}}})"),
-            "adds up what each replica tells",
-        ),
-        (
-            format!("datasphere_jobs{{{project}}}"),
-            "tells each replica apart",
-        ),
-        (
-            format!("max(datasphere_jobs{{{target}}})"),
-            "not narrowed by the variable for project_id",
-        ),
-        (
-            format!("max by (code) (datasphere_jobs{{{project}}})"),
-            "no label code",
-        ),
-        (
-            format!("max(datasphere_jobs{{{project},code=\"1\"}})"),
-            "no label code",
-        ),
-        (format!("max(datasphere_job{{{project}}})"), "there is no metric"),
-        (
-            format!("max(rate(datasphere_jobs{{{project}}}[5m]))"),
-            "is a gauge",
-        ),
-        (
-            format!("max(datasphere_operations_finished_total{{{project}}})"),
-            "is a counter",
-        ),
-        (
-            format!(
-                "max by (project_id) (datasphere_jobs{{{project}}}) * on (kind) max by (project_id) (datasphere_jobs{{{project}}})"
-            ),
-            "no label kind",
-        ),
-        (
-            format!(
-                "max by (project_id) (datasphere_jobs{{{project}}}) / max by (status) (datasphere_jobs{{{project}}})"
-            ),
-            "never matches",
-        ),
-        (
-            format!(
-                "histogram_quantile(0.9, sum(rate(datasphere_exporter_api_request_duration_seconds_bucket{{{target}}}[5m])))"
-            ),
-            "a quantile without le",
-        ),
-    ];
-    for (query, fault) in wrong {
-        let found = promql::faults(&promql::parse(&query).unwrap());
-        assert!(
-            found.iter().any(|found| found.contains(fault)),
-            "{query}: {found:?}"
-        );
-    }
-    let right = format!(
-        "max by ({}) ({}{{{project}}})",
-        run::JOB_PROGRESS.labels.join(", "),
-        run::JOB_PROGRESS.name
-    );
-    assert_eq!(
-        promql::faults(&promql::parse(&right).unwrap()),
-        Vec::<String>::new()
-    );
 }
