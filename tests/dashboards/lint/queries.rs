@@ -1,0 +1,260 @@
+//! Rules for queries, and for what is made of their results.
+
+use crate::lint::{Shown, list, none, pages, text};
+use crate::promql::{self, Labels};
+use datasphere_exporter::catalogue;
+use datasphere_exporter::model::{JobStatus, Kind, NotebookStatus, OutcomeKind};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+#[test]
+fn every_query_reads_what_the_exporter_tells_and_doubles_nothing() {
+    let mut faults = Vec::new();
+    for page in pages() {
+        for panel in page.panels() {
+            for target in panel.targets() {
+                let query = text(target, "/expr");
+                let found =
+                    promql::parse(query).map_or_else(|error| vec![error], |query| promql::faults(&query));
+                faults.extend(
+                    found
+                        .into_iter()
+                        .map(|fault| format!("{}: {fault}\n    {query}", panel.place)),
+                );
+            }
+        }
+    }
+    none(&faults);
+}
+
+#[test]
+fn every_panel_but_words_asks_something_and_each_of_its_queries_once() {
+    for page in pages() {
+        for panel in page.panels().iter().filter(|panel| panel.kind() != "text") {
+            let queries: Vec<&str> = panel.targets().map(|target| text(target, "/expr")).collect();
+            let letters: BTreeSet<&str> = panel.targets().map(|target| text(target, "/refId")).collect();
+            assert!(!queries.is_empty(), "{}", panel.place);
+            assert_eq!(letters.len(), queries.len(), "{}", panel.place);
+            assert_eq!(
+                queries.iter().collect::<BTreeSet<_>>().len(),
+                queries.len(),
+                "{}",
+                panel.place
+            );
+        }
+    }
+}
+
+/// The words that a label of a closed set may have; none for open labels.
+fn words(label: &str) -> Vec<&'static str> {
+    match label {
+        "kind" => Kind::ALL.map(Kind::label).to_vec(),
+        "outcome" => OutcomeKind::ALL.map(OutcomeKind::label).to_vec(),
+        "status" => {
+            let jobs = JobStatus::ALL.map(JobStatus::label);
+            let notebooks = NotebookStatus::ALL.map(NotebookStatus::label);
+            jobs.into_iter().chain(notebooks).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn statuses_outcomes_and_kinds_are_asked_for_in_the_words_of_the_exporter() {
+    let mut checked = 0;
+    for page in pages() {
+        for panel in page.panels() {
+            for target in panel.targets() {
+                let query = promql::parse(text(target, "/expr")).unwrap();
+                let selected = promql::selected(&query);
+                let matchers = selected.iter().flat_map(|one| &one.selector.matchers.matchers);
+                for matcher in matchers.filter(|matcher| !matcher.value.starts_with('$')) {
+                    let words = words(&matcher.name);
+                    let strange = matcher.value.split('|').find(|value| !words.contains(value));
+                    assert!(
+                        words.is_empty() || strange.is_none(),
+                        "{}: {} is never {strange:?}",
+                        panel.place,
+                        matcher.name
+                    );
+                    checked += usize::from(!words.is_empty());
+                }
+            }
+        }
+    }
+    assert!(checked > 0, "no query asks for a status");
+}
+
+/// The ranges in a query: what stands between brackets.
+fn ranges(query: &str) -> Vec<&str> {
+    query
+        .split('[')
+        .skip(1)
+        .filter_map(|rest| rest.split(']').next())
+        .collect()
+}
+
+#[test]
+fn ranges_follow_the_time_shown_or_are_told_to_the_reader() {
+    let mut faults = Vec::new();
+    for page in pages() {
+        for panel in page.panels() {
+            let told = format!(
+                "{} {}",
+                text(panel.body, "/title"),
+                text(panel.body, "/description")
+            );
+            for target in panel.targets() {
+                let query = text(target, "/expr");
+                let is_instant = target["instant"] == true;
+                for range in ranges(query) {
+                    let window = range.split(':').next().unwrap_or(range);
+                    let is_well = match range {
+                        "$__rate_interval" => !is_instant,
+                        "$__range" => is_instant,
+                        _ => told.contains(window),
+                    };
+                    if !is_well {
+                        faults.push(format!("{}: [{range}] in {query}", panel.place));
+                    }
+                }
+            }
+        }
+    }
+    none(&faults);
+}
+
+#[test]
+fn rates_are_over_the_interval_that_grafana_chooses() {
+    for page in pages() {
+        for panel in page.panels() {
+            for target in panel.targets() {
+                let query = text(target, "/expr");
+                for rate in query.split("rate(").skip(1) {
+                    let range = ranges(rate).first().copied().unwrap_or_default();
+                    assert_eq!(range, "$__rate_interval", "{}: {query}", panel.place);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn histograms_are_read_native_or_classic() {
+    let mut faults = Vec::new();
+    for page in pages() {
+        for panel in page.panels() {
+            let query: String = panel.targets().map(|target| text(target, "/expr")).collect();
+            let native = catalogue::ALL
+                .into_iter()
+                .flatten()
+                .filter(|metric| metric.native);
+            for metric in native {
+                let classic = query.contains(&format!("{}_bucket{{", metric.name));
+                let is_native_read = query.contains(&format!("{}{{", metric.name));
+                if classic != is_native_read {
+                    faults.push(format!("{}: only one side of {}", panel.place, metric.name));
+                }
+            }
+        }
+    }
+    none(&faults);
+}
+
+/// The labels of each query's result.
+fn results(panel: &Shown<'_>) -> Vec<Labels> {
+    let of = |target: &Value| promql::parse(text(target, "/expr")).and_then(|query| promql::labels(&query));
+    panel.targets().filter_map(|target| of(target).ok()).collect()
+}
+
+#[test]
+fn names_of_series_are_made_of_labels_that_are_there() {
+    let mut faults = Vec::new();
+    for page in pages() {
+        for panel in page.panels() {
+            for (target, labels) in panel.targets().zip(results(&panel)) {
+                let legend = text(target, "/legendFormat");
+                let named = legend
+                    .split("{{")
+                    .skip(1)
+                    .filter_map(|rest| rest.split("}}").next());
+                let absent = named.filter(|label| {
+                    let is_bucket = *label == "le" && panel.kind() == "heatmap";
+                    !is_bucket && !labels.contains(*label)
+                });
+                faults.extend(absent.map(|label| format!("{}: {label} in {legend}", panel.place)));
+            }
+        }
+    }
+    none(&faults);
+}
+
+/// The fields of a table: the labels of its queries, and a value for each.
+fn fields(panel: &Shown<'_>) -> BTreeSet<String> {
+    let labels = results(panel);
+    let letters: Vec<&str> = panel.targets().map(|target| text(target, "/refId")).collect();
+    let values = match letters.as_slice() {
+        [_] => vec!["Value".to_owned()],
+        several => several.iter().map(|letter| format!("Value #{letter}")).collect(),
+    };
+    labels.into_iter().flatten().chain(values).collect()
+}
+
+/// The columns that a table keeps, in order.
+fn kept<'a>(panel: &Shown<'a>) -> Vec<&'a str> {
+    let names = list(panel.body, "/transformations/1/options/include/names");
+    names.filter_map(Value::as_str).collect()
+}
+
+#[test]
+fn columns_of_tables_are_fields_that_are_there_and_have_names() {
+    for page in pages() {
+        for panel in page.panels().iter().filter(|panel| panel.kind() == "table") {
+            let fields = fields(panel);
+            let kept = kept(panel);
+            let named: Vec<&str> = list(panel.body, "/fieldConfig/overrides")
+                .map(|one| text(one, "/matcher/options"))
+                .collect();
+            assert!(!kept.is_empty(), "{}", panel.place);
+            for column in &kept {
+                assert!(
+                    fields.contains(*column),
+                    "{}: no field {column} in {fields:?}",
+                    panel.place
+                );
+                assert!(named.contains(column), "{}: {column} has no name", panel.place);
+            }
+            for column in named {
+                assert!(kept.contains(&column), "{}: {column} is hidden", panel.place);
+            }
+        }
+    }
+}
+
+#[test]
+fn links_of_rows_use_fields_that_are_there() {
+    for page in pages() {
+        for panel in page.panels() {
+            let text = panel.body.to_string();
+            let kept = kept(&panel);
+            let used = text
+                .split("${__data.fields.")
+                .skip(1)
+                .filter_map(|rest| rest.split('}').next());
+            for field in used {
+                assert!(kept.contains(&field), "{}: {field}", panel.place);
+            }
+        }
+    }
+}
+
+#[test]
+fn heatmaps_lead_to_traces() {
+    for page in pages() {
+        for panel in page.panels() {
+            for target in panel.targets().filter(|target| target["format"] == "heatmap") {
+                assert_eq!(target["exemplar"], true, "{}", panel.place);
+            }
+        }
+    }
+}

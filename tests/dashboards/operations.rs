@@ -1,0 +1,310 @@
+//! Notebook executions, and long-running operations of any other kind.
+
+use crate::dashboard::{Dashboard, kind_variable, project_variable, row};
+use crate::fleet::FAILED;
+use crate::fragments::{OPERATION, notebook_status, of_kinds, of_open_operations};
+use crate::panel::{
+    Panel, bounds, colour, coloured, heatmap, lines, mapped, stacked, stacked_bars, stat, table, timeline,
+    unit,
+};
+use crate::query::{SHOWN, STEP, Series, age, all, by, sum_or_zero};
+use crate::words::{self, BAD, GOOD, WARNING};
+use datasphere_exporter::catalogue::{Metric, fleet, run};
+use datasphere_exporter::model::{Kind, NotebookStatus, OutcomeKind};
+use serde_json::json;
+
+pub(crate) fn dashboard() -> Dashboard {
+    Dashboard {
+        uid: "datasphere-operations",
+        title: "DataSphere / Notebooks and operations",
+        description: "Notebooks and operations of any kind: what is open, and what failed.",
+        from: "now-24h",
+        refresh: "1m",
+        variables: vec![project_variable(), kind_variable()],
+        rows: vec![
+            row("Now", vec![open_notebooks(), open_others(), failing(), failed()]),
+            row(
+                "Notebooks",
+                vec![
+                    notebook_ends(),
+                    notebook_durations(),
+                    running_notebooks(),
+                    notebook_states(),
+                ],
+            ),
+            row(
+                "Operations",
+                vec![states(), sources(), open(), errors(), failures(), durations()],
+            ),
+        ],
+    }
+}
+
+fn now(kind: Kind) -> String {
+    let open = all(fleet::OPERATIONS).with("kind", kind.label());
+    sum_or_zero(&open.among("state", &["running", "failing"]).once())
+}
+
+fn open_notebooks() -> Panel {
+    stat(
+        "Running notebooks",
+        "short",
+        "Notebook executions that have not ended. More than people at work: an execution may have been \
+         forgotten, and it holds a machine.",
+    )
+    .query(&now(Kind::Notebook), "running")
+    .none("0")
+    .sparkline()
+    .sized(6, 4)
+}
+
+fn open_others() -> Panel {
+    stat(
+        "Other open operations",
+        "short",
+        "Operations that are neither jobs nor notebooks and have not ended. See the longest of them below.",
+    )
+    .query(&now(Kind::Other), "open")
+    .none("0")
+    .sparkline()
+    .sized(6, 4)
+}
+
+fn failing() -> Panel {
+    let failing = all(fleet::OPERATIONS).with("state", "failing");
+    stat(
+        "Failing, not ended",
+        "short",
+        "Operations that have an error already and have not ended. Their table is below; nothing is gained \
+         by waiting.",
+    )
+    .query(&sum_or_zero(&failing.once()), "failing")
+    .none("0")
+    .steps(&[(GOOD, None), (WARNING, Some(1.0))])
+    .sized(6, 4)
+}
+
+fn failed() -> Panel {
+    let ends = all(fleet::OPERATIONS_FINISHED)
+        .among("kind", &[Kind::Notebook.label(), Kind::Other.label()])
+        .among("outcome", &FAILED);
+    stat(
+        "Failed in the time shown",
+        "short",
+        "Notebook executions and other operations that ended with a failure or an error. See the codes \
+         below.",
+    )
+    .instant(
+        &format!("round({})", sum_or_zero(&ends.increase(SHOWN))),
+        "failed",
+    )
+    .none("0")
+    .steps(&[(GOOD, None), (BAD, Some(1.0))])
+    .sized(6, 4)
+}
+
+fn notebooks(metric: Metric) -> Series {
+    all(metric).with("kind", Kind::Notebook.label())
+}
+
+fn notebook_ends() -> Panel {
+    let ends = by(
+        "sum",
+        &["outcome"],
+        &notebooks(fleet::OPERATIONS_FINISHED).increase(STEP),
+    );
+    let panel = stacked_bars(
+        "Ends of notebook executions",
+        "short",
+        "How many executions ended in each step of time, by outcome; cancelled are those that were \
+         aborted. Failures of many people at once point to a shared image or to data.",
+    )
+    .query(&ends, "{{outcome}}")
+    .none("none ended")
+    .sized(12, 8);
+    OutcomeKind::ALL.into_iter().fold(panel, |panel, outcome| {
+        panel.series(outcome.label(), &[colour(words::outcome_colour(outcome))])
+    })
+}
+
+fn notebook_durations() -> Panel {
+    let duration = notebooks(fleet::OPERATION_DURATION);
+    lines(
+        "Duration of notebook executions",
+        "s",
+        "Median and 95th percentile from creation to end, with exemplars that lead to traces. A climbing \
+         p95 under a still median: a few cells have become heavy.",
+    )
+    .query_with_exemplars(&duration.quantile(0.5, &[], STEP), "median")
+    .query_with_exemplars(&duration.quantile(0.95, &[], STEP), "p95")
+    .series("median", &[colour(GOOD)])
+    .series("p95", &[colour(WARNING)])
+    .set("/interval", json!("5m"))
+    .lowest(0)
+    .none("none ended")
+    .sized(12, 8)
+}
+
+fn running_notebooks() -> Panel {
+    let created = of_kinds(&all(run::OPERATION_CREATED).once(), &[Kind::Notebook.label()]);
+    let running = all(run::NOTEBOOK_STATUS).with("status", NotebookStatus::Running.label());
+    let running = format!("({} == 1)", running.by(&OPERATION));
+    let info =
+        notebooks(run::OPERATION_INFO).by(&["project_id", "operation_id", "notebook_id", "created_by"]);
+    let of_running = |expression: &str| format!("({expression}) and on (project_id, operation_id) {running}");
+    table(
+        "Running notebook executions",
+        "Executions that have not ended, oldest last to be touched. Beyond 1h or 3h, the limits that \
+         DataSphere itself offers for stale executions, ask their owner and stop them.",
+    )
+    .rows(&of_running(&info))
+    .rows(&of_running(&by("max", &OPERATION, &age(&format!("({created})")))))
+    .order(&[
+        "operation_id",
+        "Value #B",
+        "notebook_id",
+        "created_by",
+        "project_id",
+    ])
+    .column("operation_id", "Operation", &[])
+    .column(
+        "Value #B",
+        "Age",
+        &[unit("dtdurations"), coloured("color-text"), stale()],
+    )
+    .column("notebook_id", "Notebook", &[])
+    .column("created_by", "By", &[])
+    .column("project_id", "Project", &[])
+    .sorted_by("Age")
+    .none("no notebook runs")
+    .sized(12, 8)
+}
+
+fn stale() -> (&'static str, serde_json::Value) {
+    bounds(&[(GOOD, None), (WARNING, Some(3600.0)), (BAD, Some(10800.0))])
+}
+
+fn notebook_states() -> Panel {
+    timeline(
+        "States of notebook executions",
+        words::notebook_statuses(),
+        "The life of each execution as it was seen. A row that ends red: a cell failed; yellow: somebody \
+         stopped it.",
+    )
+    .query(&notebook_status(), "{{operation_id}}")
+    .none("none was seen")
+    .sized(12, 8)
+}
+
+fn states() -> Panel {
+    let states = by(
+        "sum",
+        &["state"],
+        &all(fleet::OPERATIONS).among("kind", &["$kind"]).once(),
+    );
+    stacked(
+        "Operations by state",
+        "short",
+        "Tracked operations of the chosen kinds. Running that only grows: ends are not seen, or something \
+         upstream starts more than it finishes.",
+    )
+    .query(&states, "{{state}}")
+    .none("nothing is tracked")
+    .sized(12, 8)
+}
+
+fn sources() -> Panel {
+    let tracked = all(fleet::OPERATIONS_TRACKED)
+        .among("kind", &["$kind"])
+        .increase(STEP);
+    stacked_bars(
+        "Taken under watch, by who brought them",
+        "short",
+        "How operations became known. None from a source that should bring some: look at its \
+         configuration.",
+    )
+    .query(&by("sum", &["source"], &tracked), "{{source}}")
+    .none("none was new")
+    .sized(12, 8)
+}
+
+fn open() -> Panel {
+    let of_kind = |metric: Metric| of_open_operations(&of_kinds(&all(metric).once(), &["$kind"]));
+    let age_of = |metric: Metric| age(&of_kind(metric));
+    table(
+        "Longest open operations",
+        "Operations other than jobs that have not ended: their age, since when they tell nothing new, and \
+         when they were last looked at. Old and unchanged: ask who started it, cancel it with `operation \
+         cancel`.",
+    )
+    .rows(&format!("topk(20, {})", age_of(run::OPERATION_CREATED)))
+    .rows(&age_of(run::OPERATION_MODIFIED))
+    .rows(&age_of(run::OPERATION_LAST_POLL))
+    .order(&[
+        "operation_id",
+        "kind",
+        "Value #A",
+        "Value #B",
+        "Value #C",
+        "project_id",
+    ])
+    .column("operation_id", "Operation", &[])
+    .column("kind", "Kind", &[])
+    .column("Value #A", "Age", &[unit("dtdurations")])
+    .column("Value #B", "Unchanged for", &[unit("dtdurations")])
+    .column("Value #C", "Looked at before", &[unit("dtdurations")])
+    .column("project_id", "Project", &[])
+    .sorted_by("Age")
+    .none("nothing is open")
+    .sized(12, 8)
+}
+
+fn errors() -> Panel {
+    let errors = all(run::OPERATION_ERROR).once();
+    let done = all(run::OPERATION_DONE).once();
+    table(
+        "Operations with an error",
+        "Operations of any kind that have an error set, ended or not, with what its code says. They leave \
+         with their retention.",
+    )
+    .rows(&errors)
+    .rows(&format!("{done} and on (project_id, operation_id) {errors}"))
+    .order(&["operation_id", "code", "Value #B", "project_id"])
+    .column("operation_id", "Operation", &[])
+    .column("code", "Error", &[mapped(words::codes()), coloured("color-text")])
+    .column("Value #B", "Ended", &[mapped(words::ended())])
+    .column("project_id", "Project", &[])
+    .none("no errors")
+    .sized(12, 8)
+}
+
+fn failures() -> Panel {
+    let ends = all(fleet::OPERATION_RESULTS)
+        .among("kind", &["$kind"])
+        .among("outcome", &FAILED);
+    let failures = by("sum", &["kind", "outcome", "code"], &ends.increase_since_birth());
+    table(
+        "Failures by code in the time shown",
+        "What failed among the chosen kinds, and what its code says. PERMISSION_DENIED asks for a role, \
+         RESOURCE_EXHAUSTED for a quota or units, the others mostly for another try.",
+    )
+    .rows(&format!("topk(20, round({failures}) > 0)"))
+    .order(&["code", "Value", "outcome", "kind"])
+    .column("code", "Code", &[mapped(words::codes()), coloured("color-text")])
+    .column("Value", "How many", &[unit("short")])
+    .column("outcome", "Outcome", &[])
+    .column("kind", "Kind", &[])
+    .sorted_by("How many")
+    .none("nothing failed")
+    .sized(12, 9)
+}
+
+fn durations() -> Panel {
+    heatmap(
+        "Duration of operations of the chosen kinds",
+        "From creation to end, with exemplars that lead to traces. A band that climbs: the cloud answers \
+         slower, or the work grows; choose one kind to see which.",
+    )
+    .buckets(&all(fleet::OPERATION_DURATION).among("kind", &["$kind"]).buckets())
+    .none("nothing ended")
+}
