@@ -21,6 +21,8 @@ mod metrics;
 #[cfg(test)]
 mod restart;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod scene;
 #[cfg(test)]
 mod schema;
