@@ -32,6 +32,7 @@ each() {
 
 echo "instructions for one poll (callgrind), 64 in flight, 100000 tracked"
 for size in small large; do
+    rm -f "$scratch/address"
     "$program" serve "$size" >"$scratch/address" &
     server=$!
     until [ -s "$scratch/address" ]; do sleep 0.1; done

@@ -94,6 +94,8 @@ impl App {
         let mut tracker = Tracker::new(config.tracker);
         let (store, records) = Store::open(config.store, clock, &instruments).await?;
         tracker.restore(records, clock.now());
+        // What was told before is told from the first scrape on.
+        writer.publish(tracker.view());
         let encoder = config
             .delivery
             .is_some()

@@ -61,7 +61,7 @@ run() {
     else
         failed=$((failed + 1))
         echo "FAIL $name $seconds s"
-        tail -n 300 "$TMPDIR.log" | sed 's/^/     /'
+        { head -n 100 "$TMPDIR.log"; tail -n +101 "$TMPDIR.log" | tail -n 200; } | sed 's/^/     /'
         # What `timeout` exits with when it had to end a program.
         if [[ $code -eq 124 ]]; then echo "     stopped at its limit of $limit s"; else echo "     exit code $code"; fi
     fi
