@@ -46,7 +46,10 @@ fn warn_of_slips() {
         if let Some(name) = name.to_str()
             && let Some(meant) = config::meant_by(name)
         {
-            tracing::warn!(variable = name, "this variable is not known; did you mean {meant}?");
+            tracing::warn!(
+                variable = name,
+                "this variable is not known; did you mean {meant}?"
+            );
         }
     }
 }
