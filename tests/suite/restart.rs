@@ -1,8 +1,10 @@
 //! What survives a process that is killed, and what a store that fails does not stop.
 
 use crate::support::{Setup, World, finished, row};
+use datasphere_exporter::app::App;
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::{Clock, Timestamp};
+use datasphere_exporter::config::{Config, Flags};
 use datasphere_exporter::model::{
     Kind, Labels, OperationId, Outcome, OutcomeKind, Record, RecordKey, Sighting, Source, Target, Text, View,
 };
@@ -203,5 +205,26 @@ async fn a_store_that_does_not_come_back_holds_up_neither_watching_nor_views_and
         view.operations
             .iter()
             .all(|row| row.outcome == Some(Outcome::Success))
+    );
+}
+
+#[tokio::test]
+async fn what_was_kept_is_shown_before_anything_else_happens() {
+    let folder = TempDir::new().expect("a folder");
+    let mut world = World::start_on(&fleet(), Some(open(folder.path()).await), quick);
+    world.until("some ends", |view| ends(view) >= 2).await;
+    let before = world.view();
+    world.kill().await;
+    let yaml = format!(
+        "cloud: {{ endpoint: '127.0.0.1:1', tls: {{ enabled: false }}, auth: {{ anonymous: {{}} }} }}\n\
+         watch: {{ projects: [vision] }}\nstorage: {{ path: '{}' }}\nweb: {{ listen_address: '127.0.0.1:0' }}\n",
+        folder.path().display()
+    );
+    let config = Config::parse(&yaml, Path::new(""), &Flags::default(), |_| None).expect("a configuration");
+    let app = App::bind(config).await.expect("an exporter that has not begun");
+    let shown = app.views().view();
+    assert!(
+        ends(&shown) >= ends(&before),
+        "the first scrape knows less than the last one"
     );
 }
