@@ -105,7 +105,8 @@ class AnExporterIsKilled(unittest.TestCase):
 
     def spans_are_whole(self, ended: int) -> None:
         """Every operation has one root, and no span was told with two contents."""
-        wait_until("all roots arrived", lambda: len(self.killed_collector.roots()) >= ended, 60)
+        for collector in (self.killed_collector, self.steady_collector):
+            wait_until("all roots arrived", lambda collector=collector: len(collector.roots()) >= ended, 60)
         self.assertEqual(self.killed_collector.roots(), self.steady_collector.roots(), f"SEED={SEED}")
         self.assertEqual(self.killed_collector.started(), {trace for trace, _ in self.killed_collector.roots()})
         self.assertEqual(self.killed_collector.contradictions(), [], f"SEED={SEED}")
