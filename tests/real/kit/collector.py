@@ -39,7 +39,11 @@ class Collector:
             def log_message(self, *words: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Export)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, request: object, client_address: object) -> None:
+                """An exporter that is killed breaks its connections, which is what these checks do."""
+
+        self._server = Server(("127.0.0.1", 0), Export)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         cleanup(self._server.server_close)
