@@ -211,6 +211,7 @@ fn layered(
     let from_folder = |path: &mut PathBuf| *path = folder.join(&*path);
     root.cloud.tls.ca_file.iter_mut().for_each(from_folder);
     root.cloud.auth.file_mut().into_iter().for_each(from_folder);
+    root.watch.begin_at(folder);
     root.cloud.auth = root.cloud.auth.with_environment(environment)?;
     let otel = Otel::read(&root.traces, &node, &environment)?;
     Ok((node, root, otel))
