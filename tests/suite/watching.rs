@@ -1,10 +1,14 @@
 //! The watcher against the simulator, in time that moves only when nobody is busy.
 
 use crate::support::{World, finished, jobs, project, row};
-use datasphere_exporter::model::{Gap, JobStatus, Kind, Labels, Outcome, OutcomeKind, State, Unreadable};
+use datasphere_exporter::model::{
+    Admission, Gap, Input, JobStatus, Kind, Labels, Outcome, OutcomeKind, Sighting, Source, State, Target,
+    Unreadable,
+};
 use datasphere_exporter::proto::google::rpc::Code;
 use datasphere_exporter::simulator::scenario::{Action, Fault, JobScript, Part};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A project with jobs that run an hour, one that fails, and one that is refused within seconds.
 const FLEET: &str = r"
@@ -383,5 +387,35 @@ async fn what_cannot_be_true_is_a_counted_gap_and_the_rest_is_shown() {
         row(&view, "op-notebook").map(|row| row.kind),
         Some(Kind::Notebook),
         "an answer of 5 MiB"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_hands_an_operation_over_is_told_what_became_of_it_once_it_shows() {
+    let world = World::start(FLEET, |setup, _| setup.tracker.tracked_max = 1);
+    let target = |id: &str| Target::Operation(id.parse().expect("an id"));
+    let sighting = |id: &str| {
+        Input::Sighted(Sighting {
+            target: target(id),
+            source: Source::Api,
+            labels: Labels::default(),
+            trace_context: None,
+        })
+    };
+    let began = Instant::now();
+    for (input, admission, is_shown) in [
+        (sighting("op-train"), Admission::New, true),
+        (sighting("op-train"), Admission::Known, true),
+        (sighting("op-other"), Admission::Full, true),
+        (Input::Dismissed(target("op-train")), Admission::Known, false),
+        (sighting("op-train"), Admission::Gone, false),
+    ] {
+        let what = format!("{input:?}");
+        assert_eq!(world.deliver(input).await, Some(admission), "{what}");
+        assert_eq!(row(&world.view(), "op-train").is_some(), is_shown, "{what}");
+    }
+    assert!(
+        began.elapsed() < Duration::from_millis(50),
+        "nobody waits for the next view"
     );
 }
