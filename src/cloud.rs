@@ -1,8 +1,8 @@
 //! The connection to Yandex Cloud: endpoints, TLS, IAM tokens, deadlines, rate limit and retries.
 //!
 //! In: [`Settings`], and what to ask for. Out: snapshots that `decode` made, or a [`CloudError`] that says what to
-//! do. Never: a call of Execute, Create or Clone; a call without a deadline; a token in an error, a log line or a
-//! `Debug`.
+//! do. Never: a call of Create or Clone, nor of Execute or Cancel but when somebody asks for just that, which
+//! `sources` and `engine` never do; a call without a deadline; a token in an error, a log line or a `Debug`.
 //!
 //! A call waits for the one rate limit, takes the route and the token of the moment, and is sent. What may be tried
 //! again is, within the call's own time. Tokens are renewed early in their life, behind the back of the calls that use
@@ -15,6 +15,7 @@ mod attempt;
 mod call;
 mod channel;
 mod error;
+mod inputs;
 mod limiter;
 mod method;
 mod page;
@@ -29,6 +30,7 @@ mod token;
 pub use answer::Answer;
 pub(crate) use answer::{detail, is_about_size};
 pub use error::CloudError;
+pub use inputs::Inputs;
 pub use page::PageTrail;
 pub use route::Channels;
 pub(crate) use screen::screen;
@@ -44,10 +46,11 @@ use crate::model::{
     ProjectId, ProjectSnapshot,
 };
 use crate::proto::yandex::cloud::datasphere::v2::jobs::{
-    CancelProjectJobRequest, GetProjectJobRequest, ListProjectJobRequest,
+    CancelProjectJobRequest, ExecuteProjectJobRequest, GetProjectJobRequest, ListProjectJobRequest,
 };
 use crate::proto::yandex::cloud::datasphere::v2::{
-    GetProjectRequest, GetUnitBalanceRequest, ListProjectsRequest,
+    GetProjectRequest, GetUnitBalanceRequest, ListProjectsRequest, ProjectExecutionRequest,
+    project_execution_request::Target,
 };
 use crate::proto::yandex::cloud::operation::{CancelOperationRequest, GetOperationRequest};
 use call::Caller;
@@ -194,6 +197,39 @@ impl Client {
         self.call(method, ask).await
     }
 
+    /// Starts a job that was made, and answers the operation of its run; the snapshot has its id. A job that is
+    /// running goes on in the operation it has, but one that has ended may run anew: for people's commands only.
+    /// Sent again only if it cannot have arrived.
+    ///
+    /// # Errors
+    /// See [`CloudError`]; [`CloudError::Unnamed`] when something was started that cannot be followed.
+    pub async fn execute_job(&self, id: &JobId) -> Result<Decoded<OperationSnapshot>, CloudError> {
+        let ask = || ExecuteProjectJobRequest {
+            job_id: id.as_str().to_owned(),
+        };
+        self.begin(&self.0.methods.execute_job, ask).await
+    }
+
+    /// Runs a notebook, named by its path in the project, and answers the operation of the run; the snapshot has its
+    /// id. For people's commands only. Sent again only if it cannot have arrived.
+    ///
+    /// # Errors
+    /// As [`Client::execute_job`].
+    pub async fn execute_notebook(
+        &self,
+        project_id: &ProjectId,
+        notebook_id: &str,
+        inputs: &Inputs,
+    ) -> Result<Decoded<OperationSnapshot>, CloudError> {
+        let ask = || ProjectExecutionRequest {
+            project_id: project_id.as_str().to_owned(),
+            target: Some(Target::NotebookId(notebook_id.to_owned())),
+            input_variables: inputs.message(),
+            ..ProjectExecutionRequest::default()
+        };
+        self.begin(&self.0.methods.execute_notebook, ask).await
+    }
+
     /// A page of a project's jobs in live or in ended statuses; the first with an empty `page_token`. [`PageTrail`]
     /// leads through all of them.
     ///
@@ -281,6 +317,21 @@ impl Client {
         A: Message + Default + 'static,
     {
         self.0.caller.call(method, ask).await
+    }
+
+    /// Calls a method that begins an operation.
+    async fn begin<Q>(
+        &self,
+        method: &Method,
+        ask: impl Fn() -> Q,
+    ) -> Result<Decoded<OperationSnapshot>, CloudError>
+    where
+        Q: Message + 'static,
+    {
+        let answer = self.call(method, ask).await?;
+        let decoded = decode::begun(&answer).ok_or(CloudError::Unnamed { method: method.label })?;
+        self.count(&decoded.gaps);
+        Ok(decoded)
     }
 
     /// Asks for a page, for a smaller one if it is too large.

@@ -33,6 +33,11 @@ pub fn operation(id: &OperationId, message: &wire::Operation) -> Decoded<Operati
     operation::operation(id, message)
 }
 
+/// An operation that a call has just begun, whose id nobody could ask for; `None` when the answer has no readable id.
+pub fn begun(message: &wire::Operation) -> Option<Decoded<OperationSnapshot>> {
+    operation::begun(message)
+}
+
 /// A job, as `ProjectJobService.Get` answers it; the id is treated as in [`operation()`].
 pub fn job(id: &JobId, message: &wire::Job) -> Decoded<JobSnapshot> {
     job::job(id, message)

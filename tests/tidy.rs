@@ -137,6 +137,21 @@ fn the_simulator_shares_nothing_with_the_watcher_but_the_protocol_and_the_clock(
 }
 
 #[test]
+fn only_what_people_ask_for_starts_or_ends_anything() {
+    let calls = [
+        ".execute_job(",
+        ".execute_notebook(",
+        ".cancel_job(",
+        ".cancel_operation(",
+    ];
+    let may = |room: &str| matches!(room, "cloud" | "web" | "cli" | "simulator");
+    for source in sources().iter().filter(|source| !may(&source.room)) {
+        let called = calls.iter().find(|call| source.code.contains(**call));
+        assert_eq!(called, None, "{}: a watcher only watches", source.path.display());
+    }
+}
+
+#[test]
 fn every_file_is_short_and_says_what_it_is() {
     for source in sources() {
         let (path, lines) = (source.path.display(), source.code.lines().count());

@@ -40,9 +40,15 @@ struct Trial {
     /// The authorization of the latest attempt.
     generation: u64,
     token_replaced: bool,
+    /// Of a call that changes something: the same at each attempt.
+    idempotency_key: Option<HeaderValue>,
 }
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+
+/// By it the cloud tells a change that is sent again from one that is asked for again:
+/// <https://yandex.cloud/en/docs/api-design-guide/concepts/idempotency>.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Headers of a request: ours, and those that tonic adds. A map that holds all of them from the start is never
 /// rebuilt.
@@ -84,6 +90,7 @@ impl Caller {
             attempts: 1,
             generation: 0,
             token_replaced: false,
+            idempotency_key: method.mutates.then(idempotency_key),
         };
         loop {
             let after = match self.attempt(method, ask(), &mut trial).await {
@@ -124,6 +131,9 @@ impl Caller {
         headers.insert(GRPC_TIMEOUT, self.timeout_left(trial));
         if let Some(authorization) = authorization.value {
             headers.insert(AUTHORIZATION, authorization);
+        }
+        if let Some(key) = &trial.idempotency_key {
+            headers.insert(IDEMPOTENCY_KEY, key.clone());
         }
         unary(method, &route, headers, message, trial.deadline)
             .await
@@ -247,6 +257,21 @@ enum Setback {
     Failed(Failure, Arc<Route>),
 }
 
+/// A new UUID of version 4 (RFC 9562): random but for the six bits that say so.
+fn idempotency_key() -> HeaderValue {
+    let bits = rand::random::<u128>() & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let part = |shift: u32, length: u32| bits >> shift & ((1 << length) - 1);
+    let uuid = format!(
+        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+        part(96, 32),
+        part(80, 16),
+        part(64, 16),
+        part(48, 16),
+        part(0, 48)
+    );
+    HeaderValue::from_maybe_shared(uuid).unwrap_or(HeaderValue::from_static("0"))
+}
+
 /// The value of `grpc-timeout`: at most eight digits and a unit.
 fn timeout_value(timeout: Duration) -> HeaderValue {
     let micros = timeout.as_micros();
@@ -261,6 +286,7 @@ fn timeout_value(timeout: Duration) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn a_timeout_has_at_most_eight_digits() {
@@ -274,5 +300,18 @@ mod tests {
         for (timeout, expected) in cases {
             assert_eq!(timeout_value(timeout), expected);
         }
+    }
+
+    #[test]
+    fn an_idempotency_key_is_a_uuid_of_version_4_and_never_the_same() {
+        let keys: Vec<_> = (0..100).map(|_| idempotency_key()).collect();
+        for key in &keys {
+            let key = key.to_str().expect("ascii");
+            let lengths: Vec<_> = key.split('-').map(str::len).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{key}");
+            assert_eq!(&key[14..15], "4", "{key}");
+            assert!("89ab".contains(&key[19..20]), "{key}");
+        }
+        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
     }
 }

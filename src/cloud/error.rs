@@ -73,6 +73,15 @@ pub enum CloudError {
         /// The method that lists.
         method: &'static str,
     },
+    /// What was started cannot be followed.
+    #[error(
+        "{method} was accepted, but the answer names no operation: look for it in DataSphere before asking again, \
+         since that may start a second one"
+    )]
+    Unnamed {
+        /// The method that starts something.
+        method: &'static str,
+    },
     /// An address is not one.
     #[error(
         "{address:?} is not an address ({problem}); write host:port, for instance api.cloud.yandex.net:443"
@@ -147,7 +156,7 @@ impl CloudError {
             Self::Token { .. } => self.refusal().map_or("UNAVAILABLE", RpcCode::name),
             Self::Discovery { source, .. } => source.code(),
             Self::Exchange { .. } => "UNAVAILABLE",
-            Self::EndlessListing { .. } => "DATA_LOSS",
+            Self::EndlessListing { .. } | Self::Unnamed { .. } => "DATA_LOSS",
             Self::NotListed { .. }
             | Self::Address { .. }
             | Self::UserAgent

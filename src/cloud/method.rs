@@ -100,9 +100,11 @@ pub(crate) struct Methods {
     pub(crate) get_job: Method,
     pub(crate) list_jobs: Method,
     pub(crate) cancel_job: Method,
+    pub(crate) execute_job: Method,
     pub(crate) get_project: Method,
     pub(crate) list_projects: Method,
     pub(crate) unit_balance: Method,
+    pub(crate) execute_notebook: Method,
     pub(crate) create_token: Method,
     pub(crate) list_endpoints: Method,
 }
@@ -165,6 +167,14 @@ const CANCEL_JOB: Declaration = Declaration {
     role: DEVELOPER,
 };
 
+const EXECUTE_JOB: Declaration = Declaration {
+    label: "ProjectJobService.Execute",
+    path: "/yandex.cloud.datasphere.v2.jobs.ProjectJobService/Execute",
+    service: Service::DataSphere,
+    mutates: true,
+    role: DEVELOPER,
+};
+
 const GET_PROJECT: Declaration = Declaration {
     label: "ProjectService.Get",
     path: "/yandex.cloud.datasphere.v2.ProjectService/Get",
@@ -187,6 +197,14 @@ const UNIT_BALANCE: Declaration = Declaration {
     service: Service::DataSphere,
     mutates: false,
     role: EDITOR,
+};
+
+const EXECUTE_NOTEBOOK: Declaration = Declaration {
+    label: "ProjectService.Execute",
+    path: "/yandex.cloud.datasphere.v2.ProjectService/Execute",
+    service: Service::DataSphere,
+    mutates: true,
+    role: DEVELOPER,
 };
 
 const CREATE_TOKEN: Declaration = Declaration {
@@ -214,9 +232,11 @@ impl Methods {
             get_job: method(&GET_JOB),
             list_jobs: method(&LIST_JOBS),
             cancel_job: method(&CANCEL_JOB),
+            execute_job: method(&EXECUTE_JOB),
             get_project: method(&GET_PROJECT),
             list_projects: method(&LIST_PROJECTS),
             unit_balance: method(&UNIT_BALANCE),
+            execute_notebook: method(&EXECUTE_NOTEBOOK),
             create_token: method(&CREATE_TOKEN),
             list_endpoints: method(&LIST_ENDPOINTS),
         }
@@ -251,9 +271,11 @@ mod tests {
             methods.get_job,
             methods.list_jobs,
             methods.cancel_job,
+            methods.execute_job,
             methods.get_project,
             methods.list_projects,
             methods.unit_balance,
+            methods.execute_notebook,
             methods.create_token,
             methods.list_endpoints,
         ];

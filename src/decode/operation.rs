@@ -29,6 +29,13 @@ pub(crate) fn operation(asked: &OperationId, message: &wire::Operation) -> Decod
     Decoded { value, gaps }
 }
 
+/// One operation under the id that the answer gives it.
+pub(crate) fn begun(message: &wire::Operation) -> Option<Decoded<OperationSnapshot>> {
+    let named: Named = read(message.as_bytes(), &mut Gaps::default())?;
+    let id = id::<OperationId>(named.id, &mut Gaps::default())?;
+    Some(operation(&id, message))
+}
+
 /// An operation of which nothing is known but that it was asked for.
 fn undescribed(asked: &OperationId) -> OperationSnapshot {
     OperationSnapshot {
@@ -193,6 +200,13 @@ impl<'a> Lean<'a> for OperationFields<'a> {
             }
             _ => {}
         }
+    }
+}
+
+lean! {
+    /// `yandex.cloud.operation.Operation`, of which only the name is of interest yet.
+    Named<'a> {
+        1 => id: &'a [u8],
     }
 }
 

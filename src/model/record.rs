@@ -32,7 +32,7 @@ pub enum RecordKey {
     Expiry(ProjectId, JobId),
     /// Up to where the ends in a project are no news.
     Horizon(ProjectId),
-    /// An operation or a job whose end was counted and that has left.
+    /// An operation or a job that was counted and has left for good.
     Ended(Target),
     /// An operation under watch.
     Operation(OperationKey),

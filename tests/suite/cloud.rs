@@ -6,11 +6,14 @@ mod support;
 mod tokens;
 
 use crate::cloud::support::World;
-use datasphere_exporter::cloud::{CloudError, PageTrail};
-use datasphere_exporter::model::{CommunityId, JobId, ListingScope, LookError, OperationId, ProjectId};
+use datasphere_exporter::cloud::{CloudError, Inputs, PageTrail};
+use datasphere_exporter::model::{
+    CommunityId, JobId, Kind, ListingScope, LookError, OperationId, ProjectId, Text,
+};
 use datasphere_exporter::proto::google::rpc::Code;
 use datasphere_exporter::simulator::Span;
 use datasphere_exporter::simulator::scenario::{Action, Fault, Part};
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -69,6 +72,47 @@ async fn a_job_and_an_operation_can_be_cancelled() {
     client.cancel_job(&job(), true).await.expect("asked");
     assert_eq!(world.calls(CANCEL), 1);
     assert_eq!(world.calls("ProjectJobService.Cancel"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_and_a_notebook_can_be_started() {
+    let world = World::open();
+    let client = world.client();
+    let begun = client.execute_job(&job()).await.expect("accepted").value;
+    assert_eq!(begun.id, operation(), "a job that runs goes on");
+    let Value::Object(values) = json!({"epochs": 3, "password": "canary"}) else {
+        unreachable!("an object")
+    };
+    let notebook = "отчёты/утро 1.ipynb";
+    let begun = client
+        .execute_notebook(&project(), notebook, &Inputs::from(values))
+        .await
+        .expect("accepted")
+        .value;
+    assert_eq!(begun.kind, Kind::Notebook);
+    let told = begun.notebook.and_then(|told| told.notebook_id);
+    assert_eq!(told.as_ref().map(Text::as_str), Some(notebook));
+    let seen = client.get_operation(&begun.id).await.expect("answered").value;
+    assert_eq!(seen.project_id, Some(project()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_is_sent_again_only_if_it_cannot_have_arrived() {
+    for (code, attempts) in [
+        (Code::Unavailable, 1),
+        (Code::Internal, 1),
+        (Code::ResourceExhausted, 3),
+    ] {
+        let world = World::open();
+        world.refuse("ProjectService/Execute", code, "stumbled", Some(2));
+        let inputs = Inputs::default();
+        let begun = world
+            .client()
+            .execute_notebook(&project(), "a.ipynb", &inputs)
+            .await;
+        assert_eq!(begun.is_ok(), attempts == 3, "{code:?}: {begun:?}");
+        assert_eq!(world.calls("ProjectService.Execute"), attempts, "{code:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

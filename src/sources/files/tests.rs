@@ -77,7 +77,7 @@ impl Scene {
                 match self.deliveries.recv().await.expect("a source") {
                     Delivery::Input(Input::Sighted(sighting)) => return sighting,
                     Delivery::FirstLook(latch) => drop(latch),
-                    Delivery::Input(other) => panic!("{other:?}"),
+                    other => panic!("{other:?}"),
                 }
             }
         });
