@@ -195,6 +195,11 @@ impl Config {
         }
         document
     }
+
+    /// The same as JSON, which is YAML too; what stands in a comment there is left out.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.root.write().json()
+    }
 }
 
 /// The file with environment and flags laid over it: as a tree, for places, and as what it says.

@@ -267,5 +267,9 @@ pub const API_PAGE_MAX: usize = 500;
 /// Projects on the landing page: it is for a glance; the API and the metrics have all.
 pub const LANDING_PROJECTS_MAX: usize = 50;
 
+/// Largest answer of a running exporter that a command reads, in bytes: a page of [`API_PAGE_MAX`] operations has
+/// about a megabyte.
+pub const COMMAND_ANSWER_BYTES_MAX: usize = 16 << 20;
+
 /// Live jobs taken from one listing: as many as are tracked by default, and far beyond any quota.
 pub const LISTED_JOBS_MAX: usize = 100_000;
