@@ -7,7 +7,7 @@ mod readiness;
 mod throttle;
 
 pub use readiness::{Latch, Readiness};
-pub use throttle::Throttle;
+pub use throttle::{Admitted, Throttle};
 
 use crate::limits::INBOX_MAX;
 use crate::model::{Input, View};
