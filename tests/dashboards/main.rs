@@ -1,29 +1,20 @@
-//! The dashboards: made from the exporter's own declarations, compared with what is committed, and held to
-//! rules.
+//! What the exporter's metrics are read by: dashboards, rules and runbooks. The dashboards are made from its own
+//! declarations and compared with what is committed; all of them are held to rules.
 
-#[cfg(test)]
+// So helpers beside the tests are known to clippy as test code too.
+#![cfg(test)]
+
 mod committed;
-#[cfg(test)]
 mod dashboard;
-#[cfg(test)]
 mod exporter;
-#[cfg(test)]
 mod fleet;
-#[cfg(test)]
 mod fragments;
-#[cfg(test)]
 mod job;
-#[cfg(test)]
 mod levels;
-#[cfg(test)]
 mod lint;
-#[cfg(test)]
 mod operations;
-#[cfg(test)]
 mod panel;
-#[cfg(test)]
 mod promql;
-#[cfg(test)]
 mod query;
-#[cfg(test)]
+mod rules;
 mod words;

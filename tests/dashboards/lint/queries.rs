@@ -2,8 +2,8 @@
 
 use crate::lint::{Shown, list, none, pages, text};
 use crate::promql::{self, Labels};
-use datasphere_exporter::catalogue;
 use datasphere_exporter::model::{JobStatus, Kind, NotebookStatus, OutcomeKind};
+use promql_parser::parser::Expr;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ fn every_query_reads_what_the_exporter_tells_and_doubles_nothing() {
         for panel in page.panels() {
             for target in panel.targets() {
                 let query = text(target, "/expr");
-                let found =
-                    promql::parse(query).map_or_else(|error| vec![error], |query| promql::faults(&query));
+                let found = promql::parse(query)
+                    .map_or_else(|error| vec![error], |query| promql::faults_on_a_dashboard(&query));
                 faults.extend(
                     found
                         .into_iter()
@@ -144,18 +144,12 @@ fn histograms_are_read_native_or_classic() {
     let mut faults = Vec::new();
     for page in pages() {
         for panel in page.panels() {
-            let query: String = panel.targets().map(|target| text(target, "/expr")).collect();
-            let native = catalogue::ALL
-                .into_iter()
-                .flatten()
-                .filter(|metric| metric.native);
-            for metric in native {
-                let classic = query.contains(&format!("{}_bucket{{", metric.name));
-                let is_native_read = query.contains(&format!("{}{{", metric.name));
-                if classic != is_native_read {
-                    faults.push(format!("{}: only one side of {}", panel.place, metric.name));
-                }
-            }
+            let queries: Vec<Expr> = panel
+                .targets()
+                .map(|target| promql::parse(text(target, "/expr")).unwrap())
+                .collect();
+            let found = promql::one_sided(&queries).into_iter();
+            faults.extend(found.map(|fault| format!("{}: {fault}", panel.place)));
         }
     }
     none(&faults);
