@@ -6,9 +6,11 @@ use promql_parser::parser::{self, Expr, VectorSelector};
 
 mod faults;
 mod labels;
+mod words;
 
 pub(crate) use faults::{faults, faults_on_a_dashboard, one_sided};
 pub(crate) use labels::{Labels, labels};
+pub(crate) use words::strange_words;
 
 /// One selector of a query, with the function that it is given to.
 pub(crate) struct Selected<'a> {

@@ -59,6 +59,23 @@ fn every_query_of_the_rules_asks_for_what_the_exporter_declares_and_doubles_noth
 }
 
 #[test]
+fn rules_are_tested_with_series_that_the_exporter_serves() {
+    for group in test_groups() {
+        for series in group.series() {
+            let selector = promql::parse(series).unwrap();
+            let strange = promql::selected(&selector).into_iter();
+            let strange = strange.flat_map(|one| promql::strange_words(&one));
+            let faults: Vec<String> = promql::labels(&selector)
+                .err()
+                .into_iter()
+                .chain(strange)
+                .collect();
+            assert!(faults.is_empty(), "{}: {series}: {faults:?}", group.name);
+        }
+    }
+}
+
+#[test]
 fn every_recorded_series_is_used_and_looks_at_nothing_recorded() {
     let selected = |query: &str| -> BTreeSet<String> {
         let expression = promql::parse(query).unwrap();

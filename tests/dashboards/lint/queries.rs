@@ -2,7 +2,6 @@
 
 use crate::lint::{Shown, list, none, pages, text};
 use crate::promql::{self, Labels};
-use datasphere_exporter::model::{JobStatus, Kind, NotebookStatus, OutcomeKind};
 use promql_parser::parser::Expr;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -43,46 +42,6 @@ fn every_panel_but_words_asks_something_and_each_of_its_queries_once() {
             );
         }
     }
-}
-
-/// The words that a label of a closed set may have; none for open labels.
-fn words(label: &str) -> Vec<&'static str> {
-    match label {
-        "kind" => Kind::ALL.map(Kind::label).to_vec(),
-        "outcome" => OutcomeKind::ALL.map(OutcomeKind::label).to_vec(),
-        "status" => {
-            let jobs = JobStatus::ALL.map(JobStatus::label);
-            let notebooks = NotebookStatus::ALL.map(NotebookStatus::label);
-            jobs.into_iter().chain(notebooks).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-#[test]
-fn statuses_outcomes_and_kinds_are_asked_for_in_the_words_of_the_exporter() {
-    let mut checked = 0;
-    for page in pages() {
-        for panel in page.panels() {
-            for target in panel.targets() {
-                let query = promql::parse(text(target, "/expr")).unwrap();
-                let selected = promql::selected(&query);
-                let matchers = selected.iter().flat_map(|one| &one.selector.matchers.matchers);
-                for matcher in matchers.filter(|matcher| !matcher.value.starts_with('$')) {
-                    let words = words(&matcher.name);
-                    let strange = matcher.value.split('|').find(|value| !words.contains(value));
-                    assert!(
-                        words.is_empty() || strange.is_none(),
-                        "{}: {} is never {strange:?}",
-                        panel.place,
-                        matcher.name
-                    );
-                    checked += usize::from(!words.is_empty());
-                }
-            }
-        }
-    }
-    assert!(checked > 0, "no query asks for a status");
 }
 
 /// The ranges in a query: what stands between brackets.

@@ -1,7 +1,7 @@
 //! What is wrong with how a query reads its metrics.
 
 use crate::promql::labels::OF_TARGETS;
-use crate::promql::{Selected, is_of_fleet, labels, metric, parts, selected};
+use crate::promql::{Selected, is_of_fleet, labels, metric, parts, selected, strange_words};
 use datasphere_exporter::catalogue::{self, Type};
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::value::ValueType;
@@ -26,6 +26,7 @@ pub(crate) fn faults(expression: &Expr) -> Vec<String> {
     let selected = selected(expression);
     faults.extend(selected.iter().filter_map(misread));
     faults.extend(selected.iter().flat_map(strange_patterns));
+    faults.extend(selected.iter().flat_map(strange_words));
     faults.extend(parts(expression).into_iter().filter_map(quantile_without_buckets));
     faults
 }
@@ -135,7 +136,7 @@ mod tests {
     use datasphere_exporter::catalogue::run;
 
     /// Queries in which `T` stands for the matchers of a target and `P` for those and the project's, with what is found.
-    const WRONG: [(&str, &str); 18] = [
+    const WRONG: [(&str, &str); 22] = [
         ("sum(datasphere_jobs{P})", "adds up what each replica tells"),
         ("datasphere_jobs{P}", "tells each replica apart"),
         (
@@ -158,6 +159,22 @@ mod tests {
         ),
         ("max(datasphere_jobs{P,status=~'ERROR'})", "is no pattern"),
         ("max(datasphere_jobs{P,status=~'^E.*'})", "is no pattern"),
+        (
+            "max(datasphere_jobs{P,status='RUNNING'})",
+            "status of datasphere_jobs is never",
+        ),
+        (
+            "max(datasphere_jobs{P,status=~'ERROR|BROKEN'})",
+            "status of datasphere_jobs is never",
+        ),
+        (
+            "max(datasphere_job_outcome{P,outcome=~'f.*|broken'})",
+            "outcome of datasphere_job_outcome is never",
+        ),
+        (
+            "rate(datasphere_exporter_api_requests_total{T,code!~'OK|MISSING'}[5m])",
+            "code of datasphere_exporter_api_requests_total is never",
+        ),
         (
             "max by (status) (datasphere_jobs{P}) * on (kind) max by (status) (datasphere_jobs{P})",
             "no label kind",

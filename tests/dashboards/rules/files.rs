@@ -193,6 +193,11 @@ impl TestGroup {
                 .any(|test| test.exp_samples.iter().all(|sample| sample.value > 0.0))
     }
 
+    /// The series that it feeds to the rules.
+    pub(crate) fn series(&self) -> impl Iterator<Item = &str> {
+        self.input_series.iter().map(|series| series.series.as_str())
+    }
+
     /// Whether a replica of this name serves something.
     pub(crate) fn has_series_of(&self, instance: &str) -> bool {
         let label = format!("instance=\"{instance}\"");
