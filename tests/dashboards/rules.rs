@@ -9,6 +9,7 @@ use crate::committed;
 use crate::promql;
 use crate::rules::files::{Alert, TestGroup, alerts, recordings, test_groups};
 use crate::rules::templates::{labels_of_alert, labels_of_answers, queries_of_template};
+use datasphere_exporter::catalogue::{self, exporter};
 use promql_parser::parser::Expr;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,6 +94,28 @@ fn every_recorded_series_is_used_and_looks_at_nothing_recorded() {
     let used = alerts().iter().flat_map(|alert| selected(&alert.expr)).collect();
     let unused: Vec<&String> = recorded.difference(&used).collect();
     assert!(unused.is_empty(), "{unused:?}");
+}
+
+#[test]
+fn what_the_exporter_tells_as_a_threshold_is_one_of_the_rules() {
+    let is_threshold = |name: &str| {
+        let is_limit = name.ends_with("_limit");
+        is_limit
+            || ["_threshold_", "_warning_"]
+                .iter()
+                .any(|word| name.contains(word))
+    };
+    let alerts = alerts();
+    let unused = catalogue::ALL
+        .into_iter()
+        .flatten()
+        .map(|metric| metric.name)
+        .filter(|name| is_threshold(name) && !alerts.iter().any(|alert| alert.expr.contains(name)));
+    assert_eq!(
+        unused.collect::<Vec<_>>(),
+        [exporter::DATA_EXPIRY_WARNING.name],
+        "by which datasphere_jobs_data_expiring counts already"
+    );
 }
 
 #[test]
