@@ -138,7 +138,7 @@ fn thresholds(query: &str) -> Vec<String> {
 #[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
 fn the_list_of_runbooks_tells_every_alert() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/runbooks/README.md");
-    let mark = "<!-- alerts: made from rules/alerts.yaml by `UPDATE_DOCS=1 cargo test --test dashboards rules` -->\n";
+    let mark = "<!-- alerts: made from rules/alerts.yaml by `UPDATE_DOCS=1 cargo test --test observability rules` -->\n";
     let told = read(&path);
     let (before, _) = told.split_once(mark).unwrap();
     let mut table =
@@ -167,6 +167,6 @@ fn the_list_of_runbooks_tells_every_alert() {
     }
     assert!(
         read(&path) == declared,
-        "docs/runbooks/README.md is not what the rules say; UPDATE_DOCS=1 cargo test --test dashboards rules makes it so"
+        "docs/runbooks/README.md is not what the rules say; UPDATE_DOCS=1 cargo test --test observability rules makes it so"
     );
 }
