@@ -103,6 +103,16 @@ fn a_reader_chooses_the_data_source_first_and_then_the_target() {
     for page in pages() {
         let names: Vec<&str> = page.variables().map(|variable| text(variable, "/name")).collect();
         assert_eq!(names[..3], ["datasource", "job", "instance"], "{}", page.name);
+        for (name, label) in [("job", "Job"), ("instance", "Instance")] {
+            let variable = page
+                .variables()
+                .find(|variable| variable["name"] == name)
+                .unwrap();
+            let is_well = (text(variable, "/type"), text(variable, "/label")) == ("query", label)
+                && variable["multi"] == true
+                && variable["allValue"] == ".+";
+            assert!(is_well, "{}: {variable}", page.name);
+        }
         let sources: Vec<&Value> = page
             .variables()
             .filter(|variable| variable["type"] == "datasource")
@@ -123,13 +133,6 @@ fn variables_are_asked_again_when_the_time_changes() {
             assert_eq!(variable["refresh"], 2, "{place}");
             assert_eq!(text(variable, "/datasource/uid"), "${datasource}", "{place}");
             assert!(!text(variable, "/label").is_empty(), "{place}");
-            if ["job", "instance"].contains(&text(variable, "/name")) {
-                assert_eq!(
-                    (&variable["multi"], &variable["allValue"]),
-                    (&json!(true), &json!(".+")),
-                    "{place}"
-                );
-            }
             if variable["includeAll"] == true {
                 assert!(
                     variable["allValue"].is_string(),

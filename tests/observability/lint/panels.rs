@@ -3,6 +3,7 @@
 use crate::lint::{Page, Shown, list, none, pages, text};
 use crate::words;
 use datasphere_exporter::model::{JobStatus, NotebookStatus, OutcomeKind};
+use datasphere_exporter::proto::yandex::cloud::datasphere::v2::jobs;
 use serde_json::Value;
 
 /// Panels of Grafana's core, so that nothing has to be installed.
@@ -143,6 +144,19 @@ fn every_status_and_every_outcome_has_a_word_and_a_colour() {
             OutcomeKind::ALL.len()
         ]
     );
+}
+
+#[test]
+fn every_status_of_the_api_is_among_those_that_have_words() {
+    let mapped_words = words::job_statuses();
+    let mut known = 0;
+    for status in (0..100).filter_map(|number| jobs::JobStatus::try_from(number).ok()) {
+        let word = status.as_str_name();
+        let is_told = mapped(&mapped_words).contains(&word) || status == jobs::JobStatus::Unspecified;
+        assert!(is_told, "{word}");
+        known += 1;
+    }
+    assert_eq!(known, JobStatus::ALL.len(), "`Unknown` is what is not specified");
 }
 
 #[test]

@@ -44,12 +44,14 @@ impl Series {
 
     /// Those with one of these values.
     pub(crate) fn among(self, label: &str, values: &[&str]) -> Self {
-        self.narrowed(label, "=~", &values.join("|"))
+        let operator = if values.len() == 1 { "=" } else { "=~" };
+        self.narrowed(label, operator, &values.join("|"))
     }
 
     /// Those with none of these values.
     pub(crate) fn without(self, label: &str, values: &[&str]) -> Self {
-        self.narrowed(label, "!~", &values.join("|"))
+        let operator = if values.len() == 1 { "!=" } else { "!~" };
+        self.narrowed(label, operator, &values.join("|"))
     }
 
     fn narrowed(mut self, label: &str, operator: &str, value: &str) -> Self {

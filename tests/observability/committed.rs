@@ -60,7 +60,7 @@ fn the_committed_dashboards_are_those_that_the_generator_makes() {
         let told = fs::read_to_string(&path).unwrap_or_default();
         assert!(
             told == made,
-            "dashboards/{name}.json is not what the code makes; UPDATE_DOCS=1 cargo test --test dashboards makes it so"
+            "dashboards/{name}.json is not what the code makes; UPDATE_DOCS=1 cargo test --test observability makes it so"
         );
     }
 }

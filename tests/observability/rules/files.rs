@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const ALERTS: &str = "rules/alerts.yaml";
+const RECORDINGS: &str = "rules/recording.yaml";
+
 /// A rule that makes alerts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,8 +18,9 @@ pub(crate) struct Alert {
     /// How long it must hold; Prometheus' own word is a keyword here.
     #[serde(rename = "for")]
     pub(crate) held_for: Option<String>,
+    /// How long it stays after that.
     #[serde(rename = "keep_firing_for")]
-    _kept_for: Option<String>,
+    pub(crate) kept_for: Option<String>,
     pub(crate) labels: BTreeMap<String, String>,
     pub(crate) annotations: BTreeMap<String, String>,
 }
@@ -76,8 +80,11 @@ struct Groups<R> {
     groups: Vec<Group<R>>,
 }
 
+/// A group has no interval of its own.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Group<R> {
+    name: String,
     rules: Vec<R>,
 }
 
@@ -86,12 +93,23 @@ struct Tests {
     tests: Vec<TestGroup>,
 }
 
+/// All alerts.
 pub(crate) fn alerts() -> Vec<Alert> {
-    rules("rules/alerts.yaml")
+    rules_of(ALERTS)
 }
 
+/// All recorded series.
 pub(crate) fn recordings() -> Vec<Recording> {
-    rules("rules/recording.yaml")
+    rules_of(RECORDINGS)
+}
+
+/// The names of all groups.
+pub(crate) fn groups() -> Vec<String> {
+    let alerts = groups_of::<Alert>(ALERTS).into_iter().map(|group| group.name);
+    let recordings = groups_of::<Recording>(RECORDINGS)
+        .into_iter()
+        .map(|group| group.name);
+    alerts.chain(recordings).collect()
 }
 
 /// All groups of tests of all files.
@@ -133,10 +151,17 @@ pub(crate) fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn rules<R: for<'de> Deserialize<'de>>(path: &str) -> Vec<R> {
+fn rules_of<R: for<'de> Deserialize<'de>>(path: &str) -> Vec<R> {
+    groups_of(path)
+        .into_iter()
+        .flat_map(|group| group.rules)
+        .collect()
+}
+
+fn groups_of<R: for<'de> Deserialize<'de>>(path: &str) -> Vec<Group<R>> {
     let text = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path));
-    let groups: Groups<R> = serde_saphyr::from_str(&text).unwrap();
-    groups.groups.into_iter().flat_map(|group| group.rules).collect()
+    let groups: Groups<R> = serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
+    groups.groups
 }
 
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
@@ -166,6 +191,11 @@ impl TestGroup {
             || self
                 .counts(alert)
                 .any(|test| test.exp_samples.iter().all(|sample| sample.value > 0.0))
+    }
+
+    /// The series that it feeds to the rules.
+    pub(crate) fn series(&self) -> impl Iterator<Item = &str> {
+        self.input_series.iter().map(|series| series.series.as_str())
     }
 
     /// Whether a replica of this name serves something.
