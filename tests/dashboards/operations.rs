@@ -2,13 +2,13 @@
 
 use crate::dashboard::{Dashboard, kind_variable, project_variable, row};
 use crate::fleet::FAILED;
-use crate::fragments::{OPERATION, notebook_status, of_kinds, of_open_operations};
+use crate::fragments::{OPERATION, notebook_status, of_kinds, of_open_operations, with_project};
 use crate::panel::{
-    Panel, bounds, colour, coloured, heatmap, lines, mapped, stacked, stacked_bars, stat, table, timeline,
-    unit,
+    Panel, bare, bounds, colour, coloured, heatmap, lines, mapped, pixels, stacked, stacked_bars, stat,
+    table, timeline, unit,
 };
 use crate::query::{SHOWN, STEP, Series, age, all, by, sum_or_zero};
-use crate::words::{self, BAD, GOOD, WARNING};
+use crate::words::{self, BAD, DOUBTFUL, GOOD, WARNING};
 use datasphere_exporter::catalogue::{Metric, fleet, run};
 use datasphere_exporter::model::{Kind, NotebookStatus, OutcomeKind};
 use serde_json::json;
@@ -89,9 +89,9 @@ fn failed() -> Panel {
         .among("kind", &[Kind::Notebook.label(), Kind::Other.label()])
         .among("outcome", &FAILED);
     stat(
-        "Failed in the time shown",
+        "Failed",
         "short",
-        "Notebook executions and other operations that ended with a failure or an error. See the codes \
+        "Notebook executions and other operations that ended with a failure or an error in the time shown. See the codes \
          below.",
     )
     .instant(
@@ -137,8 +137,8 @@ fn notebook_durations() -> Panel {
     )
     .query_with_exemplars(&duration.quantile(0.5, &[], STEP), "median")
     .query_with_exemplars(&duration.quantile(0.95, &[], STEP), "p95")
-    .series("median", &[colour(GOOD)])
-    .series("p95", &[colour(WARNING)])
+    .series("median", &[colour(GOOD), bare()])
+    .series("p95", &[colour(DOUBTFUL), bare()])
     .set("/interval", json!("5m"))
     .lowest(0)
     .none("none ended")
@@ -157,24 +157,24 @@ fn running_notebooks() -> Panel {
         "Executions that have not ended, oldest last to be touched. Beyond 1h or 3h, the limits that \
          DataSphere itself offers for stale executions, ask their owner and stop them.",
     )
-    .rows(&of_running(&info))
+    .rows(&with_project(&of_running(&info)))
     .rows(&of_running(&by("max", &OPERATION, &age(&format!("({created})")))))
     .order(&[
-        "operation_id",
-        "Value #B",
         "notebook_id",
+        "Value #B",
+        "project_name",
         "created_by",
-        "project_id",
+        "operation_id",
     ])
-    .column("operation_id", "Operation", &[])
     .column(
         "Value #B",
         "Age",
         &[unit("dtdurations"), coloured("color-text"), stale()],
     )
-    .column("notebook_id", "Notebook", &[])
-    .column("created_by", "By", &[])
-    .column("project_id", "Project", &[])
+    .column("notebook_id", "Notebook", &[pixels(190)])
+    .column("project_name", "Project", &[])
+    .column("created_by", "By", &[pixels(180)])
+    .column("operation_id", "Operation", &[pixels(180)])
     .sorted_by("Age")
     .none("no notebook runs")
     .sized(12, 8)
@@ -185,13 +185,19 @@ fn stale() -> (&'static str, serde_json::Value) {
 }
 
 fn notebook_states() -> Panel {
+    let info = notebooks(run::OPERATION_INFO).by(&["project_id", "operation_id", "notebook_id"]);
+    let one = by("topk", &OPERATION, &format!("1, {info}"));
+    let states = format!(
+        "{} * on (project_id, operation_id) group_left (notebook_id) {one}",
+        notebook_status()
+    );
     timeline(
         "States of notebook executions",
         words::notebook_statuses(),
         "The life of each execution as it was seen. A row that ends red: a cell failed; yellow: somebody \
          stopped it.",
     )
-    .query(&notebook_status(), "{{operation_id}}")
+    .query(&states, "{{notebook_id}}")
     .none("none was seen")
     .sized(12, 8)
 }
@@ -237,7 +243,10 @@ fn open() -> Panel {
          when they were last looked at. Old and unchanged: ask who started it, cancel it with `operation \
          cancel`.",
     )
-    .rows(&format!("topk(20, {})", age_of(run::OPERATION_CREATED)))
+    .rows(&with_project(&format!(
+        "topk(20, {})",
+        age_of(run::OPERATION_CREATED)
+    )))
     .rows(&age_of(run::OPERATION_MODIFIED))
     .rows(&age_of(run::OPERATION_LAST_POLL))
     .order(&[
@@ -246,14 +255,14 @@ fn open() -> Panel {
         "Value #A",
         "Value #B",
         "Value #C",
-        "project_id",
+        "project_name",
     ])
-    .column("operation_id", "Operation", &[])
+    .column("operation_id", "Operation", &[pixels(180)])
     .column("kind", "Kind", &[])
     .column("Value #A", "Age", &[unit("dtdurations")])
     .column("Value #B", "Unchanged for", &[unit("dtdurations")])
     .column("Value #C", "Looked at before", &[unit("dtdurations")])
-    .column("project_id", "Project", &[])
+    .column("project_name", "Project", &[])
     .sorted_by("Age")
     .none("nothing is open")
     .sized(12, 8)
@@ -267,15 +276,25 @@ fn errors() -> Panel {
         "Operations of any kind that have an error set, ended or not, with what its code says. They leave \
          with their retention.",
     )
-    .rows(&errors)
+    .rows(&with_project(&errors))
     .rows(&format!("{done} and on (project_id, operation_id) {errors}"))
-    .order(&["operation_id", "code", "Value #B", "project_id"])
-    .column("operation_id", "Operation", &[])
-    .column("code", "Error", &[mapped(words::codes()), coloured("color-text")])
-    .column("Value #B", "Ended", &[mapped(words::ended())])
-    .column("project_id", "Project", &[])
+    .order(&["operation_id", "code", "Value #B", "project_name"])
+    .column("operation_id", "Operation", &[pixels(180)])
+    .column("code", "Error", &codes())
+    .column("Value #B", "Ended", &[mapped(words::ended()), pixels(80)])
+    .column("project_name", "Project", &[])
     .none("no errors")
     .sized(12, 8)
+}
+
+/// How a column of codes looks, those without a meaning of their own too.
+fn codes() -> [(&'static str, serde_json::Value); 4] {
+    [
+        mapped(words::codes()),
+        coloured("color-text"),
+        colour(BAD),
+        pixels(390),
+    ]
 }
 
 fn failures() -> Panel {
@@ -284,17 +303,17 @@ fn failures() -> Panel {
         .among("outcome", &FAILED);
     let failures = by("sum", &["kind", "outcome", "code"], &ends.increase_since_birth());
     table(
-        "Failures by code in the time shown",
-        "What failed among the chosen kinds, and what its code says. PERMISSION_DENIED asks for a role, \
+        "Failures by code",
+        "What failed in the time shown among the chosen kinds, and what its code says. PERMISSION_DENIED asks for a role, \
          RESOURCE_EXHAUSTED for a quota or units, the others mostly for another try.",
     )
     .rows(&format!("topk(20, round({failures}) > 0)"))
     .order(&["code", "Value", "outcome", "kind"])
-    .column("code", "Code", &[mapped(words::codes()), coloured("color-text")])
-    .column("Value", "How many", &[unit("short")])
+    .column("code", "Code", &codes())
+    .column("Value", "Count", &[unit("short"), pixels(80)])
     .column("outcome", "Outcome", &[])
     .column("kind", "Kind", &[])
-    .sorted_by("How many")
+    .sorted_by("Count")
     .none("nothing failed")
     .sized(12, 9)
 }

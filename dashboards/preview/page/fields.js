@@ -82,7 +82,7 @@ const THRESHOLDS = { mode: 'absolute', steps: [{ color: 'green', value: -Infinit
 
 // Frames through the panel's transformations, with its settings applied to each field.
 export async function shown(panel, frames, { theme, variables }) {
-  const replaceVariables = (text) => named(text, variables);
+  const replaceVariables = (text, scoped) => ofField(named(text, variables), scoped?.__dataContext?.value.field);
   const context = { interpolate: replaceVariables };
   const transformed = await lastValueFrom(transformDataFrame(panel.transformations ?? [], frames, context));
   const told = panel.fieldConfig ?? { defaults: {}, overrides: [] };
@@ -100,6 +100,11 @@ export async function shown(panel, frames, { theme, variables }) {
     theme,
     timeZone: 'browser',
   });
+}
+
+// `${__field.labels.name}` of the field that a text is for.
+function ofField(text, field) {
+  return text.replace(/\$\{__field\.labels\.(\w+)\}/g, (whole, label) => field?.labels?.[label] ?? whole);
 }
 
 // JSON has no -Infinity: the first step says null.

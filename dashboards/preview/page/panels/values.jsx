@@ -28,6 +28,7 @@ export function Stat({ panel, frames, width, height, theme }) {
           graphMode={options.graphMode}
           justifyMode={options.justifyMode}
           textMode={textMode(options.textMode, values)}
+          text={options.text}
           alignmentFactors={alignmentFactors}
           width={width}
           height={height}
@@ -84,7 +85,7 @@ export function Bars({ panel, frames, width, height, theme }) {
       orientation={options.orientation}
       renderValue={({ value, width, height, orientation, alignmentFactors }) => (
         <BarGauge
-          value={values.length === 1 ? { ...value.display, title: undefined } : value.display}
+          value={values.length === 1 && !value.field.displayName ? { ...value.display, title: undefined } : value.display}
           field={value.field}
           display={value.view?.getFieldDisplayProcessor(value.colIndex)}
           width={width}
