@@ -74,12 +74,13 @@ async function photograph(file) {
   for (const complaint of new Set(complaints)) console.log(`  ${complaint.slice(0, 400)}`);
 }
 
-// A job that runs and whose name has run before, far in its work: the first in a list is seldom worth a picture.
+// A job that runs and whose name has run before, for long: the first in a list is seldom worth a picture.
 async function choices(dashboard) {
   if (!dashboard.templating.list.some(({ name }) => name === 'job_id')) return {};
   const running = 'datasphere_job_progress_ratio < 0.95 and on (job_id) datasphere_job_status{status="EXECUTING"} == 1';
-  const named = `(${running}) * on (project_id, job_id) group_left (job_name) datasphere_job_info`;
-  const query = `topk(1, (${named}) and on (project_id, job_name) datasphere_job_last_success_timestamp_seconds and on (job_id) datasphere_job_time_in_status_seconds)`;
+  const aged = `time() - datasphere_job_started_timestamp_seconds and on (job_id) (${running})`;
+  const old = `(${aged}) * on (project_id, job_id) group_left (job_name) datasphere_job_info`;
+  const query = `topk(1, (${old}) and on (project_id, job_name) datasphere_job_last_success_timestamp_seconds and on (job_id) datasphere_job_time_in_status_seconds)`;
   const answer = await fetch(`${told.prometheus}/api/v1/query?${new URLSearchParams({ query })}`);
   const { data } = await answer.json();
   return data.result.length > 0 ? { job_id: [data.result[0].metric.job_id] } : {};

@@ -162,12 +162,12 @@ fn configuration() -> Panel {
     )
     .query(
         &by("min", &[], &all(exporter::CONFIG_LAST_RELOAD_SUCCESSFUL).raw()),
-        "load",
+        "state",
     )
-    .query(&format!("1000 * {loaded}"), "loaded")
+    .query(&format!("1000 * {loaded}"), "since")
     .mappings(words::yes_or_no("loaded", "failed"))
     .series(
-        "loaded",
+        "since",
         &[
             crate::panel::unit("dateTimeFromNow"),
             crate::panel::mapped(serde_json::json!([])),

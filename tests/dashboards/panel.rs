@@ -141,7 +141,7 @@ impl Panel {
     pub(crate) fn listed(self) -> Self {
         self.set("/options/orientation", json!("horizontal"))
             .set("/options/textMode", json!("value_and_name"))
-            .set("/options/text", json!({ "titleSize": 12, "valueSize": 22 }))
+            .set("/options/text", json!({ "titleSize": 12, "valueSize": 18 }))
     }
 
     /// A stat that shows a label instead of the number: the name of its series.

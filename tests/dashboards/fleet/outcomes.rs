@@ -97,23 +97,23 @@ pub(super) fn newest() -> Panel {
         "Value #E",
         "project_name",
     ])
-    .column("job_name", "Job name", &[pixels(150)])
+    .column("job_name", "Job name", &[pixels(170)])
     .column(
         "Value #A",
         "Outcome",
-        &[mapped(words::outcomes()), coloured("color-text"), pixels(100)],
+        &[mapped(words::outcomes()), coloured("color-text"), pixels(90)],
     )
-    .column("Value #B", "Ended", &[unit("dateTimeFromNow"), pixels(140)])
+    .column("Value #B", "Ended", &[unit("dateTimeFromNow"), pixels(130)])
     .column(
         "Value #C",
         "Last success",
-        &[unit("dateTimeFromNow"), blank("never seen"), pixels(140)],
+        &[unit("dateTimeFromNow"), blank("never seen"), pixels(130)],
     )
-    .column("Value #D", "Took", &[unit("dtdurations"), pixels(100)])
+    .column("Value #D", "Took", &[unit("dtdurations"), pixels(90)])
     .column(
         "Value #E",
         "Return code",
-        &[unit("none"), mapped(words::codes()), from_the_left(), pixels(260)],
+        &[unit("none"), mapped(words::codes()), from_the_left(), pixels(250)],
     )
     .column("project_name", "Project", &[])
     .sorted_by("Ended")

@@ -3,7 +3,7 @@
 use crate::fragments::{JOB, last_outcome};
 use crate::job::this;
 use crate::panel::{Panel, bare, colour, dashed, heatmap, lines, timeline};
-use crate::query::all;
+use crate::query::{all, by};
 use crate::words::{self, DOUBTFUL, GOOD, NEUTRAL, QUIET};
 use datasphere_exporter::catalogue::{fleet, run};
 use datasphere_exporter::model::JobStatus;
@@ -12,7 +12,8 @@ const NAME: [&str; 2] = ["project_id", "job_name"];
 
 /// What an expression by job name tells of the name of the chosen job.
 fn of_its_name(expression: &str) -> String {
-    let name = this(run::JOB_INFO).by(&NAME);
+    let info = format!("last_over_time({}[$__range] @ end())", this(run::JOB_INFO).raw());
+    let name = by("max", &NAME, &info);
     format!("{expression} and on (project_id, job_name) {name}")
 }
 
