@@ -101,19 +101,19 @@ pub(super) fn newest() -> Panel {
     .column(
         "Value #A",
         "Outcome",
-        &[mapped(words::outcomes()), coloured("color-text"), pixels(90)],
+        &[mapped(words::outcomes()), coloured("color-text"), pixels(100)],
     )
-    .column("Value #B", "Ended", &[unit("dateTimeFromNow"), pixels(130)])
+    .column("Value #B", "Ended", &[unit("dateTimeFromNow"), pixels(140)])
     .column(
         "Value #C",
         "Last success",
-        &[unit("dateTimeFromNow"), blank("never seen"), pixels(130)],
+        &[unit("dateTimeFromNow"), blank("never seen"), pixels(140)],
     )
-    .column("Value #D", "Took", &[unit("dtdurations"), pixels(90)])
+    .column("Value #D", "Took", &[unit("dtdurations"), pixels(100)])
     .column(
         "Value #E",
         "Return code",
-        &[unit("none"), mapped(words::codes()), from_the_left(), pixels(250)],
+        &[unit("none"), mapped(words::codes()), from_the_left(), pixels(240)],
     )
     .column("project_name", "Project", &[])
     .sorted_by("Ended")
