@@ -12,7 +12,7 @@ import { build } from 'esbuild';
 import { chromium } from 'playwright-core';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const PACKAGES = ['data', 'schema', 'ui', 'runtime'];
+const PACKAGES = ['data', 'schema', 'ui'];
 // Scrapes of draw.sh are this far apart; Grafana would know it from its data source.
 const SCRAPE_SECONDS = 5;
 // A picture is taken when nothing has changed for so long.
@@ -74,13 +74,13 @@ async function photograph(file) {
   for (const complaint of new Set(complaints)) console.log(`  ${complaint.slice(0, 400)}`);
 }
 
-// A job that runs and whose name has run before, for long: the first in a list is seldom worth a picture.
+// A job that has run for long and whose name has succeeded meanwhile: the first in a list is seldom worth a picture.
 async function choices(dashboard) {
   if (!dashboard.templating.list.some(({ name }) => name === 'job_id')) return {};
-  const running = 'datasphere_job_progress_ratio < 0.95 and on (job_id) datasphere_job_status{status="EXECUTING"} == 1';
+  const running = 'datasphere_job_progress_ratio > 0.3 < 0.95 and on (job_id) datasphere_job_status{status="EXECUTING"} == 1';
   const aged = `time() - datasphere_job_started_timestamp_seconds and on (job_id) (${running})`;
   const old = `(${aged}) * on (project_id, job_id) group_left (job_name) datasphere_job_info`;
-  const query = `topk(1, (${old}) and on (project_id, job_name) datasphere_job_last_success_timestamp_seconds and on (job_id) datasphere_job_time_in_status_seconds)`;
+  const query = `topk(1, (${old}) and on (project_id, job_name) (changes(datasphere_job_last_success_timestamp_seconds[1h]) > 0) and on (job_id) datasphere_job_time_in_status_seconds)`;
   const answer = await fetch(`${told.prometheus}/api/v1/query?${new URLSearchParams({ query })}`);
   const { data } = await answer.json();
   return data.result.length > 0 ? { job_id: [data.result[0].metric.job_id] } : {};

@@ -77,9 +77,9 @@ pub(crate) fn named(expression: &str) -> String {
 pub(crate) fn with_project(expression: &str) -> String {
     let names = all(fleet::PROJECT_INFO).by(&["project_id", "project_name"]);
     let one = by("topk", &["project_id"], &format!("1, {names}"));
-    let named = format!("({expression}) * on (project_id) group_left (project_name) {one}");
-    let unnamed = format!("({expression}) unless on (project_id) {names}");
-    format!(r#"{named} or label_replace({unnamed}, "project_name", "$1", "project_id", "(.*)")"#)
+    let joined = format!("({expression}) * on (project_id) group_left (project_name) {one}");
+    let others = format!("({expression}) unless on (project_id) {names}");
+    format!(r#"{joined} or label_replace({others}, "project_name", "$1", "project_id", "(.*)")"#)
 }
 
 /// What an expression by operation tells of operations of these kinds, with the kind.

@@ -206,7 +206,7 @@ fn facts() -> Panel {
     .column("created_by", "By", &[pixels(180)])
     .column("operation_id", "Operation", &[])
     .column("parent_job_id", "Parent", &[])
-    .column("trace_id", "Trace", &[pixels(280)])
+    .column("trace_id", "Trace", &[pixels(300)])
     .column("project_id", "Project id", &[hidden()])
     .column("job_id", "Id", &[link_to_datasphere(), pixels(190)])
     .column("community_id", "Community", &[])

@@ -72,7 +72,7 @@ pub(super) fn spread() -> Panel {
     )
     .buckets(&all(fleet::JOB_DURATION).buckets())
     .none("no job succeeded")
-    .sized(9, 9)
+    .sized(8, 9)
 }
 
 pub(super) fn newest() -> Panel {
@@ -118,5 +118,5 @@ pub(super) fn newest() -> Panel {
     .column("project_name", "Project", &[])
     .sorted_by("Ended")
     .none("nothing ended yet")
-    .sized(15, 9)
+    .sized(16, 9)
 }

@@ -3,8 +3,7 @@
 
 import { getValueFormat, formattedValueToString } from '@grafana/data';
 import { UPlotChart, UPlotConfigBuilder } from '@grafana/ui';
-import { scaleSequential } from 'd3';
-import * as schemes from 'd3-scale-chromatic';
+import * as d3 from 'd3';
 import { drawExemplars, timeRange } from './graph.jsx';
 
 const LEGEND_PIXELS = 26;
@@ -35,7 +34,7 @@ function cellsOf(frames, above) {
 
 // Colours from few to many; on a dark page few are dark.
 function scheme({ scheme, exponent, scale }, most, theme) {
-  const bright = scaleSequential(schemes[`interpolate${scheme}`]).domain([0, 1]);
+  const bright = d3.scaleSequential(d3[`interpolate${scheme}`]).domain([0, 1]);
   return (count) => {
     const share = scale === 'exponential' ? (count / most) ** exponent : count / most;
     return bright(theme.isDark ? 1 - share : share);
