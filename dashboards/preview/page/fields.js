@@ -90,7 +90,10 @@ export async function shown(panel, frames, { theme, variables }) {
   defaults.thresholds = steps(told.defaults.thresholds ?? THRESHOLDS);
   const overrides = told.overrides.map(({ matcher, properties }) => ({
     matcher,
-    properties: properties.map(({ id, value }) => ({ id, value: id === 'thresholds' ? steps(value) : value })),
+    properties: properties.map(({ id, value }) => {
+      if (!registry.getIfExists(id)) throw new Error(`${panel.title}: no preview of the property ${id}`);
+      return { id, value: id === 'thresholds' ? steps(value) : value };
+    }),
   }));
   return applyFieldOverrides({
     data: transformed,

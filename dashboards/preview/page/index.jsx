@@ -59,6 +59,7 @@ window.draw = async function draw({ dashboard, prometheus, from, to, theme: mode
 
 // The data of a panel, ready to be shown.
 async function prepared(panel, asked) {
+  if (panel.type !== 'row' && !KINDS[panel.type]) throw new Error(`${panel.title}: no preview of panels of type ${panel.type}`);
   if (!panel.targets) return { panel, frames: [] };
   const { width } = place(panel);
   const data = await panelData(panel, width, asked);
@@ -120,7 +121,6 @@ function Row({ title }) {
 function Panel({ panel, notes, asked, ...data }) {
   const { width, height } = place(panel);
   const Kind = KINDS[panel.type];
-  if (!Kind) throw new Error(`${panel.title}: no preview of panels of type ${panel.type}`);
   const { theme, from, to } = asked;
   return (
     <PanelChrome title={panel.title} description={panel.description} width={width} height={height}>

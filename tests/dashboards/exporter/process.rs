@@ -16,7 +16,7 @@ pub(super) fn cpu() -> Panel {
         "{{instance}}",
     )
     .lowest(0)
-    // The kernel counts hundredths of a second, the metric may count whole ones.
+    // The metric counts whole seconds, and a short step has none or one of them.
     .set("/interval", json!("2m"))
     .none("not scraped")
     .sized(6, 8)

@@ -4,7 +4,7 @@ use crate::fragments::{JOB, job_status, live_statuses};
 use crate::job::this;
 use crate::panel::{Panel, bare, bars, colour, dashed, lines, timeline};
 use crate::query::{age, all, by};
-use crate::words::{self, BAD, NEUTRAL, WARNING};
+use crate::words::{self, BAD, DOUBTFUL, NEUTRAL, WARNING};
 use datasphere_exporter::catalogue::{exporter, run};
 use serde_json::json;
 
@@ -95,6 +95,7 @@ pub(super) fn patience() -> Panel {
     .query(&stalled, "progress stalled")
     .lowest(0)
     .series_like("/^in /", &[colour(NEUTRAL)])
+    .series("progress unchanged", &[colour(DOUBTFUL), bare()])
     .series_like("/^stuck /", &[colour(BAD), dashed(), bare()])
     .series("progress stalled", &[colour(WARNING), dashed(), bare()])
     .none("the job has ended")
