@@ -72,7 +72,8 @@ pub(crate) enum ExporterError {
     #[error("{detail} (HTTP {status})")]
     Refused { status: StatusCode, detail: String },
     #[error(
-        "what answers at {url} is no datasphere-exporter of this version: {problem}; is --url the exporter's own address?"
+        "what answers at {url} is no datasphere-exporter of this version: {problem}; is --url the exporter's own \
+         address?"
     )]
     Foreign { url: String, problem: String },
     #[error("TLS cannot be set up: {0}")]
@@ -314,6 +315,9 @@ fn connector(base: &BaseUrl) -> Result<HttpsConnector<HttpConnector>, ExporterEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
 
     fn url(text: &str) -> BaseUrl {
         text.parse().expect("a URL")
@@ -361,5 +365,101 @@ mod tests {
             let refusal = text.parse::<BaseUrl>().expect_err(text);
             assert!(!refusal.contains("canary"), "{refusal}");
         }
+    }
+
+    /// Answers one request after the other with these, status and body; what was asked for.
+    async fn server(answers: &'static [(&'static str, &'static str)]) -> (Exporter, JoinSet<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let base = format!("http://{}", listener.local_addr().expect("an address"));
+        let mut asked = JoinSet::new();
+        asked.spawn(answer_all(listener, answers));
+        (Exporter::at(url(&base)).expect("an exporter"), asked)
+    }
+
+    async fn answer_all(listener: TcpListener, answers: &'static [(&str, &str)]) -> Vec<String> {
+        let mut asked = Vec::new();
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.expect("a request");
+            let request = String::from_utf8_lossy(&request[..read]).into_owned();
+            asked.push(request.lines().next().unwrap_or_default().to_owned());
+            let head = format!(
+                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream
+                .write_all(format!("{head}{body}").as_bytes())
+                .await
+                .expect("a caller");
+        }
+        asked
+    }
+
+    #[tokio::test]
+    async fn a_list_is_followed_from_page_to_page() {
+        let (exporter, mut asked) = server(&[
+            (
+                "200 OK",
+                r#"{"operations": [{"name": "a"}], "next_page_token": "7"}"#,
+            ),
+            ("200 OK", r#"{"operations": [{"name": "b"}]}"#),
+        ])
+        .await;
+        let mut names = Vec::new();
+        let listed = exporter
+            .list(&[("state", "a&b")], |row| names.push(row["name"].clone()))
+            .await;
+        listed.expect("a list");
+        assert_eq!(names, ["a", "b"]);
+        let asked = asked.join_next().await.expect("a server").expect("all asked");
+        assert_eq!(
+            asked[1],
+            "GET /api/v1/operations?state=a%26b&limit=500&page_token=7 HTTP/1.1"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_the_exporter_says_of_a_refusal_is_told_and_what_is_none_is_called_so() {
+        let id: OperationId = "op".parse().expect("an id");
+        let (exporter, _asked) = server(&[
+            (
+                "403 Forbidden",
+                r#"{"detail": "served on loopback addresses only"}"#,
+            ),
+            ("404 Not Found", "<html>"),
+            ("200 OK", "hello"),
+            ("204 No Content", ""),
+        ])
+        .await;
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            told.push(exporter.untrack(&id).await.expect_err("a refusal"));
+        }
+        assert!(exporter.untrack(&id).await.is_ok());
+        assert_eq!(
+            told[0].to_string(),
+            "served on loopback addresses only (HTTP 403 Forbidden)"
+        );
+        assert!(told[0].is_refusal());
+        for foreign in &told[1..] {
+            assert!(
+                foreign
+                    .to_string()
+                    .contains("is no datasphere-exporter of this version"),
+                "{foreign}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_exporter_that_is_not_there_is_told_with_what_to_do() {
+        let exporter = Exporter::at(url("http://user:canary@127.0.0.1:1")).expect("an exporter");
+        let error = exporter.list(&[], |_| {}).await.expect_err("nobody").to_string();
+        assert!(
+            error.contains("http://127.0.0.1:1: Connection refused") && error.contains("--url"),
+            "{error}"
+        );
+        assert!(!error.contains("canary"), "{error}");
     }
 }

@@ -30,7 +30,9 @@ section! {
         /// Longest time between two looks at one operation, as far as `requests_per_second` allows: the rate limit
         /// wins, and `datasphere_exporter_poll_lag_seconds` shows the lag.
         interval_max: Duration = Duration::from_mins(2), Between(SECOND, INTERVAL_MAX);
-        /// Time between two listings of a project's live jobs, one listing for all of them.
+        /// Time between two listings of a project's live jobs, one listing for all of them. Failures in a row double this
+        /// and the next two times, up to half a minute while the cloud does not answer, and up to five minutes while it
+        /// refuses.
         list_interval: Duration = Duration::from_secs(10), Between(SECOND, INTERVAL_MAX);
         /// Time between two listings of a project's ended jobs, so that a job which failed between two listings of
         /// the live ones is not missed.

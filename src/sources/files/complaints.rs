@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::decode::redact;
-use crate::flow::Throttle;
+use crate::flow::{Admitted, Throttle};
 use crate::limits::EXECUTION_FILES_MAX;
 use crate::sources::files::RESCAN_INTERVAL;
 use std::collections::HashMap;
@@ -46,7 +46,9 @@ impl Complaints {
         {
             return;
         }
-        if let Some(held_back) = self.throttle.admit("execution_file_unreadable", self.clock.now()) {
+        if let Some(Admitted { held_back }) =
+            self.throttle.admit("execution_file_unreadable", self.clock.now())
+        {
             tracing::warn!(
                 path = %redact(&path.to_string_lossy()),
                 %error,
@@ -59,7 +61,7 @@ impl Complaints {
 
     /// A folder's changes are not told.
     pub(crate) fn unwatched(&self, folder: &Path, error: &notify::Error) {
-        if let Some(held_back) = self
+        if let Some(Admitted { held_back }) = self
             .throttle
             .admit("execution_folder_unwatched", self.clock.now())
         {
@@ -76,11 +78,12 @@ impl Complaints {
 
     /// There is more than is searched.
     pub(crate) fn too_many(&self, what: &str, max: usize) {
-        if let Some(held_back) = self.throttle.admit("execution_files_max", self.clock.now()) {
+        if let Some(Admitted { held_back }) = self.throttle.admit("execution_files_max", self.clock.now()) {
             tracing::warn!(
                 max,
                 held_back,
-                "watch.execution_files covers more {what} than are searched; narrow its patterns, or move old files away"
+                "watch.execution_files covers more {what} than are searched; narrow its patterns, or move old files \
+                 away"
             );
         }
     }
