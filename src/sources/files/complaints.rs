@@ -5,6 +5,7 @@ use crate::decode::redact;
 use crate::flow::{Admitted, Throttle};
 use crate::limits::EXECUTION_FILES_MAX;
 use crate::sources::files::RESCAN_INTERVAL;
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -39,10 +40,14 @@ impl Complaints {
         self.failed.clear();
     }
 
-    /// A file or folder could not be read. That it is not there is no reason to complain.
+    /// A file or folder could not be read. That it is not there, or that links lead in a circle, is no reason to
+    /// complain.
     pub(crate) fn unreadable(&mut self, path: &Path, error: &io::Error) {
         let kind = error.kind();
-        if matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) || self.is_known(path, kind)
+        let is_circle = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+        if is_circle
+            || matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+            || self.is_known(path, kind)
         {
             return;
         }
