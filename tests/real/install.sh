@@ -24,12 +24,14 @@ main() {
         fetch_prometheus "$suite" || absent+=("$suite")
     done
     link_prometheus
+    fetch_compose
     rm -rf "$cache/apt"
 }
 
 install_packages() {
     local missing=()
     command -v valgrind >/dev/null || missing+=(valgrind)
+    command -v buildah >/dev/null || missing+=(buildah)
     "$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     [[ ${#missing[@]} -gt 0 ]] || return 0
     as_root apt-get update
@@ -71,6 +73,20 @@ fetch_prometheus() {
         rm "$package"
     done
     rm -rf "$unpacked" && mv "$unpacked.part" "$unpacked"
+}
+
+# Docker Compose, which reads a file without any engine, as `target/real/docker-compose`.
+fetch_compose() {
+    local unpacked=$cache/docker-compose-trixie program=usr/libexec/docker/cli-plugins/docker-compose
+    if [[ ! -x $unpacked/$program ]]; then
+        private_apt update >/dev/null
+        rm -rf "$unpacked.part" && mkdir -p "$unpacked.part"
+        (cd "$unpacked.part" && private_apt download docker-compose/trixie >/dev/null)
+        dpkg-deb --extract "$unpacked.part"/*.deb "$unpacked.part"
+        rm "$unpacked.part"/*.deb
+        rm -rf "$unpacked" && mv "$unpacked.part" "$unpacked"
+    fi
+    ln -sfn "$unpacked/$program" "$tools/docker-compose"
 }
 
 # apt with sources, lists and caches of its own: the machine's configuration stays as it is.
