@@ -12,10 +12,20 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// What `--version` says: the version, and which commit and compiler it comes from.
+const BUILD: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (revision ",
+    env!("DATASPHERE_EXPORTER_REVISION"),
+    ", rustc ",
+    env!("DATASPHERE_EXPORTER_RUSTC_VERSION"),
+    ")"
+);
+
 /// A Prometheus exporter for Yandex DataSphere: follows jobs, notebooks and other long-running operations, and tells
 /// how they are and how they end.
 #[derive(Debug, Parser)]
-#[command(name = "datasphere-exporter", version, args_conflicts_with_subcommands = true)]
+#[command(name = "datasphere-exporter", version = BUILD, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) serve: Serve,
