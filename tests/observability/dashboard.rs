@@ -107,7 +107,8 @@ fn annotations() -> [Value; 3] {
     let mut ends = note("Ends of jobs", &ended, "blue", "{{job_id}} ended");
     ends["useValueForTime"] = json!(true);
     ends["enable"] = json!(false);
-    let alerts = r#"ALERTS{alertstate="firing",alertname=~"Datasphere.+"}"#;
+    // One note for each name: a note for each job would fill the graphs.
+    let alerts = r#"max by (alertname) (ALERTS{alertstate="firing",alertname=~"Datasphere.+"})"#;
     [
         note("Alerts", alerts, "red", "{{alertname}}"),
         note(

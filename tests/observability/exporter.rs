@@ -1,6 +1,6 @@
 //! Whether the exporter itself is well, and what it asks of the cloud.
 
-use crate::dashboard::{Dashboard, row};
+use crate::dashboard::{Dashboard, project_variable, row};
 use crate::exporter::cost::{budget, by_code, by_method, latencies, latency, per_operation, waits};
 use crate::exporter::keeping::{collector, commits, outbox, outbox_age, own_spans, spans, store_errors};
 use crate::exporter::limits::{ages, dropped, gaps, overflows, samples, series, tracked, unreadable};
@@ -22,7 +22,7 @@ pub(crate) fn dashboard() -> Dashboard {
         description: "Whether the exporter itself is well, and what it asks of the cloud.",
         from: "now-3h",
         refresh: "",
-        variables: vec![],
+        variables: vec![project_variable()],
         rows: vec![
             row(
                 "Health",
@@ -122,6 +122,7 @@ fn token() -> Panel {
         ],
     )
     .none("no token is needed")
+    .listed()
     .steps(&[(BAD, None), (WARNING, Some(900.0)), (GOOD, Some(3600.0))])
 }
 
@@ -161,12 +162,12 @@ fn configuration() -> Panel {
     )
     .query(
         &by("min", &[], &all(exporter::CONFIG_LAST_RELOAD_SUCCESSFUL).raw()),
-        "load",
+        "state",
     )
-    .query(&format!("1000 * {loaded}"), "loaded")
+    .query(&format!("1000 * {loaded}"), "since")
     .mappings(words::yes_or_no("loaded", "failed"))
     .series(
-        "loaded",
+        "since",
         &[
             crate::panel::unit("dateTimeFromNow"),
             crate::panel::mapped(serde_json::json!([])),
@@ -174,6 +175,7 @@ fn configuration() -> Panel {
         ],
     )
     .none("not scraped")
+    .listed()
     .steps(&[(BAD, None), (GOOD, Some(1.0))])
 }
 
@@ -192,7 +194,7 @@ fn store() -> Panel {
 
 fn traces() -> Panel {
     stat(
-        "Collector of traces",
+        "Collector",
         "none",
         "Whether the collector takes what is sent. Refusing: spans wait in the outbox; look at its \
          address, its certificate and its own log.",

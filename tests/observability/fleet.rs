@@ -3,7 +3,7 @@
 use crate::dashboard::{Dashboard, project_variable, row};
 use crate::fleet::outcomes::{ends, failures, newest, spread};
 use crate::fleet::running::{jobs, progress, states, stuck};
-use crate::fleet::units::{burn_down, execution, hourly, projects};
+use crate::fleet::units::{burn_down, hourly, projects};
 use crate::panel::{Panel, stat};
 use crate::query::{SHOWN, all, by, ratio, sum, sum_or_zero};
 use crate::words::{BAD, DOUBTFUL, GOOD, NEUTRAL, WARNING};
@@ -39,10 +39,7 @@ pub(crate) fn dashboard() -> Dashboard {
             ),
             row("Running now", vec![jobs(), stuck(), progress(), states()]),
             row("Outcomes", vec![ends(), failures(), spread(), newest()]),
-            row(
-                "Projects and units",
-                vec![burn_down(), hourly(), execution(), projects()],
-            ),
+            row("Projects and units", vec![burn_down(), hourly(), projects()]),
         ],
     }
 }
@@ -72,7 +69,7 @@ fn running() -> Panel {
 
 fn waiting() -> Panel {
     stat(
-        "Waiting or preparing",
+        "Waiting jobs",
         "short",
         "Jobs that wait for a machine or whose environment is made. A growing number says that the \
          instance type is short or an environment is large: look at the table below for the oldest.",
@@ -86,10 +83,10 @@ fn waiting() -> Panel {
 fn failed() -> Panel {
     let ends = all(fleet::OPERATIONS_FINISHED).among("outcome", &FAILED);
     stat(
-        "Failed in the time shown",
+        "Failed",
         "short",
-        "Operations that ended with a failure of the program or an error of the operation. See the table \
-         of failures by code for what to do.",
+        "Operations that ended with a failure of the program or an error of the operation in the time shown. \
+         See the table of failures by code for what to do.",
     )
     .instant(
         &format!("round({})", sum_or_zero(&ends.increase(SHOWN))),
@@ -109,9 +106,9 @@ pub(crate) fn success_ratio(range: &str) -> String {
 
 fn success() -> Panel {
     stat(
-        "Success of jobs in the time shown",
+        "Success of jobs",
         "percentunit",
-        "Successful jobs among those that were not cancelled. Below 97 %: compare the failures by code; \
+        "Successful jobs among those that ended in the time shown and were not cancelled. Below 97 %: compare the failures by code; \
          one code everywhere points to an image or to data, many to the platform.",
     )
     .instant(&success_ratio(SHOWN), "success")
@@ -123,14 +120,15 @@ fn success() -> Panel {
 fn durations() -> Panel {
     let duration = all(fleet::JOB_DURATION);
     stat(
-        "Duration of successful jobs",
+        "Duration of jobs",
         "s",
-        "Median and 95th percentile from start to finish in the time shown. When they move apart, some \
+        "Median and 95th percentile of successful jobs from start to finish in the time shown. When they move apart, some \
          jobs have become slow: open the heatmap below.",
     )
     .instant(&duration.quantile(0.5, &[], SHOWN), "median")
     .instant(&duration.quantile(0.95, &[], SHOWN), "p95")
     .none("no finished jobs")
+    .listed()
 }
 
 fn balance() -> Panel {
@@ -151,12 +149,14 @@ fn data_age() -> Panel {
     let ages = format!("(time() - {})", all(exporter::LAST_SUCCESS).once());
     let oldest = format!("{ages} / on (scope) group_left () (5 * {intervals})");
     stat(
-        "Age of the data",
+        "Age of data",
         "percentunit",
         "How old the oldest data is, against five of its intervals; at 100 % it counts as stale. Every other \
          number is only as true as this one: when it grows, open the page of the exporter.",
     )
-    .query(&by("max", &[], &oldest), "of what is allowed")
+    .query(&by("max", &[], &oldest), "of the age allowed")
+    .set("/options/textMode", json!("value_and_name"))
+    .decimals(0)
     .none("nothing is due")
     .steps(&[(GOOD, None), (WARNING, Some(0.6)), (BAD, Some(1.0))])
 }

@@ -25,6 +25,13 @@ pub(crate) fn of_live_jobs(expression: &str) -> String {
     format!("{expression} and on (project_id, job_id) {}", live_jobs())
 }
 
+/// What an expression by job tells of jobs that had not ended when the time shown began.
+pub(crate) fn live_in_the_time_shown(expression: &str) -> String {
+    let status = all(run::JOB_STATUS).among("status", &live_statuses()).raw();
+    let was_live = by("max", &JOB, &format!("max_over_time({status}[$__range] @ end())"));
+    format!("{expression} and on (project_id, job_id) ({was_live} == 1)")
+}
+
 /// Each job's status as a number, in words by `words::job_statuses`; of one job, where its id is given.
 pub(crate) fn job_status(job_id: Option<&str>) -> String {
     let of = |status: JobStatus| {
@@ -64,6 +71,15 @@ pub(crate) fn named(expression: &str) -> String {
     let names = all(run::JOB_INFO).by(&["project_id", "job_id", "job_name"]);
     let one = by("topk", &JOB, &format!("1, {names}"));
     format!("({expression}) * on (project_id, job_id) group_left (job_name) {one}")
+}
+
+/// An expression by project, or by more, with the project's name; its id stands in where the name is not known.
+pub(crate) fn with_project(expression: &str) -> String {
+    let names = all(fleet::PROJECT_INFO).by(&["project_id", "project_name"]);
+    let one = by("topk", &["project_id"], &format!("1, {names}"));
+    let joined = format!("({expression}) * on (project_id) group_left (project_name) {one}");
+    let others = format!("({expression}) unless on (project_id) {names}");
+    format!(r#"{joined} or label_replace({others}, "project_name", "$1", "project_id", "(.*)")"#)
 }
 
 /// What an expression by operation tells of operations of these kinds, with the kind.

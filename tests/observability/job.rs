@@ -4,10 +4,13 @@ use crate::dashboard::{Dashboard, job_id_variable, job_name_variable, project_va
 use crate::fragments::{JOB, job_status};
 use crate::job::course::{patience, progress_over_time, states, times};
 use crate::job::kin::{earlier, outcomes, preparation};
-use crate::panel::{Panel, coloured, gauge, link_to_datasphere, stat, table};
+use crate::panel::{
+    Panel, blank, colour, coloured, gauge, hidden, link_to_datasphere, mapped, pixels, stat, table,
+};
 use crate::query::{Series, all, by};
 use crate::words::{self, BAD, GOOD, QUIET};
 use datasphere_exporter::catalogue::{Metric, fleet, run};
+use datasphere_exporter::model::OutcomeKind;
 
 mod course;
 mod kin;
@@ -99,7 +102,7 @@ fn rest() -> Panel {
     let progress = this(run::JOB_PROGRESS);
     let speed = by("max", &JOB, &format!("deriv({}[15m])", progress.raw()));
     stat(
-        "Time left at the speed of the last 15m",
+        "Time left (15m)",
         "dtdurations",
         "What is left of the work at the speed of the last 15m. The table of the fleet uses the speed \
          since the start; where the two differ, the job has become faster or slower.",
@@ -112,14 +115,21 @@ fn rest() -> Panel {
 }
 
 fn outcome() -> Panel {
+    let of = |outcome: OutcomeKind| {
+        let series = this(run::JOB_OUTCOME).with("outcome", outcome.label());
+        format!("({} == 1) * {}", series.raw(), words::outcome_number(outcome))
+    };
+    let outcome = by("max", &JOB, &OutcomeKind::ALL.map(of).join(" or "));
     stat(
         "Outcome",
         "none",
         "How the job ended: failure is the program's, error the operation's, lost is what the cloud \
          forgot. On a failure read the program's log, on an error the table of operations below.",
     )
-    .query(&this(run::JOB_OUTCOME).once(), "{{outcome}}")
-    .names()
+    .query(&outcome, "outcome")
+    .mappings(words::outcomes())
+    .background()
+    .steps(&[(QUIET, None)])
     .none("not ended")
 }
 
@@ -192,13 +202,13 @@ fn facts() -> Panel {
     ])
     .column("job_name", "Job", &[])
     .column("project_name", "Project", &[link_to_datasphere()])
-    .column("instance_type", "Machine", &[])
-    .column("created_by", "By", &[])
+    .column("instance_type", "Machine", &[pixels(90)])
+    .column("created_by", "By", &[pixels(180)])
     .column("operation_id", "Operation", &[])
     .column("parent_job_id", "Parent", &[])
-    .column("trace_id", "Trace", &[])
-    .column("project_id", "Project id", &[])
-    .column("job_id", "Id", &[link_to_datasphere()])
+    .column("trace_id", "Trace", &[pixels(300)])
+    .column("project_id", "Project id", &[hidden()])
+    .column("job_id", "Id", &[link_to_datasphere(), pixels(190)])
     .column("community_id", "Community", &[])
     .none("choose a job")
     .sized(24, 4)
@@ -212,9 +222,9 @@ fn output_errors() -> Panel {
          UPLOAD_FAILED: run it again, or ask support.",
     )
     .query(&this(run::JOB_OUTPUT_ERRORS).by(&["type"]), "{{type}}")
-    .none("not ended")
-    .steps(&[(GOOD, None), (BAD, Some(1.0))])
-    .sized(8, 6)
+    .none("none told")
+    .steps(&[(QUIET, None), (GOOD, Some(0.0)), (BAD, Some(1.0))])
+    .sized(6, 6)
 }
 
 fn size() -> Panel {
@@ -226,7 +236,7 @@ fn size() -> Panel {
     )
     .query(&this(run::JOB_DATA_SIZE).by(&JOB), "stored")
     .none("not known")
-    .sized(4, 6)
+    .sized(3, 6)
 }
 
 fn operations() -> Panel {
@@ -244,13 +254,19 @@ fn operations() -> Panel {
     .rows(&format!("{has_ended} and on (project_id, operation_id) {info}"))
     .order(&["operation_id", "Value #C", "code", "created_by"])
     .column("operation_id", "Operation", &[])
-    .column("Value #C", "Ended", &[crate::panel::mapped(words::ended())])
+    .column("Value #C", "Ended", &[mapped(words::ended()), pixels(80)])
     .column(
         "code",
         "Error",
-        &[crate::panel::mapped(words::codes()), coloured("color-text")],
+        &[
+            mapped(words::codes()),
+            coloured("color-text"),
+            colour(BAD),
+            blank("none"),
+            pixels(420),
+        ],
     )
     .column("created_by", "By", &[])
     .none("no operation is known")
-    .sized(12, 6)
+    .sized(15, 6)
 }

@@ -2,7 +2,8 @@
 
 use crate::dashboard::{Dashboard, project_variable, row};
 use crate::fleet::success_ratio;
-use crate::panel::{Panel, colour, lines, mapped, stat, table, text, unit};
+use crate::fragments::with_project;
+use crate::panel::{Panel, bare, colour, lines, mapped, pixels, stat, table, text, unit};
 use crate::query::{all, by, ratio, sum};
 use crate::words::{self, BAD, DOUBTFUL, GOOD, NEUTRAL, WARNING};
 use datasphere_exporter::catalogue::{exporter, fleet};
@@ -61,7 +62,7 @@ fn objective() -> Panel {
     .instant(&format!("vector(1 - {BUDGET})"), "objective")
     .none("none")
     .decimals(1)
-    .sized(4, 4)
+    .sized(4, 8)
 }
 
 fn achieved() -> Panel {
@@ -75,7 +76,7 @@ fn achieved() -> Panel {
     .none("no calls")
     .decimals(2)
     .steps(&[(BAD, None), (GOOD, Some(0.99))])
-    .sized(4, 4)
+    .sized(4, 8)
 }
 
 fn left() -> Panel {
@@ -89,7 +90,7 @@ fn left() -> Panel {
     .none("no calls")
     .decimals(1)
     .steps(&[(BAD, None), (WARNING, Some(0.0)), (GOOD, Some(0.25))])
-    .sized(4, 4)
+    .sized(4, 8)
 }
 
 fn burn() -> Panel {
@@ -104,6 +105,7 @@ fn burn() -> Panel {
     .query(&burn("6h"), "6h")
     .query(&burn("3d"), "3d")
     .lowest(0)
+    .reaching(16)
     .bound_lines(&[
         ("transparent", None),
         (WARNING, Some(1.0)),
@@ -128,11 +130,11 @@ fn errors() -> Panel {
     .rows(&format!("topk(20, round({failed}) > 0)"))
     .order(&["method", "code", "Value"])
     .column("method", "Method", &[])
-    .column("code", "Code", &[mapped(words::codes())])
-    .column("Value", "How many", &[unit("short")])
-    .sorted_by("How many")
+    .column("code", "Code", &[mapped(words::codes()), pixels(420)])
+    .column("Value", "Count", &[unit("short")])
+    .sorted_by("Count")
     .none("no call failed")
-    .sized(24, 7)
+    .sized(24, 6)
 }
 
 /// 1 for each scope of each project that was read within five of its intervals, 0 for the others.
@@ -168,6 +170,7 @@ fn freshness_over_time() -> Panel {
     )
     .query(&by("avg", &["scope"], &fresh()), "{{scope}}")
     .bounds(0, 1)
+    .series_like("/.*/", &[bare()])
     .none("nothing was due")
     .sized(18, 8)
 }
@@ -214,10 +217,10 @@ fn projects() -> Panel {
         "How many jobs ended in each project in the last 28d, and how many of them well. Few jobs make a \
          restless share: look at both.",
     )
-    .rows(&format!("round({told})"))
+    .rows(&with_project(&format!("round({told})")))
     .rows(&ratio(&by_project(&["success"]), &told))
-    .order(&["project_id", "Value #A", "Value #B"])
-    .column("project_id", "Project", &[])
+    .order(&["project_name", "Value #A", "Value #B"])
+    .column("project_name", "Project", &[])
     .column("Value #A", "Jobs", &[unit("short")])
     .column("Value #B", "Success", &[unit("percentunit")])
     .sorted_by("Jobs")

@@ -2,16 +2,16 @@
 
 use crate::dashboard::{Dashboard, kind_variable, project_variable, row};
 use crate::fleet::FAILED;
-use crate::fragments::{OPERATION, notebook_status, of_kinds, of_open_operations};
+use crate::fragments::{of_kinds, of_open_operations, with_project};
 use crate::panel::{
-    Panel, bounds, colour, coloured, heatmap, lines, mapped, stacked, stacked_bars, stat, table, timeline,
-    unit,
+    Panel, colour, coloured, heatmap, mapped, pixels, stacked, stacked_bars, stat, table, unit,
 };
-use crate::query::{SHOWN, STEP, Series, age, all, by, sum_or_zero};
+use crate::query::{SHOWN, STEP, age, all, by, sum_or_zero};
 use crate::words::{self, BAD, GOOD, WARNING};
 use datasphere_exporter::catalogue::{Metric, fleet, run};
-use datasphere_exporter::model::{Kind, NotebookStatus, OutcomeKind};
-use serde_json::json;
+use datasphere_exporter::model::Kind;
+
+mod notebooks;
 
 pub(crate) fn dashboard() -> Dashboard {
     Dashboard {
@@ -26,10 +26,10 @@ pub(crate) fn dashboard() -> Dashboard {
             row(
                 "Notebooks",
                 vec![
-                    notebook_ends(),
-                    notebook_durations(),
-                    running_notebooks(),
-                    notebook_states(),
+                    notebooks::ends(),
+                    notebooks::durations(),
+                    notebooks::running(),
+                    notebooks::states(),
                 ],
             ),
             row(
@@ -89,9 +89,9 @@ fn failed() -> Panel {
         .among("kind", &[Kind::Notebook.label(), Kind::Other.label()])
         .among("outcome", &FAILED);
     stat(
-        "Failed in the time shown",
+        "Failed",
         "short",
-        "Notebook executions and other operations that ended with a failure or an error. See the codes \
+        "Notebook executions and other operations that ended with a failure or an error in the time shown. See the codes \
          below.",
     )
     .instant(
@@ -101,99 +101,6 @@ fn failed() -> Panel {
     .none("0")
     .steps(&[(GOOD, None), (BAD, Some(1.0))])
     .sized(6, 4)
-}
-
-fn notebooks(metric: Metric) -> Series {
-    all(metric).with("kind", Kind::Notebook.label())
-}
-
-fn notebook_ends() -> Panel {
-    let ends = by(
-        "sum",
-        &["outcome"],
-        &notebooks(fleet::OPERATIONS_FINISHED).increase(STEP),
-    );
-    let panel = stacked_bars(
-        "Ends of notebook executions",
-        "short",
-        "How many executions ended in each step of time, by outcome; cancelled are those that were \
-         aborted. Failures of many people at once point to a shared image or to data.",
-    )
-    .query(&ends, "{{outcome}}")
-    .none("none ended")
-    .sized(12, 8);
-    OutcomeKind::ALL.into_iter().fold(panel, |panel, outcome| {
-        panel.series(outcome.label(), &[colour(words::outcome_colour(outcome))])
-    })
-}
-
-fn notebook_durations() -> Panel {
-    let duration = notebooks(fleet::OPERATION_DURATION);
-    lines(
-        "Duration of notebook executions",
-        "s",
-        "Median and 95th percentile from creation to end, with exemplars that lead to traces. A climbing \
-         p95 under a still median: a few cells have become heavy.",
-    )
-    .query_with_exemplars(&duration.quantile(0.5, &[], STEP), "median")
-    .query_with_exemplars(&duration.quantile(0.95, &[], STEP), "p95")
-    .series("median", &[colour(GOOD)])
-    .series("p95", &[colour(WARNING)])
-    .set("/interval", json!("5m"))
-    .lowest(0)
-    .none("none ended")
-    .sized(12, 8)
-}
-
-fn running_notebooks() -> Panel {
-    let created = of_kinds(&all(run::OPERATION_CREATED).once(), &[Kind::Notebook.label()]);
-    let running = all(run::NOTEBOOK_STATUS).with("status", NotebookStatus::Running.label());
-    let running = format!("({} == 1)", running.by(&OPERATION));
-    let info =
-        notebooks(run::OPERATION_INFO).by(&["project_id", "operation_id", "notebook_id", "created_by"]);
-    let of_running = |expression: &str| format!("({expression}) and on (project_id, operation_id) {running}");
-    table(
-        "Running notebook executions",
-        "Executions that have not ended, oldest last to be touched. Beyond 1h or 3h, the limits that \
-         DataSphere itself offers for stale executions, ask their owner and stop them.",
-    )
-    .rows(&of_running(&info))
-    .rows(&of_running(&by("max", &OPERATION, &age(&format!("({created})")))))
-    .order(&[
-        "operation_id",
-        "Value #B",
-        "notebook_id",
-        "created_by",
-        "project_id",
-    ])
-    .column("operation_id", "Operation", &[])
-    .column(
-        "Value #B",
-        "Age",
-        &[unit("dtdurations"), coloured("color-text"), stale()],
-    )
-    .column("notebook_id", "Notebook", &[])
-    .column("created_by", "By", &[])
-    .column("project_id", "Project", &[])
-    .sorted_by("Age")
-    .none("no notebook runs")
-    .sized(12, 8)
-}
-
-fn stale() -> (&'static str, serde_json::Value) {
-    bounds(&[(GOOD, None), (WARNING, Some(3600.0)), (BAD, Some(10800.0))])
-}
-
-fn notebook_states() -> Panel {
-    timeline(
-        "States of notebook executions",
-        words::notebook_statuses(),
-        "The life of each execution as it was seen. A row that ends red: a cell failed; yellow: somebody \
-         stopped it.",
-    )
-    .query(&notebook_status(), "{{operation_id}}")
-    .none("none was seen")
-    .sized(12, 8)
 }
 
 fn states() -> Panel {
@@ -237,7 +144,10 @@ fn open() -> Panel {
          when they were last looked at. Old and unchanged: ask who started it, cancel it with `operation \
          cancel`.",
     )
-    .rows(&format!("topk(20, {})", age_of(run::OPERATION_CREATED)))
+    .rows(&with_project(&format!(
+        "topk(20, {})",
+        age_of(run::OPERATION_CREATED)
+    )))
     .rows(&age_of(run::OPERATION_MODIFIED))
     .rows(&age_of(run::OPERATION_LAST_POLL))
     .order(&[
@@ -246,14 +156,14 @@ fn open() -> Panel {
         "Value #A",
         "Value #B",
         "Value #C",
-        "project_id",
+        "project_name",
     ])
-    .column("operation_id", "Operation", &[])
+    .column("operation_id", "Operation", &[pixels(190)])
     .column("kind", "Kind", &[])
     .column("Value #A", "Age", &[unit("dtdurations")])
-    .column("Value #B", "Unchanged for", &[unit("dtdurations")])
-    .column("Value #C", "Looked at before", &[unit("dtdurations")])
-    .column("project_id", "Project", &[])
+    .column("Value #B", "Unchanged", &[unit("dtdurations")])
+    .column("Value #C", "Last look", &[unit("dtdurations")])
+    .column("project_name", "Project", &[])
     .sorted_by("Age")
     .none("nothing is open")
     .sized(12, 8)
@@ -267,15 +177,25 @@ fn errors() -> Panel {
         "Operations of any kind that have an error set, ended or not, with what its code says. They leave \
          with their retention.",
     )
-    .rows(&errors)
+    .rows(&with_project(&errors))
     .rows(&format!("{done} and on (project_id, operation_id) {errors}"))
-    .order(&["operation_id", "code", "Value #B", "project_id"])
-    .column("operation_id", "Operation", &[])
-    .column("code", "Error", &[mapped(words::codes()), coloured("color-text")])
-    .column("Value #B", "Ended", &[mapped(words::ended())])
-    .column("project_id", "Project", &[])
+    .order(&["operation_id", "code", "Value #B", "project_name"])
+    .column("operation_id", "Operation", &[pixels(190)])
+    .column("code", "Error", &codes())
+    .column("Value #B", "Ended", &[mapped(words::ended()), pixels(80)])
+    .column("project_name", "Project", &[])
     .none("no errors")
     .sized(12, 8)
+}
+
+/// How a column of codes looks, those without a meaning of their own too.
+fn codes() -> [(&'static str, serde_json::Value); 4] {
+    [
+        mapped(words::codes()),
+        coloured("color-text"),
+        colour(BAD),
+        pixels(390),
+    ]
 }
 
 fn failures() -> Panel {
@@ -284,17 +204,17 @@ fn failures() -> Panel {
         .among("outcome", &FAILED);
     let failures = by("sum", &["kind", "outcome", "code"], &ends.increase_since_birth());
     table(
-        "Failures by code in the time shown",
-        "What failed among the chosen kinds, and what its code says. PERMISSION_DENIED asks for a role, \
+        "Failures by code",
+        "What failed in the time shown among the chosen kinds, and what its code says. PERMISSION_DENIED asks for a role, \
          RESOURCE_EXHAUSTED for a quota or units, the others mostly for another try.",
     )
     .rows(&format!("topk(20, round({failures}) > 0)"))
     .order(&["code", "Value", "outcome", "kind"])
-    .column("code", "Code", &[mapped(words::codes()), coloured("color-text")])
-    .column("Value", "How many", &[unit("short")])
+    .column("code", "Code", &codes())
+    .column("Value", "Count", &[unit("short"), pixels(80)])
     .column("outcome", "Outcome", &[])
     .column("kind", "Kind", &[])
-    .sorted_by("How many")
+    .sorted_by("Count")
     .none("nothing failed")
     .sized(12, 9)
 }

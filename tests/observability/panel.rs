@@ -1,5 +1,6 @@
 //! A panel: what it asks, what it says, and how it looks.
 
+use crate::words::{BAD, QUIET};
 use serde_json::{Map, Value, json};
 
 mod kinds;
@@ -7,8 +8,12 @@ mod look;
 
 pub(crate) use kinds::{bars, gauge, heatmap, lines, stacked, stacked_bars, stat, table, text, timeline};
 pub(crate) use look::{
-    bounds, colour, coloured, dashed, filled, link_to_datasphere, link_to_job, mapped, unit,
+    bare, blank, bounds, colour, coloured, dashed, filled, from_the_left, hidden, link_to_datasphere,
+    link_to_job, mapped, pixels, unit,
 };
+
+/// Below every value that is shown.
+const LOWEST: f64 = -1e12;
 
 /// The data source that the reader chooses.
 pub(crate) fn datasource() -> Value {
@@ -43,8 +48,13 @@ impl Panel {
         self.set("/id", json!(id)).set("/gridPos", place).body
     }
 
+    /// Its size in columns and rows; a wide graph has its legend beside it, where all of it can be seen.
     pub(crate) fn sized(mut self, width: u32, height: u32) -> Self {
         (self.width, self.height) = (width, height);
+        let is_wide_graph = width >= 12 && self.body["type"] == "timeseries";
+        if is_wide_graph {
+            return self.set("/options/legend/placement", json!("right"));
+        }
         self
     }
 
@@ -127,6 +137,13 @@ impl Panel {
         self.set("/options/colorMode", json!("background"))
     }
 
+    /// A stat of several values, one below the other, each with its name.
+    pub(crate) fn listed(self) -> Self {
+        self.set("/options/orientation", json!("horizontal"))
+            .set("/options/textMode", json!("value_and_name"))
+            .set("/options/text", json!({ "titleSize": 12, "valueSize": 18 }))
+    }
+
     /// A stat that shows a label instead of the number: the name of its series.
     pub(crate) fn names(self) -> Self {
         self.set("/options/textMode", json!("name"))
@@ -137,10 +154,18 @@ impl Panel {
     }
 
     /// Colours from each bound upwards, the first from below everything.
+    ///
+    /// Grafana gives the first to the words for no data too, and what is not known is not bad.
     pub(crate) fn steps(self, steps: &[(&str, Option<f64>)]) -> Self {
-        let steps: Vec<Value> = steps
+        let unknown = steps
+            .first()
+            .filter(|first| **first == (BAD, None))
+            .map(|_| (QUIET, None));
+        let steps: Vec<Value> = unknown
             .iter()
-            .map(|(color, value)| json!({ "color": color, "value": value }))
+            .chain(steps)
+            .enumerate()
+            .map(|(index, (color, value))| json!({ "color": color, "value": value.or((index > 0).then_some(LOWEST)) }))
             .collect();
         self.set("/fieldConfig/defaults/color", json!({ "mode": "thresholds" }))
             .set(
@@ -157,6 +182,11 @@ impl Panel {
                 json!({ "mode": "palette-classic" }),
             )
             .custom(&json!({ "thresholdsStyle": { "mode": "dashed" } }))
+    }
+
+    /// The axis reaches at least so far: without it, Grafana draws nothing but zeros on an axis up to 100.
+    pub(crate) fn reaching(self, most: u32) -> Self {
+        self.custom(&json!({ "axisSoftMax": most }))
     }
 
     /// How the series of one query look.

@@ -32,10 +32,16 @@ const RPC_CODES: [(&str, &str); 8] = [
     ("INVALID_ARGUMENT", "the request is wrong"),
     ("DEADLINE_EXCEEDED", "took too long"),
     ("PERMISSION_DENIED", "a role is missing"),
-    ("RESOURCE_EXHAUSTED", "a quota or the balance is used up"),
-    ("FAILED_PRECONDITION", "the project is not in a state for it"),
-    ("INTERNAL", "an error of the cloud: try again, then ask support"),
-    ("UNAVAILABLE", "the cloud was not available: try again"),
+    ("RESOURCE_EXHAUSTED", "quota or balance used up"),
+    ("FAILED_PRECONDITION", "not in a state for it"),
+    ("INTERNAL", "error of the cloud: try again"),
+    ("UNAVAILABLE", "the cloud was away: try again"),
+];
+
+/// What the codes of notebook executions say.
+const NOTEBOOK_CODES: [(&str, &str); 2] = [
+    ("ERROR", "a cell of the notebook failed"),
+    ("ABORTED", "somebody stopped the notebook"),
 ];
 
 /// The number of a job's status in a graph.
@@ -117,9 +123,13 @@ pub(crate) fn outcomes() -> Value {
 
 /// Codes of ends with their meanings; what is not in the table is shown as it is.
 pub(crate) fn codes() -> Value {
-    let all = RETURN_CODES.iter().chain(&RPC_CODES);
+    let all = RETURN_CODES.iter().chain(&RPC_CODES).chain(&NOTEBOOK_CODES);
     let word = |(code, meaning): &(&str, &str)| {
-        let colour = if *code == "0" { GOOD } else { BAD };
+        let colour = match *code {
+            "0" => GOOD,
+            "CANCELLED" | "ABORTED" => QUIET,
+            _ => BAD,
+        };
         ((*code).to_owned(), format!("{code}: {meaning}"), colour)
     };
     table(

@@ -36,12 +36,14 @@ main() {
     link_all prometheus prometheus "${suites[@]}"
     link_all alertmanager prometheus-alertmanager "${alertmanager_suites[@]}"
     [[ ${#absent[@]} -eq 0 ]] || printf 'install.sh: could not be had, so not checked: %s\n' "${absent[@]}" >&2
+    fetch_compose
     rm -rf "$cache/apt"
 }
 
 install_packages() {
     local missing=()
     command -v valgrind >/dev/null || missing+=(valgrind)
+    command -v buildah >/dev/null || missing+=(buildah)
     "$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     [[ ${#missing[@]} -gt 0 ]] || return 0
     as_root apt-get update
@@ -89,6 +91,12 @@ make_movable() {
     local installed=/usr/share/prometheus/alertmanager here
     here=$(printf './%.0s' {1..17})
     [[ ${#here} -eq ${#installed} ]] && LC_ALL=C sed -i "s|$installed|$here|g" "$1"
+}
+
+# Docker Compose, which reads a file without any engine, as `target/real/docker-compose`.
+fetch_compose() {
+    fetch docker-compose trixie docker-compose
+    ln -sfn "$cache/docker-compose-trixie/usr/libexec/docker/cli-plugins/docker-compose" "$tools/docker-compose"
 }
 
 # apt with sources, lists and caches of its own: the machine's configuration stays as it is.

@@ -1,9 +1,9 @@
 //! Calls to the cloud: how many, how they ended, how long they took, and how near the limit is.
 
 use crate::panel::{Panel, bars, colour, heatmap, lines, stacked};
-use crate::query::{STEP, all, by, ratio, sum};
+use crate::query::{STEP, Series, all, by, ratio, sum};
 use crate::words::{BAD, DOUBTFUL, GOOD, WARNING};
-use datasphere_exporter::catalogue::exporter;
+use datasphere_exporter::catalogue::{Metric, exporter};
 
 fn calls_by(label: &str) -> String {
     by("sum", &[label], &all(exporter::API_REQUESTS).rate())
@@ -43,15 +43,30 @@ pub(super) fn by_code() -> Panel {
 
 pub(super) fn budget() -> Panel {
     let limit = sum(&all(exporter::RATE_LIMIT).raw());
+    let own = |operator: &str, series: &Series| by(operator, &["instance"], &series.raw());
+    // The limits are each exporter's own: the nearest counts.
+    let nearest = |part: &str, limit: Metric| {
+        let share = format!("{part} / on (instance) ({} > 0)", own("max", &all(limit)));
+        by("max", &[], &share)
+    };
+    let tracked = own("sum", &all(exporter::TRACKED_OPERATIONS));
+    let series = own("max", &all(exporter::SERIES).with("tier", "run"));
     bars(
-        "Used of the rate limit",
+        "Used of the limits",
         "percentunit",
-        "Calls against the limit that is configured. Near the end, looks come late: raise the limit if the \
-         cloud allows it, or the intervals.",
+        "How near each limit is that is configured. Calls: near the end, looks come late; raise the rate \
+         limit if the cloud allows it, or the intervals. Operations: raise `watch.tracked_max`. Series of \
+         single operations: raise `metrics.series_max`.",
     )
-    .query(&ratio(&calls(), &limit), "used")
+    .query(&ratio(&calls(), &limit), "calls")
+    .query(
+        &nearest(&tracked, exporter::TRACKED_OPERATIONS_LIMIT),
+        "operations",
+    )
+    .query(&nearest(&series, exporter::SERIES_LIMIT), "series")
     .bounds(0, 1)
     .steps(&[(GOOD, None), (WARNING, Some(0.7)), (BAD, Some(0.9))])
+    .decimals(1)
     .none("no limit")
     .sized(6, 8)
 }

@@ -64,7 +64,7 @@ pub(super) fn outbox_age() -> Panel {
     let oldest = by("min", &["instance"], &all(exporter::OUTBOX_OLDEST).raw());
     lines(
         "Age of what waits longest",
-        "dtdurations",
+        "s",
         "How long the oldest entry has waited. More than a few minutes: the collector refuses or cannot be \
          reached; the codes beside say which.",
     )
@@ -110,6 +110,7 @@ pub(super) fn own_spans() -> Panel {
         "Off by default. Dropped ones are lost on purpose: they never wait; sample fewer of them.",
     )
     .query(&spans, "{{outcome}}")
+    .reaching(1)
     .none("they are off")
     .sized(6, 8)
 }

@@ -1,19 +1,12 @@
 //! How fresh the data is, and how far the bounds of the exporter are.
 
-use crate::panel::{Panel, colour, dashed, lines, stacked_bars};
+use crate::panel::{Panel, bare, dashed, lines, stacked_bars};
 use crate::query::{STEP, Series, all, by};
-use crate::words::BAD;
 use datasphere_exporter::catalogue::{Metric, exporter};
-use serde_json::json;
 
 /// The greatest value among the exporters, or by these labels.
 fn most(metric: Metric, labels: &[&str]) -> String {
     by("max", labels, &all(metric).raw())
-}
-
-/// How a line looks that is a bound and not a measurement.
-fn bound() -> [(&'static str, serde_json::Value); 3] {
-    [colour(BAD), dashed(), ("custom.fillOpacity", json!(0))]
 }
 
 pub(super) fn ages() -> Panel {
@@ -32,7 +25,7 @@ pub(super) fn ages() -> Panel {
         &format!("5 * {}", most(exporter::POLL_INTERVAL, &["scope"])),
         "{{scope}}, five intervals",
     )
-    .series_like("/five intervals$/", &[dashed(), ("custom.fillOpacity", json!(0))])
+    .series_like("/five intervals$/", &[dashed(), bare()])
     .lowest(0)
     .none("nothing is due")
     .sized(12, 8)
@@ -47,6 +40,7 @@ pub(super) fn unreadable() -> Panel {
     )
     .query(&most(exporter::OPERATIONS_UNREADABLE, &["reason"]), "{{reason}}")
     .lowest(0)
+    .reaching(1)
     .none("all can be read")
     .sized(12, 8)
 }
@@ -54,14 +48,12 @@ pub(super) fn unreadable() -> Panel {
 pub(super) fn tracked() -> Panel {
     let kinds = by("max", &["kind"], &all(exporter::TRACKED_OPERATIONS).raw());
     lines(
-        "Tracked operations and their limit",
+        "Tracked operations",
         "short",
-        "How many operations are under watch. Near the dashes: raise `watch.tracked_max`, or watch fewer \
-         projects; beyond them, ended ones leave early.",
+        "How many operations are under watch. A jump is a new project; near the limit, which is shown above, \
+         raise `watch.tracked_max` or watch fewer projects: beyond it, ended ones leave early.",
     )
     .query(&kinds, "{{kind}}")
-    .query(&most(exporter::TRACKED_OPERATIONS_LIMIT, &[]), "limit")
-    .series("limit", &bound())
     .lowest(0)
     .none("not scraped")
     .sized(12, 8)
@@ -69,14 +61,12 @@ pub(super) fn tracked() -> Panel {
 
 pub(super) fn series() -> Panel {
     lines(
-        "Series by tier and their limit",
+        "Series by tier",
         "short",
-        "Series of single operations (run) and of projects (fleet). Near the dashes: raise \
-         `metrics.series_max`, shorten the retention, or switch single operations off.",
+        "Series of single operations (run) and of projects (fleet). Near the limit of the first, which is \
+         shown above: raise `metrics.series_max`, shorten the retention, or switch single operations off.",
     )
     .query(&most(exporter::SERIES, &["tier"]), "{{tier}}")
-    .query(&most(exporter::SERIES_LIMIT, &[]), "limit of run")
-    .series("limit of run", &bound())
     .lowest(0)
     .none("not scraped")
     .sized(12, 8)

@@ -3,6 +3,7 @@
 use crate::panel::{Panel, lines, stacked};
 use crate::query::{all, by};
 use datasphere_exporter::catalogue::exporter;
+use serde_json::json;
 
 pub(super) fn cpu() -> Panel {
     lines(
@@ -15,6 +16,8 @@ pub(super) fn cpu() -> Panel {
         "{{instance}}",
     )
     .lowest(0)
+    // The metric counts whole seconds, and a short step has none or one of them.
+    .set("/interval", json!("2m"))
     .none("not scraped")
     .sized(6, 8)
 }
@@ -40,7 +43,7 @@ pub(super) fn files() -> Panel {
     let open = by("max", &["instance"], &all(exporter::PROCESS_OPEN_FDS).raw());
     let most = by("max", &["instance"], &all(exporter::PROCESS_MAX_FDS).raw());
     lines(
-        "Open files of the most allowed",
+        "Open files, of those allowed",
         "percentunit",
         "File descriptors in use. Near one: connections are not closed by somebody, or the limit of the \
          service is low.",

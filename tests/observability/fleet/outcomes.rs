@@ -1,10 +1,12 @@
 //! How operations ended, and what to do about those that ended badly.
 
 use crate::fleet::FAILED;
-use crate::fragments::last_outcome;
-use crate::panel::{Panel, colour, coloured, heatmap, mapped, stacked_bars, table, unit};
+use crate::fragments::{last_outcome, with_project};
+use crate::panel::{
+    Panel, blank, colour, coloured, from_the_left, heatmap, mapped, pixels, stacked_bars, table, unit,
+};
 use crate::query::{STEP, all, by};
-use crate::words;
+use crate::words::{self, BAD};
 use datasphere_exporter::catalogue::fleet;
 use datasphere_exporter::model::OutcomeKind;
 
@@ -41,14 +43,23 @@ pub(super) fn failures() -> Panel {
          with what it says. 137 asks for a machine with more memory or smaller batches; INTERNAL and \
          UNAVAILABLE are worth another try.",
     )
-    .rows(&format!("topk(20, round({failures}) > 0)"))
-    .order(&["code", "Value", "outcome", "kind", "project_id"])
-    .column("code", "Code", &[mapped(words::codes()), coloured("color-text")])
-    .column("Value", "How many", &[unit("short")])
+    .rows(&with_project(&format!("topk(20, round({failures}) > 0)")))
+    .order(&["code", "Value", "outcome", "kind", "project_name"])
+    .column(
+        "code",
+        "Code",
+        &[
+            mapped(words::codes()),
+            coloured("color-text"),
+            colour(BAD),
+            pixels(390),
+        ],
+    )
+    .column("Value", "Count", &[unit("short"), pixels(80)])
     .column("outcome", "Outcome", &[])
     .column("kind", "Kind", &[])
-    .column("project_id", "Project", &[])
-    .sorted_by("How many")
+    .column("project_name", "Project", &[])
+    .sorted_by("Count")
     .none("nothing failed")
     .sized(12, 9)
 }
@@ -61,6 +72,7 @@ pub(super) fn spread() -> Panel {
     )
     .buckets(&all(fleet::JOB_DURATION).buckets())
     .none("no job succeeded")
+    .sized(8, 9)
 }
 
 pub(super) fn newest() -> Panel {
@@ -71,7 +83,7 @@ pub(super) fn newest() -> Panel {
         "What the newest execution of each name told, and when the name last succeeded: for scheduled work \
          that is the number to watch. An old success under a fresh end is work that fails again and again.",
     )
-    .rows(&last_outcome())
+    .rows(&with_project(&last_outcome()))
     .rows(&ended)
     .rows(&success)
     .rows(&all(fleet::JOB_LAST_DURATION).once())
@@ -83,20 +95,28 @@ pub(super) fn newest() -> Panel {
         "Value #C",
         "Value #D",
         "Value #E",
-        "project_id",
+        "project_name",
     ])
-    .column("job_name", "Job name", &[])
+    .column("job_name", "Job name", &[pixels(170)])
     .column(
         "Value #A",
         "Outcome",
-        &[mapped(words::outcomes()), coloured("color-text")],
+        &[mapped(words::outcomes()), coloured("color-text"), pixels(100)],
     )
-    .column("Value #B", "Ended", &[unit("dateTimeFromNow")])
-    .column("Value #C", "Last success", &[unit("dateTimeFromNow")])
-    .column("Value #D", "Took", &[unit("dtdurations")])
-    .column("Value #E", "Return code", &[unit("none"), mapped(words::codes())])
-    .column("project_id", "Project", &[])
+    .column("Value #B", "Ended", &[unit("dateTimeFromNow"), pixels(140)])
+    .column(
+        "Value #C",
+        "Last success",
+        &[unit("dateTimeFromNow"), blank("never seen"), pixels(140)],
+    )
+    .column("Value #D", "Took", &[unit("dtdurations"), pixels(100)])
+    .column(
+        "Value #E",
+        "Return code",
+        &[unit("none"), mapped(words::codes()), from_the_left(), pixels(240)],
+    )
+    .column("project_name", "Project", &[])
     .sorted_by("Ended")
     .none("nothing ended yet")
-    .sized(12, 9)
+    .sized(16, 9)
 }

@@ -1,7 +1,9 @@
 //! What runs now, how far it is, and what does not move.
 
-use crate::fragments::{JOB, job_status, named, of_live_jobs};
-use crate::panel::{Panel, bars, coloured, filled, link_to_job, mapped, table, timeline, unit};
+use crate::fragments::{JOB, job_status, live_in_the_time_shown, named, of_live_jobs, with_project};
+use crate::panel::{
+    Panel, bars, blank, coloured, filled, hidden, link_to_job, mapped, pixels, table, timeline, unit,
+};
 use crate::query::{age, all, by};
 use crate::words;
 use datasphere_exporter::catalogue::{exporter, run};
@@ -13,12 +15,13 @@ pub(super) fn jobs() -> Panel {
     let elapsed = age(&all(run::JOB_CREATED).by(&JOB));
     let rest = format!("(time() - {started}) * (1 - {progress}) / ({progress} > 0)");
     let info = all(run::JOB_INFO).by(&["project_id", "job_id", "job_name", "instance_type", "created_by"]);
+    let info = with_project(&of_live_jobs(&info));
     table(
         "Jobs that have not ended",
         "Every job from its creation to its end, with the end that its progress so far foretells. A row \
          opens the page of its job; an end that moves away is a job that slows down.",
     )
-    .rows(&of_live_jobs(&info))
+    .rows(&info)
     .rows(&of_live_jobs(&job_status(None)))
     .rows(&of_live_jobs(&elapsed))
     .rows(&of_live_jobs(&progress))
@@ -29,28 +32,38 @@ pub(super) fn jobs() -> Panel {
         "Value #C",
         "Value #D",
         "Value #E",
+        "project_name",
         "instance_type",
         "created_by",
-        "project_id",
         "job_id",
+        "project_id",
     ])
-    .column("job_name", "Job", &[link_to_job()])
+    .column("job_name", "Job", &[link_to_job(), pixels(220)])
     .column(
         "Value #B",
         "Status",
-        &[mapped(words::job_statuses()), coloured("color-text")],
+        &[mapped(words::job_statuses()), coloured("color-text"), pixels(170)],
     )
-    .column("Value #C", "Age", &[unit("dtdurations")])
+    .column("Value #C", "Age", &[unit("dtdurations"), pixels(110)])
     .column(
         "Value #D",
         "Progress",
-        &[&[unit("percentunit")], &filled(0, 1)[..]].concat(),
+        &[
+            &[unit("percentunit"), blank("not told"), pixels(260)],
+            &filled(0, 1)[..],
+        ]
+        .concat(),
     )
-    .column("Value #E", "Expected end", &[unit("dateTimeFromNow")])
+    .column(
+        "Value #E",
+        "Expected end",
+        &[unit("dateTimeFromNow"), blank("not known"), pixels(150)],
+    )
+    .column("project_name", "Project", &[])
     .column("instance_type", "Machine", &[])
-    .column("created_by", "By", &[])
-    .column("project_id", "Project", &[])
-    .column("job_id", "Id", &[link_to_job()])
+    .column("created_by", "By", &[pixels(180)])
+    .column("job_id", "Id", &[link_to_job(), pixels(200)])
+    .column("project_id", "Project id", &[hidden()])
     .sorted_by("Age")
     .none("nothing runs")
     .sized(24, 9)
@@ -80,15 +93,24 @@ pub(super) fn stuck() -> Panel {
          longer than theirs; both are settings of the exporter. Read the log of the job; cancel it if it \
          does nothing.",
     )
-    .rows(&format!("{stuck} or {stalled}"))
-    .order(&["job_id", "status", "Value", "project_id"])
-    .column("job_id", "Job", &[link_to_job()])
+    .rows(&with_project(&named(&format!("{stuck} or {stalled}"))))
+    .order(&[
+        "job_name",
+        "status",
+        "Value",
+        "project_name",
+        "job_id",
+        "project_id",
+    ])
+    .column("job_name", "Job", &[link_to_job(), pixels(180)])
     .column("status", "Status", &[])
-    .column("Value", "Without a change for", &[unit("dtdurations")])
-    .column("project_id", "Project", &[])
-    .sorted_by("Without a change for")
+    .column("Value", "Unchanged for", &[unit("dtdurations"), pixels(170)])
+    .column("project_name", "Project", &[])
+    .column("job_id", "Id", &[link_to_job()])
+    .column("project_id", "Project id", &[hidden()])
+    .sorted_by("Unchanged for")
     .none("every job moves")
-    .sized(8, 8)
+    .sized(12, 8)
 }
 
 pub(super) fn progress() -> Panel {
@@ -101,17 +123,20 @@ pub(super) fn progress() -> Panel {
     .instant(&format!("topk(20, {progress})"), "{{job_name}} {{job_id}}")
     .bounds(0, 1)
     .none("no job tells its progress")
-    .sized(8, 8)
+    .sized(12, 8)
 }
 
 pub(super) fn states() -> Panel {
     timeline(
         "States of jobs over time",
         words::job_statuses(),
-        "The life of each job as it was seen. Long light blue: environments take long; many rows that turn \
+        "The life of each job that had not ended before, as it was seen. Long light blue: environments take long; many rows that turn \
          red at once: the platform or shared data.",
     )
-    .query(&named(&job_status(None)), "{{job_name}} {{job_id}}")
+    .query(
+        &named(&live_in_the_time_shown(&job_status(None))),
+        "{{job_name}} {{job_id}}",
+    )
     .none("no jobs were seen")
-    .sized(24, 11)
+    .sized(24, 13)
 }

@@ -1,11 +1,11 @@
 //! What projects have left, and how fast they spend it.
 
-use crate::panel::{Panel, bars, bounds, coloured, dashed, lines, table, unit};
+use crate::fragments::with_project;
+use crate::panel::{Panel, bare, bars, blank, bounds, coloured, dashed, lines, table, unit};
 use crate::query::{all, by, ratio};
-use crate::words::{BAD, GOOD, WARNING};
+use crate::words::{BAD, GOOD, QUIET, WARNING};
 use datasphere_exporter::catalogue::{exporter, fleet};
 use datasphere_exporter::model::JobStatus;
-use serde_json::json;
 
 /// The window of every forecast: long enough for the quiet of a night not to look like the end of spending.
 const WINDOW: &str = "6h";
@@ -28,56 +28,38 @@ pub(super) fn burn_down() -> Panel {
          6h; a top-up does not bend the forecast. A dashed line below zero: raise the balance or stop what \
          spends.",
     )
-    .query(&balance(), "{{project_id}}")
+    .query(&with_project(&balance()), "{{project_name}}")
     .query(
-        &format!("{} - 86400 * {}", balance(), speed()),
-        "{{project_id}} in a day",
+        &with_project(&format!("{} - 86400 * {}", balance(), speed())),
+        "{{project_name}} in a day",
     )
     .query(&warning, "warned below")
-    .series_like("/ in a day$/", &[dashed(), ("custom.fillOpacity", json!(0))])
-    .series(
-        "warned below",
-        &[
-            crate::panel::colour(WARNING),
-            dashed(),
-            ("custom.fillOpacity", json!(0)),
-        ],
-    )
+    .series_like("/.*/", &[bare()])
+    .series_like("/ in a day$/", &[dashed()])
+    .series("warned below", &[crate::panel::colour(WARNING), dashed()])
     .none("unlimited")
-    .sized(12, 9)
+    .sized(15, 9)
 }
 
 pub(super) fn hourly() -> Panel {
     let spent = all(fleet::PROJECT_UNITS_SPENT).increase("1h");
-    let limit = all(fleet::PROJECT_LIMIT_UNITS)
-        .with("scope", "hour")
-        .by(&["project_id"]);
     bars(
         "Spent of the hourly limit (1h)",
         "percentunit",
         "Units of the last 1h against the project's limit for an hour, which stops work when it is \
          reached. Near the end: raise the limit, or start fewer jobs at once.",
     )
-    .instant(&ratio(&spent, &limit), "{{project_id}}")
+    .instant(&with_project(&ratio(&spent, &limit("hour"))), "{{project_name}}")
     .bounds(0, 1)
     .steps(&[(GOOD, None), (WARNING, Some(0.8)), (BAD, Some(0.95))])
     .none("no limit is set")
-    .sized(6, 9)
+    .sized(9, 9)
 }
 
-pub(super) fn execution() -> Panel {
-    let limit = all(fleet::PROJECT_LIMIT_UNITS)
-        .with("scope", "execution")
-        .by(&["project_id"]);
-    bars(
-        "Limit of one execution",
-        "short",
-        "The most units that one execution may spend. A job that ends with RESOURCE_EXHAUSTED has met it: \
-         raise it in the project's settings.",
-    )
-    .instant(&limit, "{{project_id}}")
-    .none("no limit is set")
-    .sized(6, 9)
+/// The limits of units in this scope.
+fn limit(scope: &str) -> String {
+    let limits = all(fleet::PROJECT_LIMIT_UNITS).with("scope", scope);
+    limits.by(&["project_id"])
 }
 
 pub(super) fn projects() -> Panel {
@@ -88,13 +70,16 @@ pub(super) fn projects() -> Panel {
     table(
         "Projects",
         "Every project with its names, its running jobs, what it has left and for how long at the speed of \
-         the last 6h, and how many ended jobs lose their stored data soon: download it, or set a longer \
-         time to live.",
+         the last 6h, its limits, and how many ended jobs lose their stored data soon: download it, or set \
+         a longer time to live. A job that ends with RESOURCE_EXHAUSTED has met the limit of one \
+         execution: raise it in the project's settings.",
     )
     .rows(&all(fleet::PROJECT_INFO).once())
     .rows(&executing)
     .rows(&balance())
     .rows(&rest)
+    .rows(&limit("hour"))
+    .rows(&limit("execution"))
     .rows(&all(fleet::JOBS_DATA_EXPIRING).once())
     .order(&[
         "project_name",
@@ -102,22 +87,40 @@ pub(super) fn projects() -> Panel {
         "Value #C",
         "Value #D",
         "Value #E",
+        "Value #F",
+        "Value #G",
         "project_id",
         "community_id",
     ])
     .column("project_name", "Project", &[])
     .column("Value #B", "Executing", &[unit("short")])
-    .column("Value #C", "Units left", &[unit("short")])
+    .column("Value #C", "Units left", &[unit("short"), blank("unlimited")])
     .column(
         "Value #D",
         "Empty in",
         &[
             unit("dtdurations"),
             coloured("color-text"),
-            bounds(&[(BAD, None), (WARNING, Some(86400.0)), (GOOD, Some(259_200.0))]),
+            blank("never"),
+            bounds(&[
+                (QUIET, None),
+                (BAD, Some(0.0)),
+                (WARNING, Some(86400.0)),
+                (GOOD, Some(259_200.0)),
+            ]),
         ],
     )
-    .column("Value #E", "Data expiring", &[unit("short")])
+    .column(
+        "Value #E",
+        "Limit of an hour",
+        &[unit("short"), blank("no limit")],
+    )
+    .column(
+        "Value #F",
+        "Limit of an execution",
+        &[unit("short"), blank("no limit")],
+    )
+    .column("Value #G", "Data expiring", &[unit("short")])
     .column("project_id", "Id", &[])
     .column("community_id", "Community", &[])
     .none("no project is known")

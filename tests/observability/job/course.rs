@@ -2,9 +2,9 @@
 
 use crate::fragments::{JOB, job_status, live_statuses};
 use crate::job::this;
-use crate::panel::{Panel, bars, colour, dashed, lines, timeline};
+use crate::panel::{Panel, bare, bars, colour, dashed, lines, timeline};
 use crate::query::{age, all, by};
-use crate::words::{self, BAD, NEUTRAL, WARNING};
+use crate::words::{self, BAD, DOUBTFUL, NEUTRAL, WARNING};
 use datasphere_exporter::catalogue::{exporter, run};
 use serde_json::json;
 
@@ -36,14 +36,23 @@ fn present_time() -> String {
 }
 
 pub(super) fn times() -> Panel {
+    let past = this(run::JOB_TIME_IN_STATUS).by(&["status"]);
+    let present = by("max", &["status"], &present_time());
     bars(
         "Time in each status",
         "dtdurations",
         "Where the time went: completed visits, and the present one while it lasts. Most of it before \
          EXECUTING: a smaller environment or another machine type helps more than faster code.",
     )
-    .query(&this(run::JOB_TIME_IN_STATUS).by(&["status"]), "{{status}}")
-    .query(&by("max", &["status"], &present_time()), "{{status}} (now)")
+    .query(
+        &format!("({past} + on (status) {present}) or {past} or on (status) {present}"),
+        "{{status}}",
+    )
+    // Without it, Grafana leaves a bar that is alone without its name.
+    .set(
+        "/fieldConfig/defaults/displayName",
+        json!("${__field.labels.status}"),
+    )
     .none("nothing has passed yet")
     .sized(8, 6)
 }
@@ -61,7 +70,7 @@ pub(super) fn progress_over_time() -> Panel {
     .query(&progress.by(&JOB), "progress")
     .query(&ahead, "in 30 minutes")
     .bounds(0, 1)
-    .series("in 30 minutes", &[dashed(), ("custom.fillOpacity", json!(0))])
+    .series("in 30 minutes", &[dashed(), bare()])
     .none("no progress is told")
     .sized(12, 8)
 }
@@ -73,7 +82,7 @@ pub(super) fn patience() -> Panel {
     let stalled = by("max", &[], &all(exporter::PROGRESS_STALLED_THRESHOLD).raw());
     lines(
         "Time without a change, and when it counts as stuck",
-        "dtdurations",
+        "s",
         "How long the job is in its status and how long its progress has stood, with the thresholds of the \
          exporter dashed. Above its threshold: read the log, and cancel the job if it does nothing.",
     )
@@ -86,14 +95,9 @@ pub(super) fn patience() -> Panel {
     .query(&stalled, "progress stalled")
     .lowest(0)
     .series_like("/^in /", &[colour(NEUTRAL)])
-    .series_like(
-        "/^stuck /",
-        &[colour(BAD), dashed(), ("custom.fillOpacity", json!(0))],
-    )
-    .series(
-        "progress stalled",
-        &[colour(WARNING), dashed(), ("custom.fillOpacity", json!(0))],
-    )
+    .series("progress unchanged", &[colour(DOUBTFUL), bare()])
+    .series_like("/^stuck /", &[colour(BAD), dashed(), bare()])
+    .series("progress stalled", &[colour(WARNING), dashed(), bare()])
     .none("the job has ended")
     .sized(12, 8)
 }

@@ -2,9 +2,9 @@
 
 use crate::fragments::{JOB, last_outcome};
 use crate::job::this;
-use crate::panel::{Panel, colour, dashed, heatmap, lines, timeline};
-use crate::query::all;
-use crate::words::{self, GOOD, NEUTRAL, QUIET, WARNING};
+use crate::panel::{Panel, bare, colour, dashed, heatmap, lines, timeline};
+use crate::query::{all, by};
+use crate::words::{self, DOUBTFUL, GOOD, NEUTRAL, QUIET};
 use datasphere_exporter::catalogue::{fleet, run};
 use datasphere_exporter::model::JobStatus;
 
@@ -12,7 +12,8 @@ const NAME: [&str; 2] = ["project_id", "job_name"];
 
 /// What an expression by job name tells of the name of the chosen job.
 fn of_its_name(expression: &str) -> String {
-    let name = this(run::JOB_INFO).by(&NAME);
+    let info = format!("last_over_time({}[$__range] @ end())", this(run::JOB_INFO).raw());
+    let name = by("max", &NAME, &info);
     format!("{expression} and on (project_id, job_name) {name}")
 }
 
@@ -22,7 +23,7 @@ pub(super) fn earlier() -> Panel {
     let elapsed = format!("({finished} or (time() + 0 * {started})) - {started}");
     lines(
         "Against earlier jobs of its name (7d)",
-        "dtdurations",
+        "s",
         "How long this job has run beside the median and the 95th percentile of the successful ones of its \
          name in the last 7d. Above the orange line: nineteen of twenty were done by now; look at its \
          progress and its log.",
@@ -42,9 +43,9 @@ pub(super) fn earlier() -> Panel {
     )
     .lowest(0)
     .series("this job", &[colour(NEUTRAL)])
-    .series_like("/^median /", &[colour(GOOD), dashed()])
-    .series_like("/^p95 /", &[colour(WARNING), dashed()])
-    .series_like("/^newest /", &[colour(QUIET), dashed()])
+    .series_like("/^median /", &[colour(GOOD), dashed(), bare()])
+    .series_like("/^p95 /", &[colour(DOUBTFUL), dashed(), bare()])
+    .series_like("/^newest /", &[colour(QUIET), dashed(), bare()])
     .none("the first of its name")
     .sized(12, 9)
 }

@@ -106,6 +106,26 @@ fn moments_are_told_in_milliseconds_as_their_unit_wants() {
 }
 
 #[test]
+fn axes_of_graphs_have_units_that_can_be_told_of_any_number() {
+    none(&faults(|panel| {
+        let unit = text(panel.body, "/fieldConfig/defaults/unit");
+        let is_of_words = ["dtdurations", "dateTimeFromNow"].contains(&unit);
+        // Grafana writes fractions of a second in words as NaN.
+        (panel.kind() == "timeseries" && is_of_words).then(|| format!("{unit} on an axis"))
+    }));
+}
+
+#[test]
+fn an_empty_cell_of_a_table_does_not_tell_that_the_table_is_empty() {
+    none(&faults(|panel| {
+        let mut overrides = list(panel.body, "/fieldConfig/overrides");
+        let has_blank = overrides
+            .any(|one| text(one, "/matcher/options") == "/.*/" && one["properties"][0]["id"] == "noValue");
+        (panel.kind() == "table" && !has_blank).then(|| "the words for no data stand in cells".to_owned())
+    }));
+}
+
+#[test]
 fn states_over_time_have_a_bound_on_their_points() {
     none(&faults(|panel| {
         let bound = panel.body["maxDataPoints"].as_u64();

@@ -67,10 +67,12 @@ fn ranges_follow_the_time_shown_or_are_told_to_the_reader() {
                 let query = text(target, "/expr");
                 let is_instant = target["instant"] == true;
                 for range in ranges(query) {
+                    // Fixed to the end of the time shown, a range is the same at each point of a graph.
+                    let is_fixed = query.contains(&format!("[{range}] @ end()"));
                     let window = range.split(':').next().unwrap_or(range);
                     let is_well = match range {
                         "$__rate_interval" => !is_instant,
-                        "$__range" => is_instant,
+                        "$__range" => is_instant || is_fixed,
                         _ => told.contains(window),
                     };
                     if !is_well {
@@ -166,6 +168,7 @@ fn columns_of_tables_are_fields_that_are_there_and_have_names() {
             let fields = fields(panel);
             let kept = kept(panel);
             let named: Vec<&str> = list(panel.body, "/fieldConfig/overrides")
+                .filter(|one| text(one, "/matcher/id") == "byName")
                 .map(|one| text(one, "/matcher/options"))
                 .collect();
             assert!(!kept.is_empty(), "{}", panel.place);
@@ -210,4 +213,28 @@ fn heatmaps_lead_to_traces() {
             }
         }
     }
+}
+
+#[test]
+fn variables_of_queries_are_variables_of_their_dashboard() {
+    let mut faults = Vec::new();
+    for page in pages() {
+        let known: BTreeSet<&str> = page.variables().map(|variable| text(variable, "/name")).collect();
+        let of_panels = page.panels();
+        let asked = of_panels
+            .iter()
+            .flat_map(|panel| panel.targets().map(|target| (&*panel.place, target)));
+        let noted = list(&page.body, "/annotations/list").map(|note| (&*page.name, note));
+        for (place, asks) in asked.chain(noted) {
+            let used = text(asks, "/expr").split('$').skip(1).map(|rest| {
+                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                rest.get(..end.unwrap_or(rest.len())).unwrap_or(rest)
+            });
+            // `$1` is of label_replace, and what begins with two underscores is Grafana's own.
+            let own = used.filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
+            let unknown = own.filter(|name| !known.contains(name));
+            faults.extend(unknown.map(|name| format!("{place}: nobody chooses ${name}")));
+        }
+    }
+    none(&faults);
 }

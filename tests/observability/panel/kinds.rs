@@ -1,6 +1,6 @@
 //! The kinds of panels of Grafana's core, as each looks everywhere.
 
-use crate::panel::Panel;
+use crate::panel::{Panel, blank};
 use serde_json::{Value, json};
 
 /// A number above its history.
@@ -37,9 +37,13 @@ pub(crate) fn gauge(title: &str, description: &str) -> Panel {
 pub(crate) fn bars(title: &str, unit: &str, description: &str) -> Panel {
     let options = json!({
         "displayMode": "gradient",
+        "maxVizHeight": 40,
+        "minVizHeight": 16,
+        "namePlacement": "left",
         "orientation": "horizontal",
         "reduceOptions": { "calcs": ["lastNotNull"], "fields": "", "values": false },
         "showUnfilled": true,
+        "sizing": "manual",
         "valueMode": "color",
     });
     Panel::new("bargauge", title, description, (8, 8))
@@ -52,7 +56,14 @@ pub(crate) fn bars(title: &str, unit: &str, description: &str) -> Panel {
 /// Lines over time.
 pub(crate) fn lines(title: &str, unit: &str, description: &str) -> Panel {
     let options = json!({
-        "legend": { "calcs": ["lastNotNull", "max"], "displayMode": "table", "placement": "bottom" },
+        "legend": {
+            "calcs": ["lastNotNull", "max"],
+            "displayMode": "table",
+            "placement": "bottom",
+            "showLegend": true,
+            "sortBy": "Max",
+            "sortDesc": true,
+        },
         "tooltip": { "mode": "multi", "sort": "desc" },
     });
     let custom = json!({ "drawStyle": "line", "fillOpacity": 10, "lineWidth": 1, "showPoints": "auto", "spanNulls": false });
@@ -73,14 +84,17 @@ pub(crate) fn stacked_bars(title: &str, unit: &str, description: &str) -> Panel 
     lines(title, unit, description)
         .lowest(0)
         .custom(&custom)
+        .decimals(0)
+        .reaching(1)
         .set("/options/legend/calcs", json!(["sum"]))
+        .set("/options/legend/sortBy", json!("Total"))
         .set("/interval", json!("5m"))
         .set("/maxDataPoints", json!(100))
 }
 
 /// Areas over time, one upon the other.
 pub(crate) fn stacked(title: &str, unit: &str, description: &str) -> Panel {
-    let custom = json!({ "fillOpacity": 30, "stacking": { "mode": "normal", "group": "A" } });
+    let custom = json!({ "fillOpacity": 60, "lineWidth": 0, "stacking": { "mode": "normal", "group": "A" } });
     lines(title, unit, description).lowest(0).custom(&custom)
 }
 
@@ -129,7 +143,8 @@ pub(crate) fn table(title: &str, description: &str) -> Panel {
     Panel::new("table", title, description, (24, 8))
         .unit("short")
         .options(&json!({ "cellHeight": "sm", "footer": { "show": false }, "showHeader": true }))
-        .custom(&json!({ "align": "auto", "filterable": true }))
+        .custom(&json!({ "align": "auto", "filterable": true, "minWidth": 80 }))
+        .series_like("/.*/", &[blank("–")])
         .set("/transformations", json!([{ "id": "merge", "options": {} }]))
 }
 

@@ -54,6 +54,31 @@ pub(crate) fn bounds(steps: &[(&str, Option<f64>)]) -> (&'static str, Value) {
     ("thresholds", json!({ "mode": "absolute", "steps": steps }))
 }
 
+/// What a cell without a value says.
+pub(crate) fn blank(words: &str) -> (&'static str, Value) {
+    ("noValue", json!(words))
+}
+
+/// The width of a column whose text is longer, or shorter, than a fair share of the table.
+pub(crate) fn pixels(width: u32) -> (&'static str, Value) {
+    ("custom.width", json!(width))
+}
+
+/// A column of words that begin at its left edge, also where their numbers would stand at the right.
+pub(crate) fn from_the_left() -> (&'static str, Value) {
+    ("custom.align", json!("left"))
+}
+
+/// A column that is not shown, for the links of its row.
+pub(crate) fn hidden() -> (&'static str, Value) {
+    ("custom.hidden", json!(true))
+}
+
+/// A line without an area below it.
+pub(crate) fn bare() -> (&'static str, Value) {
+    ("custom.fillOpacity", json!(0))
+}
+
 pub(crate) fn colour(colour: &str) -> (&'static str, Value) {
     ("color", json!({ "mode": "fixed", "fixedColor": colour }))
 }
