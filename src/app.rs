@@ -106,13 +106,23 @@ impl App {
             .transpose()?;
         let is_kept = store.is_durable() || encoder.is_some();
         let keeping = is_kept.then_some(Keeping { store, encoder });
-        let engine = Engine::new(config.engine, tracker, client, clock, deliveries, keeping, writer);
+        let engine = Engine::new(
+            config.engine,
+            tracker,
+            client.clone(),
+            clock,
+            deliveries,
+            keeping,
+            writer,
+        );
         let context = web::Context {
             views: views.clone(),
             instruments,
             metrics: config.metrics,
             readiness: readiness.clone(),
             clock,
+            inbox: inbox.downgrade(),
+            client,
         };
         let server = Server::bind(config.web, context).await?;
         Ok(Self {

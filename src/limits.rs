@@ -264,6 +264,30 @@ pub const API_PAGE_DEFAULT: usize = 100;
 /// Operations on one page of the JSON API: about a megabyte, made while others wait.
 pub const API_PAGE_MAX: usize = 500;
 
+/// Longest body of a request to the API, in bytes: inputs of a notebook are the largest that there are.
+pub const API_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Longest time that a writing call waits until what it asks for is kept and shown: a little more than a store that
+/// fails may hold a view back, see [`STORE_COMMIT_TIME_MAX`].
+pub const ADMISSION_TIME_MAX: Duration = Duration::from_secs(6);
+
+/// Changes kept for readers of the stream of events who were away or are slow, about a kilobyte each: a reader that
+/// missed more lists anew.
+pub const CHANGES_KEPT_MAX: usize = 4_096;
+
+/// Changes that a reader of the stream takes at once: few enough that the engine does not wait while they are copied.
+pub const CHANGES_READ_MAX: usize = 128;
+
+/// Streams of events open at once: each is a connection for as long as its reader likes, and those for scrapes must
+/// not run out.
+pub const EVENT_STREAMS_MAX: usize = 64;
+
+/// How often a stream of events that has nothing to tell says so: proxies cut what is silent for a minute.
+pub const EVENT_STREAM_SILENCE_MAX: Duration = Duration::from_secs(15);
+
+/// Longest name of a label, in bytes.
+pub const LABEL_NAME_BYTES_MAX: usize = 64;
+
 /// Projects on the landing page: it is for a glance; the API and the metrics have all.
 pub const LANDING_PROJECTS_MAX: usize = 50;
 

@@ -27,7 +27,7 @@ pub use operation::{
 pub use record::{EndedRecord, Horizon, OpenQuestions, OperationRecord, Record, RecordKey, RecordValue};
 pub use sighting::{
     Admission, Input, JobListing, Labels, ListingScope, Look, LookAnswer, LookError, Overheard, Sighting,
-    Source, Target,
+    Source, Target, is_label_name,
 };
 pub use snapshot::{
     Decoded, ExecutionStatus, Gap, Gaps, JobSnapshot, NotebookSnapshot, OperationSnapshot, Progress,

@@ -167,6 +167,8 @@ impl Tracker {
             operations: self.rows.operations(),
             projects: self.fleet.projects(),
             tracker,
+            // The teller knows.
+            changes: 0,
         }
     }
 

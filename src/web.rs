@@ -1,27 +1,40 @@
 //! The front door: the exposition, health, the JSON API and a landing page over HTTP.
 //!
-//! In: views, the exporter's own instruments, readiness. Out: answers, within the limits of
-//! [`crate::limits`]. Never: a call to the cloud, a wait for one, or a change of what is watched.
+//! In: views and what changed, the exporter's own instruments, readiness; requests of callers. Out: answers, within the
+//! limits of [`crate::limits`], and what callers want watched or not. Never: a call to the cloud, but when a caller asks
+//! for just that and `api.actions` lets it; a wait for the cloud before an exposition.
 
+mod actions;
+mod call;
 mod connection;
+mod events;
+mod guard;
 mod landing;
 mod listener;
+mod openapi;
 mod operations;
 mod problem;
 mod record;
+mod request;
 mod routes;
+mod schema;
 mod scrape;
+mod tracking;
 
 pub use connection::Patience;
+pub use openapi::{call_table, document};
 pub use record::operation_json;
 
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
-use crate::flow::{Readiness, ViewReader};
+use crate::cloud::Client;
+use crate::flow::{Readiness, ViewReader, WeakInbox};
 use crate::limits::LISTEN_ADDRESSES_MAX;
 use crate::metrics;
+use routes::Shared;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +49,31 @@ pub struct Settings {
     pub telemetry_path: String,
     /// The most scrapes at once; 0 for no bound of its own. `--web.max-requests`.
     pub max_requests: usize,
+    /// The host of the URL that browsers know us by, in lower case: `--web.external-url`.
+    pub external_host: Option<String>,
+    /// What callers may change.
+    pub api: ApiSettings,
+}
+
+/// What callers of the API may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// What is watched.
+    pub track: bool,
+    /// Whether operations are started and cancelled.
+    pub actions: bool,
+    /// Both for everybody who reaches us, and not for callers of the same host alone.
+    pub unauthenticated_writes: bool,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self {
+            track: true,
+            actions: false,
+            unauthenticated_writes: false,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -44,6 +82,8 @@ impl Default for Settings {
             listen_addresses: vec![":10477".to_owned()],
             telemetry_path: "/metrics".to_owned(),
             max_requests: 40,
+            external_host: None,
+            api: ApiSettings::default(),
         }
     }
 }
@@ -75,6 +115,10 @@ pub struct Context {
     pub readiness: Readiness,
     /// The present, for ages in the exposition.
     pub clock: Clock,
+    /// For what callers want watched or not.
+    pub inbox: WeakInbox,
+    /// For what callers start and cancel.
+    pub client: Client,
 }
 
 /// Why the server cannot start.
@@ -121,9 +165,10 @@ pub enum WebError {
 pub struct Server {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
-    router: axum::Router,
+    shared: Arc<Shared>,
     patience: Patience,
-    clock: Clock,
+    /// Ends answers that have no end of their own.
+    stop: CancellationToken,
 }
 
 impl Server {
@@ -140,12 +185,13 @@ impl Server {
             listeners.push(listener);
             addresses.push(local);
         }
+        let stop = CancellationToken::new();
         Ok(Self {
             listeners,
             addresses,
-            clock: context.clock,
-            router: routes::router(settings.telemetry_path, settings.max_requests, context),
+            shared: Arc::new(Shared::new(settings, context, stop.clone())),
             patience: Patience::default(),
+            stop,
         })
     }
 
@@ -164,19 +210,33 @@ impl Server {
     ///
     /// Dropping the future cuts them off: the grace of a shutdown is the caller's.
     pub async fn run(self, stop: CancellationToken) {
+        let (router, works) = (routes::router(Arc::clone(&self.shared)), &self.shared.works);
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
             let door = listener::Door {
-                router: self.router.clone(),
+                router: router.clone(),
                 patience: self.patience,
-                clock: self.clock,
+                clock: self.shared.context.clock,
             };
             accepting.spawn(door.open(listener, stop.clone()));
         }
-        while let Some(ended) = accepting.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a listener was cut short; this is a defect of the exporter");
+        let stopping = async {
+            stop.cancelled().await;
+            self.stop.cancel();
+            std::future::pending::<()>().await;
+        };
+        let accepting = async {
+            while let Some(ended) = accepting.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a listener was cut short; this is a defect of the exporter");
+                }
             }
+            works.close();
+            works.wait().await;
+        };
+        tokio::select! {
+            () = stopping => {}
+            () = accepting => {}
         }
     }
 }

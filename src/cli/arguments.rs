@@ -142,6 +142,9 @@ pub(crate) struct Surface {
     /// Scrapes served at once [default: 40]
     #[arg(long = "web.max-requests", value_name = "NUMBER")]
     pub(crate) web_max_requests: Option<String>,
+    /// Where browsers find this server, if not at an address or localhost
+    #[arg(long = "web.external-url", value_name = "URL")]
+    pub(crate) web_external_url: Option<String>,
     /// error, warn, info, debug or trace [default: info]
     #[arg(long = "log.level", value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
@@ -165,6 +168,7 @@ impl From<&Surface> for Flags {
             web_listen_address: surface.web_listen_address.clone(),
             web_telemetry_path: surface.web_telemetry_path.clone(),
             web_max_requests: surface.web_max_requests.clone(),
+            web_external_url: surface.web_external_url.clone(),
             storage_path: None,
             log_level: surface.log_level.clone(),
             log_format: surface.log_format.clone(),

@@ -13,6 +13,8 @@ pub struct Flags {
     pub web_telemetry_path: Option<String>,
     /// `--web.max-requests`.
     pub web_max_requests: Option<String>,
+    /// `--web.external-url`.
+    pub web_external_url: Option<String>,
     /// `--storage.path`.
     pub storage_path: Option<String>,
     /// `--log.level`.
@@ -51,6 +53,12 @@ pub(crate) const FLAGS: &[Flag] = &[
         key: ("web", "max_requests"),
         is_list: false,
         given: |flags| flags.web_max_requests.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--web.external-url",
+        key: ("web", "external_url"),
+        is_list: false,
+        given: |flags| flags.web_external_url.iter().cloned().collect(),
     },
     Flag {
         name: "--storage.path",

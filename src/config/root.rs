@@ -4,7 +4,7 @@ use crate::config::cloud::Cloud;
 use crate::config::exposition::{Metrics, Thresholds};
 use crate::config::setting::{Any, section};
 use crate::config::storage::Storage;
-use crate::config::surface::{Log, Web};
+use crate::config::surface::{Api, Log, Web};
 use crate::config::traces::{Gateway, Traces};
 use crate::config::watch::Watch;
 
@@ -23,6 +23,8 @@ section! {
         gateway: Gateway = Gateway::default(), Any;
         /// See the section.
         traces: Traces = Traces::default(), Any;
+        /// See the section.
+        api: Api = Api::default(), Any;
         /// See the section.
         storage: Storage = Storage::default(), Any;
         /// See the section.

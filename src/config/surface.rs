@@ -1,4 +1,4 @@
-//! The sections `web` and `log`, which have flags too.
+//! The sections `web` and `log`, which have flags too, and `api`.
 
 use crate::config::error::Invalid;
 use crate::config::node::{Node, Value};
@@ -7,6 +7,7 @@ use crate::config::value::{ListenAddress, choice};
 use crate::config::yaml::Yaml;
 use crate::limits::LISTEN_ADDRESSES_MAX;
 use crate::web;
+use http::Uri;
 
 section! {
     /// HTTP. Each key has a flag and a variable of the environment.
@@ -17,12 +18,28 @@ section! {
         telemetry_path: TelemetryPath = TelemetryPath("/metrics".to_owned()), Any;
         /// Scrapes served at once, 0 for no bound; further ones are refused with 503.
         max_requests: usize = 40, Between(0, 10_000);
+        /// Where browsers find this server, if not at an address or `localhost`: calls that write are refused under any
+        /// other name, so that no page can make a name of its own lead here.
+        external_url: Option<ExternalUrl> = None, Any;
+    }
+}
+
+section! {
+    /// What callers of the HTTP API may change, see [api.md](api.md).
+    Api {
+        /// Whether they put operations under watch, and take them off it.
+        track: bool = true, Any;
+        /// Whether they start jobs and notebooks, and cancel operations.
+        actions: bool = false, Any;
+        /// Whether everybody who reaches the server may; otherwise callers of the same host alone, over a loopback
+        /// address.
+        unauthenticated_writes: bool = false, Any;
     }
 }
 
 impl Web {
     /// The room's own settings.
-    pub(crate) fn settings(&self) -> web::Settings {
+    pub(crate) fn settings(&self, api: &Api) -> web::Settings {
         web::Settings {
             listen_addresses: self
                 .listen_address
@@ -32,6 +49,12 @@ impl Web {
                 .collect(),
             telemetry_path: self.telemetry_path.0.clone(),
             max_requests: self.max_requests,
+            external_host: self.external_url.as_ref().map(|url| url.host.clone()),
+            api: web::ApiSettings {
+                track: api.track,
+                actions: api.actions,
+                unauthenticated_writes: api.unauthenticated_writes,
+            },
         }
     }
 }
@@ -134,5 +157,37 @@ impl Setting for TelemetryPath {
 
     fn write(&self) -> Yaml {
         Yaml::Text(self.0.clone())
+    }
+}
+
+/// Where browsers find the server.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ExternalUrl {
+    url: String,
+    /// In lower case.
+    host: String,
+}
+
+impl Setting for ExternalUrl {
+    fn kind() -> String {
+        "a URL such as https://exporter.example.org".to_owned()
+    }
+
+    fn read(node: &Node) -> Result<Self, Invalid> {
+        let url = text::<Self>(node)?;
+        let parsed: Uri = url.parse().map_err(|_| unexpected::<Self>(node))?;
+        let is_web = matches!(parsed.scheme_str(), Some("http" | "https"));
+        let is_plain = parsed.query().is_none() && !url.contains('@');
+        match parsed.host().filter(|_| is_web && is_plain) {
+            Some(host) => Ok(Self {
+                url: url.to_owned(),
+                host: host.to_ascii_lowercase(),
+            }),
+            None => Err(unexpected::<Self>(node)),
+        }
+    }
+
+    fn write(&self) -> Yaml {
+        Yaml::Text(self.url.clone())
     }
 }

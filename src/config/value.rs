@@ -5,7 +5,7 @@ use crate::config::error::Invalid;
 use crate::config::node::{Node, Value};
 use crate::config::setting::{Row, Setting, parse, text, unexpected};
 use crate::config::yaml::Yaml;
-use crate::model::{CommunityId, OperationId, ProjectId};
+use crate::model::{CommunityId, OperationId, ProjectId, is_label_name};
 use regex::Regex;
 use smol_str::SmolStr;
 use std::path::PathBuf;
@@ -265,12 +265,7 @@ pub(crate) struct LabelName(pub(crate) SmolStr);
 impl LabelName {
     /// Whether Prometheus takes it: the two leading underscores are its own.
     pub(crate) fn is_valid(name: &str) -> bool {
-        name.len() <= 64
-            && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            && !name.starts_with("__")
+        is_label_name(name)
     }
 }
 

@@ -116,9 +116,10 @@ impl Telling {
         self.waiting.replies.push((reply, admission));
     }
 
-    /// Keeps changes until spans are made of them, which the next commit does. Of more than can wait for a store that
+    /// Keeps changes for readers, and until spans are made of them, which the next commit does. Of more than can wait for a store that
     /// fails, the oldest are given up, and their spans are counted as dropped.
     pub(crate) fn note(&mut self, events: &[Event]) {
+        self.views.note(events);
         let Some(Keeping {
             store,
             encoder: Some(encoder),
@@ -140,17 +141,17 @@ impl Telling {
         let waiting = std::mem::take(&mut self.waiting);
         let Some(Keeping { store, encoder }) = self.keeping.clone() else {
             tracker.forget_records();
-            return self.publish(tracker.view(), waiting);
+            return self.publish(self.views.taken(tracker.view()), waiting);
         };
         if self.is_committing() || self.retry_at.is_some_and(|at| at > Instant::now()) {
             // What is to be kept waits in the tracker, the newest of each key.
             self.is_behind = true;
-            return self.publish(tracker.view(), waiting);
+            return self.publish(self.views.taken(tracker.view()), waiting);
         }
         let (records, events, view) = (
             tracker.take_records(),
             std::mem::take(&mut self.events),
-            tracker.view(),
+            self.views.taken(tracker.view()),
         );
         let projects = Arc::clone(&view.projects);
         self.held = Some(Held {

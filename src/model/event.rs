@@ -79,3 +79,49 @@ pub enum Departure {
     /// Somebody asked for it.
     Dismissed,
 }
+
+impl Change {
+    /// All words of [`Self::label`].
+    pub const WORDS: [&str; 9] = [
+        "tracked", "observed", "traced", "status", "progress", "failing", "ended", "updated", "left",
+    ];
+
+    /// The word for it in the stream of events.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Tracked => "tracked",
+            Self::Observed => "observed",
+            Self::Traced => "traced",
+            Self::Status { .. } => "status",
+            Self::Progress => "progress",
+            Self::Failing => "failing",
+            Self::Ended => "ended",
+            Self::Updated => "updated",
+            Self::Left(_) => "left",
+        }
+    }
+}
+
+impl Departure {
+    /// All reasons.
+    pub const ALL: [Self; 6] = [
+        Self::Retention,
+        Self::TrackedMax,
+        Self::Merged,
+        Self::Replaced,
+        Self::Unconfigured,
+        Self::Dismissed,
+    ];
+
+    /// The word for it in the stream of events.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Retention => "retention",
+            Self::TrackedMax => "tracked_max",
+            Self::Merged => "merged",
+            Self::Replaced => "replaced",
+            Self::Unconfigured => "unconfigured",
+            Self::Dismissed => "dismissed",
+        }
+    }
+}

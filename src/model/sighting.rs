@@ -1,6 +1,7 @@
 //! What reaches the engine: who should be watched, and what was seen.
 
 use crate::clock::Timestamp;
+use crate::limits::LABEL_NAME_BYTES_MAX;
 use crate::model::{
     Decoded, JobId, JobSnapshot, OperationId, OperationSnapshot, ProjectId, ProjectSnapshot, RpcCode, Text,
     TraceContext,
@@ -11,6 +12,16 @@ use std::sync::Arc;
 
 /// User labels of an operation: name to value, bounded by `limits::LABELS_MAX`.
 pub type Labels = Arc<BTreeMap<SmolStr, Text>>;
+
+/// Whether a label may have this name: as Prometheus has it, where two leading underscores are its own.
+pub fn is_label_name(name: &str) -> bool {
+    name.len() <= LABEL_NAME_BYTES_MAX
+        && name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !name.starts_with("__")
+}
 
 /// Everything that may change what the tracker believes.
 #[derive(Clone, Debug)]

@@ -15,6 +15,8 @@ pub struct View {
     pub projects: Arc<BTreeMap<Option<ProjectId>, Arc<Project>>>,
     /// Figures of the tracker about itself.
     pub tracker: TrackerFigures,
+    /// The number of the newest change that it shows, from 1; 0 before the first.
+    pub changes: u64,
 }
 
 /// Operations in the order in which they came under watch.

@@ -13,6 +13,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -44,6 +45,17 @@ impl Default for Patience {
     }
 }
 
+/// The two ends of a connection, as the answering side sees them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ends {
+    pub(super) local: Option<SocketAddr>,
+    pub(super) peer: Option<SocketAddr>,
+}
+
+/// Marks an answer without an end: its time runs anew with each piece that is taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Endless;
+
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -69,19 +81,26 @@ struct Stages {
 /// Answers the requests of a connection until either side has enough.
 pub(super) async fn serve(stream: TcpStream, router: Router, patience: Patience, stop: CancellationToken) {
     let stages = Arc::new(Stages::new(patience));
+    let ends = Ends {
+        local: stream.local_addr().ok(),
+        peer: stream.peer_addr().ok(),
+    };
     let io = TokioIo::new(Watched {
         stream,
         stages: Arc::clone(&stages),
     });
     let router = TowerToHyperService::new(router);
-    let service = service_fn(|request: Request<Incoming>| {
+    let service = service_fn(|mut request: Request<Incoming>| {
         let answering = Answering::begin(&stages);
+        request.extensions_mut().insert(ends);
         let answer = router.call(request);
         async move {
             let response: Response<RouterBody> = answer.await?;
+            let is_endless = response.extensions().get::<Endless>().is_some();
             Ok::<_, std::convert::Infallible>(response.map(|body| Answer {
                 body,
-                _answering: answering,
+                is_endless,
+                answering,
             }))
         }
     });
@@ -171,7 +190,8 @@ impl Drop for Answering {
 /// A body that says when it is over.
 struct Answer {
     body: RouterBody,
-    _answering: Answering,
+    is_endless: bool,
+    answering: Answering,
 }
 
 impl Body for Answer {
@@ -182,7 +202,12 @@ impl Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        // The next piece is asked for once there is room for it: the one before was taken.
+        if self.is_endless && frame.is_ready() {
+            self.answering.0.enter(Phase::Answer);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

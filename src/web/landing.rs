@@ -68,7 +68,8 @@ fn write_page(html: &mut String, telemetry_path: &str, view: &View) -> fmt::Resu
          <h1>datasphere-exporter <small>{version}</small></h1>\n\
          <p class=\"quiet\">Watches operations of Yandex DataSphere for Prometheus.</p>\n<ul>\n\
          <li><a href=\"./{metrics}\">Metrics</a></li>\n\
-         <li><a href=\"./api/v1/operations\">Operations</a> as JSON</li>\n\
+         <li><a href=\"./api/v1/operations\">Operations</a> as JSON, and \
+         <a href=\"./api/v1/openapi.json\">all of the API</a></li>\n\
          <li>Health: <a href=\"./-/healthy\">alive</a>, <a href=\"./-/ready\">ready</a></li>\n</ul>\n"
     )?;
     write_fleet(html, view)?;

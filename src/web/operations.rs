@@ -6,10 +6,10 @@ use crate::model::{
 };
 use crate::web::operation_json;
 use crate::web::problem::Problem;
+use crate::web::request::{Segment, id, no_parameters, pairs};
 use crate::web::routes::Shared;
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Query as RawQuery, State as Extracted};
+use axum::extract::State as Extracted;
 use axum::http::Uri;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -58,18 +58,10 @@ pub(super) async fn list(
 pub(super) async fn get(
     Extracted(shared): Extracted<Arc<Shared>>,
     uri: Uri,
-    id: Result<Path<String>, PathRejection>,
+    segment: Segment,
 ) -> Result<Json<Value>, Problem> {
-    let Path(id) = id.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let id: OperationId = id
-        .parse()
-        .map_err(|error| Problem::bad_request(format!("{error}")))?;
-    if let Some((name, _)) = pairs(&uri)?.first() {
-        let name = Text::bounded(name);
-        return Err(Problem::bad_request(format!(
-            "one operation has no parameters, such as {name:?}; the list has {PARAMETERS}"
-        )));
-    }
+    let id: OperationId = id(segment)?;
+    no_parameters(&uri)?;
     let view = shared.context.views.view();
     view.operations
         .find(id.as_str())
@@ -151,13 +143,6 @@ impl Query {
             && self.status.is_none_or(|status| row.status == Some(status))
             && (self.project_id.is_none() || self.project_id == row.project_id)
     }
-}
-
-/// Names and values of a query, decoded.
-fn pairs(uri: &Uri) -> Result<Vec<(String, String)>, Problem> {
-    RawQuery::try_from_uri(uri)
-        .map(|RawQuery(pairs)| pairs)
-        .map_err(|error| Problem::bad_request(error.body_text()))
 }
 
 /// The one of `all` that the value names.

@@ -2,9 +2,12 @@
 
 use crate::catalogue::{Instruments, exporter};
 use crate::clock::Clock;
+use crate::flow::Throttle;
+use crate::web::events::Streams;
+use crate::web::guard::Guard;
 use crate::web::problem::Problem;
 use crate::web::scrape::{self, Scrapes};
-use crate::web::{Context, WebError, landing, operations};
+use crate::web::{Context, Settings, WebError, call, landing};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -12,6 +15,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// What every answer is made from.
 #[derive(Debug)]
@@ -20,6 +25,28 @@ pub(super) struct Shared {
     pub(super) telemetry_path: String,
     pub(super) scrapes: Scrapes,
     pub(super) process_start_time: HeaderValue,
+    pub(super) guard: Guard,
+    pub(super) streams: Streams,
+    /// Calls that go on though their caller hung up.
+    pub(super) works: TaskTracker,
+    pub(super) throttle: Throttle,
+}
+
+impl Shared {
+    /// Answers without an end do end with `stop`.
+    pub(super) fn new(settings: Settings, context: Context, stop: CancellationToken) -> Self {
+        let run = context.clock.now().millis().to_string();
+        Self {
+            process_start_time: process_start_time(&context.instruments, context.clock),
+            scrapes: Scrapes::at_most(settings.max_requests),
+            guard: Guard::new(&settings),
+            streams: Streams::new(run, stop),
+            works: TaskTracker::new(),
+            throttle: Throttle::default(),
+            telemetry_path: settings.telemetry_path,
+            context,
+        }
+    }
 }
 
 /// Paths that are taken, beside everything below `/-/` and `/api/`.
@@ -47,26 +74,20 @@ pub(super) fn check_telemetry_path(path: &str) -> Result<(), WebError> {
 }
 
 /// The whole of the server, ready to answer.
-pub(super) fn router(telemetry_path: String, max_requests: usize, context: Context) -> Router {
+pub(super) fn router(shared: Arc<Shared>) -> Router {
+    let telemetry_path = &shared.telemetry_path;
     let mut router = Router::new()
-        .route(&telemetry_path, get(scrape::answer))
+        .route(telemetry_path, get(scrape::answer))
         .route("/-/healthy", get(healthy))
         .route("/healthz", get(healthy))
         .route("/livez", get(healthy))
         .route("/-/ready", get(ready))
-        .route("/readyz", get(ready))
-        .route("/api/v1/operations", get(operations::list))
-        .route("/api/v1/operations/{id}", get(operations::get));
+        .route("/readyz", get(ready));
     if telemetry_path != "/" {
         router = router.route("/", get(landing::page));
     }
-    let shared = Arc::new(Shared {
-        process_start_time: process_start_time(&context.instruments, context.clock),
-        scrapes: Scrapes::at_most(max_requests),
-        telemetry_path,
-        context,
-    });
     router
+        .merge(call::router(&shared))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), seen))
@@ -93,17 +114,18 @@ async fn ready(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn not_found(uri: Uri) -> Response {
     if is_api(&uri) {
-        let allowed = "the API has /api/v1/operations and /api/v1/operations/{id}";
-        return Problem::not_found(format!("nothing is here; {allowed}")).into_response();
+        let allowed = call::paths();
+        return Problem::not_found(format!("nothing is here; the API has {allowed}")).into_response();
     }
     (StatusCode::NOT_FOUND, "Nothing is here; / tells what there is.\n").into_response()
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {
-    let text = format!("{method} is not allowed here; GET and HEAD are");
     if is_api(&uri) {
-        return Problem::method_not_allowed(text).into_response();
+        let text = format!("{method} is not allowed here; the header Allow tells what is");
+        return Problem::method_not_allowed(text, call::methods(uri.path())).into_response();
     }
+    let text = format!("{method} is not allowed here; GET and HEAD are");
     (StatusCode::METHOD_NOT_ALLOWED, format!("{text}.\n")).into_response()
 }
 

@@ -111,7 +111,8 @@ traces:
   backfill_max_age: 2h
   outbox: { bytes_max: 64MiB, age_max: 2d }
   self: { enabled: true, ratio: 0.5 }
-web: { listen_address: "127.0.0.1:0", telemetry_path: /m, max_requests: 0 }
+api: { track: false, actions: true, unauthenticated_writes: true }
+web: { listen_address: "127.0.0.1:0", telemetry_path: /m, max_requests: 0, external_url: "https://Exporter.example:8443/x" }
 log: { level: debug, format: json }
 "#;
 
@@ -196,9 +197,9 @@ fn keys_without_values_are_as_good_as_none() {
 #[test]
 fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
     const WAYS: &str = "service_account_key_file, iam_token_file, metadata, workload_identity, anonymous";
-    let sections = "cloud, watch, metrics, thresholds, gateway, traces, storage, web, log";
+    let sections = "cloud, watch, metrics, thresholds, gateway, traces, api, storage, web, log";
     let cases: &[(&str, String)] = &[
-        ("api: {}\n", format!("1: api: unknown key; known here: {sections}")),
+        ("limits: {}\n", format!("1: limits: unknown key; known here: {sections}")),
         ("watc: {}\n", format!("1: watc: unknown key (did you mean watch?); known here: {sections}")),
         (
             "cloud:\n\n  endpoints:\n    operations: a:1\n",
@@ -506,5 +507,25 @@ proptest! {
             let again = Config::parse(&printed, Path::new(""), &Flags::default(), nothing);
             prop_assert_eq!(again.map(|again| again.to_yaml()), Ok(printed));
         }
+    }
+}
+
+#[test]
+fn what_callers_may_change_and_the_name_they_may_use_are_settings() {
+    let config = parse(EVERY_KEY);
+    assert_eq!(config.web.external_host.as_deref(), Some("exporter.example"));
+    let api = config.web.api;
+    assert_eq!(
+        (api.track, api.actions, api.unauthenticated_writes),
+        (false, true, true)
+    );
+    for url in [
+        "exporter.example",
+        "ftp://exporter.example",
+        "https://user:secret@exporter.example",
+    ] {
+        let told = refusal(&format!("web:\n  external_url: {url}\n"));
+        let expected = "2: web.external_url: expected a URL such as https://exporter.example.org";
+        assert_eq!(told, expected, "{url}");
     }
 }

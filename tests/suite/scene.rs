@@ -357,6 +357,7 @@ pub(crate) fn view() -> View {
             earliest_due_at: Timestamp::from_seconds(NOW - 2, 500_000_000),
             ..tracker
         },
+        changes: 0,
     }
 }
 

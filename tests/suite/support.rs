@@ -13,7 +13,7 @@ use datasphere_exporter::sources::Sources;
 use datasphere_exporter::store::Store;
 use datasphere_exporter::traces::Encoder;
 use datasphere_exporter::tracker::Tracker;
-use datasphere_exporter::{cloud, engine, sources, traces, tracker};
+use datasphere_exporter::{cloud, engine, metrics, sources, traces, tracker, web};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -52,6 +52,7 @@ pub(crate) struct World {
     watcher: JoinSet<()>,
     channel: Channel,
     inbox: Option<Inbox>,
+    client: Option<Client>,
     _simulator: JoinSet<()>,
 }
 
@@ -85,6 +86,7 @@ impl World {
             watcher: JoinSet::new(),
             channel,
             inbox: None,
+            client: None,
             _simulator: simulator,
         };
         world.watch(store, set);
@@ -123,6 +125,7 @@ impl World {
             self.readiness.clone(),
         );
         self.inbox = Some(inbox);
+        self.client = Some(client.clone());
         let mut tracker = Tracker::new(setup.tracker);
         let keeping = store.map(|(store, records)| {
             tracker.restore(records, clock.now());
@@ -147,6 +150,19 @@ impl World {
     pub(crate) async fn deliver(&self, input: Input) -> Option<Admission> {
         let inbox = self.inbox.as_ref().expect("a watcher");
         inbox.deliver(input).await.expect("an engine").told().await
+    }
+
+    /// What a server of this world answers from.
+    pub(crate) fn context(&self) -> web::Context {
+        web::Context {
+            views: self.views.clone(),
+            instruments: self.instruments.clone(),
+            metrics: metrics::Settings::default(),
+            readiness: self.readiness.clone(),
+            clock: self.clock,
+            inbox: self.inbox.as_ref().expect("a watcher").downgrade(),
+            client: self.client.clone().expect("a watcher"),
+        }
     }
 
     /// Ends the watcher wherever it is.

@@ -1,8 +1,11 @@
 //! The front door on real sockets, over views made by hand.
 
 mod api;
+mod document;
+mod events;
 mod limits;
 mod support;
+mod writes;
 
 use crate::scene;
 use datasphere_exporter::clock::Clock;
@@ -116,7 +119,13 @@ async fn a_project_may_be_named_like_markup_and_stays_a_name() {
         html.contains("&lt;/td&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;&quot;"),
         "{html}"
     );
-    for link in ["./metrics", "./api/v1/operations", "./-/healthy", "./-/ready"] {
+    for link in [
+        "./metrics",
+        "./api/v1/operations",
+        "./api/v1/openapi.json",
+        "./-/healthy",
+        "./-/ready",
+    ] {
         assert!(html.contains(&format!("href=\"{link}\"")), "{link}");
         let path = link.trim_start_matches('.');
         assert_eq!(door.get(path).await.status, 200, "{link} leads somewhere");

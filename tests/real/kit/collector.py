@@ -71,6 +71,11 @@ class Collector:
         with self._lock:
             return dict(self._names)
 
+    def parent(self, key: Key) -> str:
+        """The span above it; empty for a root."""
+        with self._lock:
+            return self._parents[key]
+
     def roots(self) -> set[Key]:
         """Spans without a parent."""
         with self._lock:

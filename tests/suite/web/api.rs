@@ -185,9 +185,14 @@ async fn under_the_api_every_refusal_is_a_problem() {
         ("GET", "/api/v1/operations/bt1opTraining?state=done", 400),
         ("GET", "/api/v1/jobs", 404),
         ("GET", "/api", 404),
-        ("POST", "/api/v1/operations", 405),
-        ("POST", "/api/v1/operations/bt1opTraining:cancel", 405),
-        ("DELETE", "/api/v1/operations/bt1opTraining", 405),
+        ("PUT", "/api/v1/operations", 405),
+        ("GET", "/api/v1/operations/bt1opTraining:cancel", 405),
+        ("PUT", "/api/v1/operations/bt1opTraining:cancel", 405),
+        ("GET", "/api/v1/operations/bt1opTraining:sing", 404),
+        ("PATCH", "/api/v1/operations/bt1opTraining", 405),
+        ("PUT", "/api/v1/events", 405),
+        ("PUT", "/api/v1/nothing", 404),
+        ("PUT", "/api/v1/operations/bt1opTraining", 503),
     ];
     for (method, path, status) in cases {
         let reply = door.ask(method, path, &[]).await;
@@ -195,6 +200,26 @@ async fn under_the_api_every_refusal_is_a_problem() {
         assert_eq!(reply.header("content-type"), Some("application/problem+json"));
         assert_eq!(reply.json()["status"], status);
         assert_eq!(reply.header("allow").is_some(), status == 405, "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_is_refused_is_answered_with_those_that_are_not() {
+    let door = Door::open(scene::view()).await;
+    let cases = [
+        ("/api/v1/operations", "GET,HEAD"),
+        ("/api/v1/operations/bt1opTraining", "GET,HEAD,PUT,DELETE"),
+        ("/api/v1/operations/bt1opTraining:cancel", "POST"),
+        ("/api/v1/jobs/bt1jobTraining:execute", "POST"),
+        ("/api/v1/events", "GET,HEAD"),
+    ];
+    for (path, allowed) in cases {
+        let reply = door.ask("OPTIONS", path, &[]).await;
+        assert_eq!(
+            (reply.status, reply.header("allow")),
+            (405, Some(allowed)),
+            "{path}"
+        );
     }
 }
 

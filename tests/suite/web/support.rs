@@ -4,11 +4,12 @@ use crate::scene;
 use bytes::Bytes;
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::Clock;
-use datasphere_exporter::flow::{Readiness, ViewReader, ViewWriter};
+use datasphere_exporter::cloud::{self, Auth, Client};
+use datasphere_exporter::flow::{Inbox, Readiness, ViewReader, ViewWriter};
 use datasphere_exporter::metrics;
 use datasphere_exporter::model::{Kind, TrackedOperation, View};
 use datasphere_exporter::web::{Context, Server, Settings};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -59,8 +60,17 @@ pub(crate) fn context(clock: Clock) -> (Context, ViewWriter) {
         metrics: metrics::Settings::default(),
         readiness: Readiness::default(),
         clock,
+        // Nobody reads it: what is written there comes back as a refusal.
+        inbox: Inbox::new().0.downgrade(),
+        client: client(clock),
     };
     (context, writer)
+}
+
+/// A client that is never called.
+fn client(clock: Clock) -> Client {
+    let instruments = Instruments::new("0.1.0", "abc123", "1.95.0");
+    Client::new(&cloud::Settings::new(Auth::Anonymous), clock, &instruments).expect("a client")
 }
 
 /// Enough jobs for some ten megabytes, more than the sockets of two ends hold.
@@ -84,8 +94,22 @@ impl Door {
         change: impl FnOnce(Server) -> Server,
     ) -> Self {
         let (context, views) = context(Clock::starting_at(scene::now()));
-        let (readiness, instruments) = (context.readiness.clone(), context.instruments.clone());
         views.publish(view);
+        Self::over(context, views, settings, change).await
+    }
+
+    /// A server of a world that runs.
+    pub(crate) async fn of(context: Context, settings: Settings) -> Self {
+        Self::over(context, ViewWriter::new().0, settings, |server| server).await
+    }
+
+    async fn over(
+        context: Context,
+        views: ViewWriter,
+        settings: Settings,
+        change: impl FnOnce(Server) -> Server,
+    ) -> Self {
+        let (readiness, instruments) = (context.readiness.clone(), context.instruments.clone());
         let server = change(Server::bind(settings, context).await.expect("a free port"));
         let addresses = server.addresses().to_vec();
         let stop = CancellationToken::new();
@@ -117,6 +141,46 @@ impl Door {
         ask(self.connect().await, method, path, headers).await
     }
 
+    /// A request with JSON.
+    pub(crate) async fn send(&self, method: &str, path: &str, json: &Value) -> Reply {
+        let headers = [("content-type", "application/json")];
+        self.send_as(method, path, &headers, json.to_string().into())
+            .await
+    }
+
+    /// A request with any body.
+    pub(crate) async fn send_as(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Bytes,
+    ) -> Reply {
+        ask_with(self.connect().await, method, path, headers, body).await
+    }
+
+    /// Opens a stream of events.
+    pub(crate) async fn events(&self, last_event_id: Option<&str>) -> Events {
+        let mut connection = JoinSet::new();
+        let header = last_event_id.map(|id| ("last-event-id", id));
+        let headers: Vec<_> = header.into_iter().collect();
+        let stream = self.connect().await;
+        let response = send(
+            stream,
+            "GET",
+            "/api/v1/events",
+            &headers,
+            Bytes::new(),
+            &mut connection,
+        )
+        .await;
+        Events {
+            response,
+            text: String::new(),
+            _connection: connection,
+        }
+    }
+
     /// A scrape whose client has read the head of the answer, and then waits.
     pub(crate) async fn slow_scrape(&self) -> SlowScrape {
         let socket = TcpSocket::new_v4().expect("a socket");
@@ -125,7 +189,7 @@ impl Door {
             .expect("a small buffer");
         let stream = socket.connect(self.addresses[0]).await.expect("it listens");
         let mut connection = JoinSet::new();
-        let response = send(stream, "GET", "/metrics", &[], &mut connection).await;
+        let response = send(stream, "GET", "/metrics", &[], Bytes::new(), &mut connection).await;
         SlowScrape {
             response,
             _connection: connection,
@@ -153,6 +217,61 @@ impl Door {
 pub(crate) struct SlowScrape {
     response: Response<Incoming>,
     _connection: JoinSet<()>,
+}
+
+/// A stream of events under way.
+pub(crate) struct Events {
+    response: Response<Incoming>,
+    text: String,
+    _connection: JoinSet<()>,
+}
+
+/// One event of a stream.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) data: Option<Value>,
+}
+
+impl Events {
+    pub(crate) fn status(&self) -> u16 {
+        self.response.status().as_u16()
+    }
+
+    pub(crate) fn content_type(&self) -> Option<&str> {
+        self.response.headers().get("content-type")?.to_str().ok()
+    }
+
+    /// Reads up to the end of the next event; `None` when the stream ends.
+    pub(crate) async fn next(&mut self) -> Option<Told> {
+        let block = tokio::time::timeout(PATIENCE, self.block()).await;
+        let block = block.expect("in time")?;
+        let mut told = Told::default();
+        for line in block.lines() {
+            let (name, value) = line.split_once(": ").unwrap_or((line, ""));
+            match name {
+                "id" => told.id = Some(value.to_owned()),
+                "event" => told.name = Some(value.to_owned()),
+                "data" => told.data = Some(serde_json::from_str(value).expect("JSON")),
+                _ => {}
+            }
+        }
+        Some(told)
+    }
+
+    async fn block(&mut self) -> Option<String> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
+                self.text = rest;
+                return Some(block);
+            }
+            let frame = self.response.body_mut().frame().await?.ok()?;
+            let bytes = frame.into_data().expect("data");
+            self.text.push_str(std::str::from_utf8(&bytes).expect("UTF-8"));
+        }
+    }
 }
 
 impl SlowScrape {
@@ -193,9 +312,19 @@ impl Reply {
 
 /// One request and its whole answer.
 pub(crate) async fn ask(stream: TcpStream, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    ask_with(stream, method, path, headers, Bytes::new()).await
+}
+
+async fn ask_with(
+    stream: TcpStream,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Reply {
     let mut connection = JoinSet::new();
     let whole = async {
-        let response = send(stream, method, path, headers, &mut connection).await;
+        let response = send(stream, method, path, headers, body, &mut connection).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.into_body().collect().await.expect("a whole body");
         Reply {
@@ -212,19 +341,20 @@ async fn send(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],
+    body: Bytes,
     connection: &mut JoinSet<()>,
 ) -> Response<Incoming> {
     let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
         .expect("a connection");
     connection.spawn(async move { drop(driver.await) });
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", "localhost");
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "localhost");
+    }
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let request = request.body(Empty::<Bytes>::new()).expect("a request");
+    let request = request.body(Full::new(body)).expect("a request");
     sender.send_request(request).await.expect("an answer")
 }

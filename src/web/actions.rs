@@ -1,0 +1,231 @@
+//! What starts and ends work in the cloud, for whoever asks for just that.
+
+use crate::clock::Timestamp;
+use crate::cloud::{CloudError, Inputs};
+use crate::model::{
+    Decoded, Input, JobId, Kind, Labels, OperationId, OperationSnapshot, Overheard, ProjectId, Sighting,
+    Source, State, Target, TraceContext, TrackedOperation,
+};
+use crate::web::problem::Problem;
+use crate::web::request::{Body, Segment, Tracking, id_before, json, no_parameters};
+use crate::web::routes::Shared;
+use crate::web::tracking::{Tracked, found, pending, tracked};
+use axum::extract::State as Extracted;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// How an operation is asked to end.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Cancellation {
+    graceful: bool,
+}
+
+/// Which notebook is run, and with what. Inputs may be secrets: there is no `Debug`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct NotebookExecution {
+    notebook: String,
+    inputs: Map<String, Value>,
+    labels: BTreeMap<String, String>,
+    traceparent: Option<String>,
+}
+
+/// The cloud's own bound on the path of a notebook, in characters.
+pub(super) const NOTEBOOK_CHARS_MAX: usize = 200;
+
+/// `POST /api/v1/operations/{id}:cancel`.
+pub(super) async fn cancel(
+    Extracted(shared): Extracted<Arc<Shared>>,
+    uri: Uri,
+    segment: Segment,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id: OperationId = id_before(segment, "cancel")?;
+    no_parameters(&uri)?;
+    let Cancellation { graceful } = json(body)?;
+    let view = shared.context.views.view();
+    let row = view.operations.find(id.as_str()).cloned().ok_or_else(|| {
+        Problem::not_found(format!(
+            "only what is under watch is cancelled here, and {id} is not; PUT it first"
+        ))
+    })?;
+    if row.state == State::Done {
+        return Ok(found(StatusCode::OK, &row));
+    }
+    let ending = Arc::clone(&shared);
+    to_the_end(&shared, async move { end(&ending, row, graceful).await }).await
+}
+
+/// `POST /api/v1/jobs/{id}:execute`.
+pub(super) async fn execute_job(
+    Extracted(shared): Extracted<Arc<Shared>>,
+    uri: Uri,
+    segment: Segment,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id: JobId = id_before(segment, "execute")?;
+    no_parameters(&uri)?;
+    let wishes = Wishes::of(&json(body)?)?;
+    let starting = Arc::clone(&shared);
+    let work = async move {
+        let asked_at = starting.context.clock.now();
+        let answer = starting.context.client.execute_job(&id).await;
+        started(&starting, wishes, asked_at, answer).await
+    };
+    to_the_end(&shared, work).await
+}
+
+/// `POST /api/v1/projects/{id}:execute`.
+pub(super) async fn execute_notebook(
+    Extracted(shared): Extracted<Arc<Shared>>,
+    uri: Uri,
+    segment: Segment,
+    body: Body,
+) -> Result<Response, Problem> {
+    let id: ProjectId = id_before(segment, "execute")?;
+    no_parameters(&uri)?;
+    let NotebookExecution {
+        notebook,
+        inputs,
+        labels,
+        traceparent,
+    } = json(body)?;
+    if notebook.is_empty() || notebook.chars().count() > NOTEBOOK_CHARS_MAX {
+        return Err(Problem::bad_request(format!(
+            "notebook is the path of one in the project, of at most {NOTEBOOK_CHARS_MAX} characters"
+        )));
+    }
+    let wishes = Wishes::of(&Tracking { labels, traceparent })?;
+    let inputs = Inputs::from(inputs);
+    let starting = Arc::clone(&shared);
+    let work = async move {
+        let asked_at = starting.context.clock.now();
+        let client = &starting.context.client;
+        let answer = client.execute_notebook(&id, &notebook, &inputs).await;
+        started(&starting, wishes, asked_at, answer).await
+    };
+    to_the_end(&shared, work).await
+}
+
+/// What is attached to what was started.
+struct Wishes {
+    labels: Labels,
+    trace_context: Option<TraceContext>,
+}
+
+impl Wishes {
+    fn of(tracking: &Tracking) -> Result<Self, Problem> {
+        Ok(Self {
+            labels: tracking.labels()?,
+            trace_context: tracking.trace_context()?,
+        })
+    }
+}
+
+/// Does it all though the caller hangs up meanwhile: what was started has to be watched.
+async fn to_the_end(
+    shared: &Shared,
+    work: impl Future<Output = Result<Response, Problem>> + Send + 'static,
+) -> Result<Response, Problem> {
+    shared.works.spawn(work).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a call was cut short; this is a defect of the exporter");
+        Err(Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the call was cut short; this is a defect of the exporter, please report it with the log",
+        ))
+    })
+}
+
+/// A job ends through the jobs' own service, as the official client does it, since an operation's own cancellation is
+/// for operations that say they support it.
+async fn end(shared: &Shared, row: Arc<TrackedOperation>, graceful: bool) -> Result<Response, Problem> {
+    let refused = |error: CloudError| Problem::of_cloud(&error);
+    let client = &shared.context.client;
+    let Some(id) = &row.operation_id else {
+        if let Some(job_id) = &row.job_id {
+            client.cancel_job(job_id, graceful).await.map_err(refused)?;
+        }
+        return Ok(found(StatusCode::ACCEPTED, &row));
+    };
+    let mut asked_at = shared.context.clock.now();
+    let mut answer = client.get_operation(id).await.map_err(refused)?;
+    let was_done = answer.value.done;
+    if !was_done {
+        let job = answer.value.job.as_ref();
+        let job = job.filter(|_| answer.value.kind == Kind::Job);
+        if let Some(job_id) = job.map(|job| job.id.clone()) {
+            client.cancel_job(&job_id, graceful).await.map_err(refused)?;
+            asked_at = shared.context.clock.now();
+            answer = client.get_operation(id).await.map_err(refused)?;
+        } else {
+            asked_at = shared.context.clock.now();
+            answer = client.cancel_operation(id).await.map_err(refused)?;
+        }
+    }
+    let wishes = Wishes {
+        labels: Labels::default(),
+        trace_context: None,
+    };
+    let status = if was_done {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
+    // What cannot be shown in time was asked to end all the same.
+    let shown = tracked(shared, id, heard(id, wishes, asked_at, answer)).await;
+    let row = match shown {
+        Ok(Tracked::New(row) | Tracked::Known(row)) => row,
+        Ok(Tracked::Pending) | Err(_) => Arc::clone(&row),
+    };
+    Ok(found(status, &row))
+}
+
+/// Has what was started watched; its id is told whatever becomes of that.
+async fn started(
+    shared: &Shared,
+    wishes: Wishes,
+    asked_at: Timestamp,
+    answer: Result<Decoded<OperationSnapshot>, CloudError>,
+) -> Result<Response, Problem> {
+    let answer = answer.map_err(|error| {
+        let problem = Problem::of_cloud(&error);
+        if error.is_transient() {
+            problem.and("it may have been started all the same: look before asking again")
+        } else {
+            problem
+        }
+    })?;
+    let id = answer.value.id.clone();
+    match tracked(shared, &id, heard(&id, wishes, asked_at, answer)).await {
+        Ok(shown) => Ok(shown.response(&id)),
+        Err(problem) => {
+            let (operation_id, problem) = (id.as_str(), problem.detail());
+            tracing::warn!(
+                operation_id,
+                problem,
+                "an operation was started and is not watched"
+            );
+            let detail = format!("started, but it is not watched: {problem}");
+            Ok(pending(&id, &detail))
+        }
+    }
+}
+
+fn heard(id: &OperationId, wishes: Wishes, asked_at: Timestamp, answer: Decoded<OperationSnapshot>) -> Input {
+    let sighting = Sighting {
+        target: Target::Operation(id.clone()),
+        source: Source::Api,
+        labels: wishes.labels,
+        trace_context: wishes.trace_context,
+    };
+    Input::Overheard(Box::new(Overheard {
+        sighting,
+        asked_at,
+        answer,
+    }))
+}

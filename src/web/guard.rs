@@ -1,0 +1,309 @@
+//! Who may change something, and a line in the log for each who did.
+//!
+//! Until there are users and passwords, a writing call is anybody's who reaches the loopback address. A page in a
+//! browser reaches it too, under a name of its own that leads to 127.0.0.1 or across origins: neither is let in.
+
+use crate::flow::Admitted;
+use crate::model::Text;
+use crate::web::connection::Ends;
+use crate::web::problem::Problem;
+use crate::web::routes::Shared;
+use crate::web::{ApiSettings, Settings};
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// What is asked of whoever wants to change something.
+#[derive(Clone, Debug)]
+pub(super) struct Guard {
+    api: ApiSettings,
+    /// The host that browsers know us by, beside addresses and `localhost`.
+    external_host: Option<String>,
+}
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Lets what only reads pass, and of what writes, what may; tells of each writing call in the log.
+pub(super) async fn watched(
+    State(shared): State<Arc<Shared>>,
+    ends: Option<Extension<Ends>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    let ends = ends.map(|Extension(ends)| ends).unwrap_or_default();
+    let (method, path) = (request.method().clone(), Text::bounded(request.uri().path()));
+    let refusal = if shared.context.readiness.is_stopping() {
+        Err(Problem::ending())
+    } else {
+        shared.guard.check(&method, request.headers(), ends)
+    };
+    let response = match refusal {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    log(&shared, &method, &path, ends, &response);
+    response
+}
+
+/// Each call that was let in is a line; refusals come from anybody, and are a line a minute for each status.
+fn log(shared: &Shared, method: &Method, path: &Text, ends: Ends, response: &Response) {
+    let status = response.status();
+    let held_back = if status.is_client_error() {
+        let admitted = shared.throttle.admit(status.as_str(), shared.context.clock.now());
+        let Some(Admitted { held_back }) = admitted else {
+            return;
+        };
+        held_back
+    } else {
+        None
+    };
+    let peer = ends.peer.map(tracing::field::display);
+    let (status, method) = (status.as_u16(), method.as_str());
+    // What is new has a place of its own.
+    let location = response.headers().get(header::LOCATION);
+    let location = location.and_then(|location| location.to_str().ok());
+    tracing::info!(peer, method, %path, status, location, held_back, "a writing call was answered");
+}
+
+impl Guard {
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self {
+            api: settings.api,
+            external_host: settings.external_host.clone(),
+        }
+    }
+
+    fn check(&self, method: &Method, headers: &HeaderMap, ends: Ends) -> Result<(), Problem> {
+        self.check_setting(method)?;
+        self.check_address(ends)?;
+        self.check_host(headers)?;
+        check_origin(headers)?;
+        check_content_type(headers)
+    }
+
+    fn check_setting(&self, method: &Method) -> Result<(), Problem> {
+        let is_action = *method == Method::POST;
+        if is_action && !self.api.actions {
+            return Err(Problem::forbidden(
+                "starting and cancelling through the API is off; api.actions: true turns it on",
+            ));
+        }
+        if !is_action && !self.api.track {
+            return Err(Problem::forbidden(
+                "putting operations under watch through the API is off; api.track: true turns it on",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_address(&self, ends: Ends) -> Result<(), Problem> {
+        let is_loopback =
+            |end: Option<SocketAddr>| end.is_some_and(|address| address.ip().to_canonical().is_loopback());
+        if self.api.unauthenticated_writes || (is_loopback(ends.local) && is_loopback(ends.peer)) {
+            return Ok(());
+        }
+        Err(Problem::forbidden(
+            "calls that write are served on loopback addresses only; call from the same host, or let everybody who \
+             reaches this address write with api.unauthenticated_writes: true",
+        ))
+    }
+
+    /// A name that somebody else's server resolves to us is not ours.
+    fn check_host(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let host = sole(headers, &header::HOST).and_then(host_of);
+        let is_ours = host.as_deref().is_some_and(|host| {
+            is_address(host) || host == "localhost" || self.external_host.as_deref() == Some(host)
+        });
+        if is_ours {
+            return Ok(());
+        }
+        Err(Problem::forbidden(
+            "calls that write are served to whoever names an address, localhost or the host of web.external_url in \
+             the header Host",
+        ))
+    }
+}
+
+/// A browser says which page asks; only one of ours may, and we have none on other hosts or ports.
+fn check_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    let host = sole(headers, &header::HOST).unwrap_or_default();
+    let is_same = |origin: &str| {
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+    };
+    let is_foreign_origin =
+        headers.contains_key(header::ORIGIN) && !sole(headers, &header::ORIGIN).is_some_and(is_same);
+    let is_foreign_site = headers.contains_key(SEC_FETCH_SITE)
+        && !matches!(sole(headers, &SEC_FETCH_SITE), Some("same-origin" | "none"));
+    if is_foreign_origin || is_foreign_site {
+        return Err(Problem::forbidden(
+            "a page of another origin asks for this; only programs and pages of this server may",
+        ));
+    }
+    Ok(())
+}
+
+/// A form cannot send JSON, a program can.
+fn check_content_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_json = |content_type: &str| {
+        let media_type = content_type.split(';').next().unwrap_or_default();
+        media_type.trim().eq_ignore_ascii_case("application/json")
+    };
+    let has_body = headers.contains_key(header::TRANSFER_ENCODING)
+        || sole(headers, &header::CONTENT_LENGTH).is_some_and(|length| length != "0");
+    let is_given = headers.contains_key(header::CONTENT_TYPE);
+    if (is_given || has_body) && !sole(headers, &header::CONTENT_TYPE).is_some_and(is_json) {
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "a body is JSON; send Content-Type: application/json with it, and no Content-Type without",
+        ));
+    }
+    Ok(())
+}
+
+/// The value of a header that is there once.
+fn sole<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().ok()?;
+    values.next().is_none().then_some(value)
+}
+
+/// The host of an authority, without its port, in lower case.
+pub(super) fn host_of(authority: &str) -> Option<String> {
+    let authority: Authority = authority.parse().ok()?;
+    let is_plain = !authority.as_str().contains('@');
+    is_plain.then(|| authority.host().to_ascii_lowercase())
+}
+
+fn is_address(host: &str) -> bool {
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>()
+        .is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard() -> Guard {
+        Guard {
+            api: ApiSettings::default(),
+            external_host: Some("exporter.example.org".to_owned()),
+        }
+    }
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pairs = pairs.iter().map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                header::HeaderValue::from_static(value),
+            )
+        });
+        pairs.collect()
+    }
+
+    #[test]
+    fn only_addresses_localhost_and_the_configured_host_name_us() {
+        for ours in [
+            "127.0.0.1:10477",
+            "[::1]:10477",
+            "[::1]",
+            "10.0.0.7",
+            "localhost",
+            "LocalHost:10477",
+            "exporter.example.org",
+            "Exporter.Example.org:443",
+        ] {
+            assert_eq!(guard().check_host(&headers(&[("host", ours)])), Ok(()), "{ours}");
+        }
+        for foreign in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:10477",
+            "localhost@evil.example",
+            "evil@localhost",
+            "",
+        ] {
+            let refused = guard().check_host(&headers(&[("host", foreign)]));
+            assert!(refused.is_err(), "{foreign}");
+        }
+        assert!(guard().check_host(&headers(&[])).is_err());
+        let twice = headers(&[("host", "localhost"), ("host", "evil.example")]);
+        assert!(guard().check_host(&twice).is_err());
+    }
+
+    #[test]
+    fn a_page_of_another_origin_is_told_by_either_header() {
+        let host = ("host", "localhost:10477");
+        for foreign in [
+            ("origin", "http://evil.example"),
+            ("origin", "http://localhost:3000"),
+            ("origin", "null"),
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+        ] {
+            assert!(check_origin(&headers(&[host, foreign])).is_err(), "{foreign:?}");
+        }
+        for own in [
+            ("origin", "http://localhost:10477"),
+            ("sec-fetch-site", "same-origin"),
+            ("sec-fetch-site", "none"),
+            ("accept", "*/*"),
+        ] {
+            assert_eq!(check_origin(&headers(&[host, own])), Ok(()), "{own:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_form_can_send_is_no_json() {
+        for form in [
+            "application/x-www-form-urlencoded",
+            "text/plain",
+            "text/plain; a=application/json",
+            "multipart/form-data",
+            "",
+        ] {
+            let refused = check_content_type(&headers(&[("content-type", form)]));
+            assert!(refused.is_err(), "{form}");
+        }
+        let untold = headers(&[("content-length", "2")]);
+        assert!(check_content_type(&untold).is_err());
+        for json in ["application/json", "Application/JSON; charset=utf-8"] {
+            assert_eq!(check_content_type(&headers(&[("content-type", json)])), Ok(()));
+        }
+        assert_eq!(check_content_type(&headers(&[("content-length", "0")])), Ok(()));
+    }
+
+    #[test]
+    fn both_ends_are_on_the_loopback_in_either_notation() {
+        let ends = |local: &str, peer: &str| Ends {
+            local: Some(local.parse().expect("an address")),
+            peer: Some(peer.parse().expect("an address")),
+        };
+        for inside in [
+            ends("127.0.0.1:1", "127.0.0.1:2"),
+            ends("[::1]:1", "[::1]:2"),
+            ends("[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:2"),
+        ] {
+            assert_eq!(guard().check_address(inside), Ok(()));
+        }
+        let outside = ends("10.0.0.1:1", "10.0.0.2:2");
+        assert!(guard().check_address(outside).is_err());
+        assert!(guard().check_address(Ends::default()).is_err());
+        let api = ApiSettings {
+            unauthenticated_writes: true,
+            ..ApiSettings::default()
+        };
+        let open = Guard { api, ..guard() };
+        assert_eq!(open.check_address(outside), Ok(()));
+    }
+}
