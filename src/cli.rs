@@ -13,6 +13,7 @@ mod watch;
 
 use crate::config::{Config, ConfigError, Flags};
 use crate::simulator;
+use crate::sources::WITHOUT_JOBS;
 use arguments::{Arguments, Command, OperationCommand, Settings};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
@@ -130,8 +131,13 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
 }
 
 fn check(settings: &Settings) -> anyhow::Result<Exit> {
-    load(settings)?;
+    let config = load(settings)?;
     say("the configuration is valid");
+    if config.asks_rest_for_jobs() {
+        say(&format!(
+            "note: jobs of projects will not be followed: {WITHOUT_JOBS}"
+        ));
+    }
     Ok(Exit::Well)
 }
 

@@ -1,6 +1,6 @@
 //! The section `cloud`.
 
-use crate::cloud;
+use crate::cloud::{self, Transport};
 use crate::config::auth::Auth;
 use crate::config::error::Invalid;
 use crate::config::node::Node;
@@ -17,7 +17,8 @@ section! {
         endpoint: Address = Address("api.cloud.yandex.net:443".to_owned()), Any;
         /// Explicit addresses.
         endpoints: Endpoints = Endpoints::default(), Any;
-        /// The protocol of calls; `rest` is not available in this version.
+        /// The protocol of calls; `rest` is for networks that block HTTP/2, and reaches no jobs: only operations by id,
+        /// names, limits and balances of projects.
         transport: Transport = Transport::Grpc, Any;
         /// Encryption of calls.
         tls: Tls = Tls::default(), Any;
@@ -50,28 +51,25 @@ section! {
     }
 }
 
-/// The protocol of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    /// gRPC over HTTP/2.
-    Grpc,
-}
-
 impl Setting for Transport {
     fn kind() -> String {
-        "grpc".to_owned()
+        "grpc | rest".to_owned()
     }
 
     fn read(node: &Node) -> Result<Self, Invalid> {
         match text::<Self>(node)? {
             "grpc" => Ok(Self::Grpc),
-            "rest" => Err(node.invalid("rest is not available in this version; use grpc")),
+            "rest" => Ok(Self::Rest),
             _ => Err(unexpected::<Self>(node)),
         }
     }
 
     fn write(&self) -> Yaml {
-        Yaml::Plain("grpc".to_owned())
+        let word = match self {
+            Self::Grpc => "grpc",
+            Self::Rest => "rest",
+        };
+        Yaml::Plain(word.to_owned())
     }
 }
 
@@ -86,6 +84,7 @@ impl Cloud {
                 datasphere: address(&self.endpoints.datasphere),
                 iam: address(&self.endpoints.iam),
             },
+            transport: self.transport,
             tls: cloud::Tls {
                 enabled: self.tls.enabled,
                 ca_file: self.tls.ca_file.clone(),
