@@ -1,13 +1,10 @@
 //! The section `cloud`.
 
-use crate::cloud::{self, Transport};
+use crate::cloud;
 use crate::config::auth::Auth;
-use crate::config::error::Invalid;
-use crate::config::node::Node;
-use crate::config::setting::{Any, Setting, section, text, unexpected};
-use crate::config::value::Address;
+use crate::config::setting::{Any, section};
+use crate::config::value::{Address, choice};
 use crate::config::watch::Watch;
-use crate::config::yaml::Yaml;
 use std::path::PathBuf;
 
 section! {
@@ -51,25 +48,13 @@ section! {
     }
 }
 
-impl Setting for Transport {
-    fn kind() -> String {
-        "grpc | rest".to_owned()
-    }
-
-    fn read(node: &Node) -> Result<Self, Invalid> {
-        match text::<Self>(node)? {
-            "grpc" => Ok(Self::Grpc),
-            "rest" => Ok(Self::Rest),
-            _ => Err(unexpected::<Self>(node)),
-        }
-    }
-
-    fn write(&self) -> Yaml {
-        let word = match self {
-            Self::Grpc => "grpc",
-            Self::Rest => "rest",
-        };
-        Yaml::Plain(word.to_owned())
+choice! {
+    /// The protocol of calls.
+    pub(crate) Transport {
+        /// gRPC over HTTP/2.
+        Grpc = "grpc",
+        /// JSON over HTTP/1.1.
+        Rest = "rest",
     }
 }
 
@@ -84,7 +69,10 @@ impl Cloud {
                 datasphere: address(&self.endpoints.datasphere),
                 iam: address(&self.endpoints.iam),
             },
-            transport: self.transport,
+            transport: match self.transport {
+                Transport::Grpc => cloud::Transport::Grpc,
+                Transport::Rest => cloud::Transport::Rest,
+            },
             tls: cloud::Tls {
                 enabled: self.tls.enabled,
                 ca_file: self.tls.ca_file.clone(),

@@ -54,7 +54,10 @@ pub(crate) fn routes(api: Api) -> Routes {
         .add_service(IamTokenServiceServer::new(api.clone()))
         .add_service(ApiEndpointServiceServer::new(api))
         .into_axum_router()
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&cloud), front))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&cloud), front));
+    // Around the router and not inside of it, since it changes the path that is looked up.
+    let router = axum::Router::new()
+        .fallback_service(router)
         .layer(axum::middleware::from_fn_with_state(cloud, transcode));
     Routes::from(router)
 }
