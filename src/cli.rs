@@ -19,10 +19,12 @@ pub use document::document;
 
 use crate::config::{Config, ConfigError, Flags};
 use crate::simulator;
+use crate::sources::WITHOUT_JOBS;
 use arguments::{
     Arguments, Command, JobCommand, NotebookCommand, OperationCommand, Output, Printed, Settings,
 };
 use clap::{CommandFactory, Parser};
+use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -153,11 +155,19 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
 }
 
 fn check(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
-    load(settings)?;
-    say(match output {
-        Output::Text => "the configuration is valid",
-        Output::Json => r#"{"valid":true}"#,
-    });
+    let config = load(settings)?;
+    let note = config
+        .asks_rest_for_jobs()
+        .then(|| format!("jobs of projects will not be followed: {WITHOUT_JOBS}"));
+    match output {
+        Output::Text => {
+            say("the configuration is valid");
+            if let Some(note) = note {
+                say(&format!("note: {note}"));
+            }
+        }
+        Output::Json => say(&json!({ "valid": true, "notes": Vec::from_iter(note) }).to_string()),
+    }
     Ok(Exit::Well)
 }
 

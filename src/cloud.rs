@@ -12,6 +12,7 @@
 
 mod answer;
 mod attempt;
+mod binding;
 mod call;
 mod channel;
 mod error;
@@ -20,6 +21,7 @@ mod limiter;
 mod method;
 mod page;
 mod renewal;
+mod rest;
 mod retry;
 mod route;
 mod screen;
@@ -32,10 +34,11 @@ pub(crate) use answer::{detail, is_about_size};
 pub use error::CloudError;
 pub use inputs::Inputs;
 pub use page::PageTrail;
+pub use rest::Http;
 pub use route::Channels;
 pub(crate) use screen::screen;
 pub use secret::Secret;
-pub use settings::{Auth, Endpoints, Settings, Tls};
+pub use settings::{Auth, Endpoints, Settings, Tls, Transport};
 
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
@@ -53,6 +56,7 @@ use crate::proto::yandex::cloud::datasphere::v2::{
     project_execution_request::Target,
 };
 use crate::proto::yandex::cloud::operation::{CancelOperationRequest, GetOperationRequest};
+use binding::Bound;
 use call::Caller;
 use limiter::Limiter;
 use method::{Method, Methods};
@@ -73,6 +77,7 @@ struct Shared {
     caller: Caller,
     methods: Arc<Methods>,
     page_sizes: PageSizes,
+    transport: Transport,
     decode_gaps_total: IntCounterVec,
     /// The filters of listings, made once.
     live: String,
@@ -107,6 +112,21 @@ impl Client {
         })
     }
 
+    /// The same over REST, with `cloud.transport: rest` in the settings.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn over_http(
+        http: &Http,
+        settings: &Settings,
+        clock: Clock,
+        instruments: &Instruments,
+    ) -> Result<Self, CloudError> {
+        Self::build(settings, clock, instruments, |discovery| {
+            Routes::over_http(http, discovery)
+        })
+    }
+
     fn build(
         settings: &Settings,
         clock: Clock,
@@ -131,10 +151,16 @@ impl Client {
             caller: Caller::new(settings, routes, authorization, limiter, clock, throttle),
             methods,
             page_sizes: PageSizes::default(),
+            transport: settings.transport,
             decode_gaps_total: instruments.decode_gaps_total.clone(),
             live: filter(|status| !status.is_terminal()),
             ended: filter(JobStatus::is_terminal),
         })))
+    }
+
+    /// Whether jobs can be asked about: REST has no methods for them.
+    pub fn reaches_jobs(&self) -> bool {
+        self.0.transport == Transport::Grpc
     }
 
     /// One operation as it is now.
@@ -313,7 +339,7 @@ impl Client {
 
     async fn call<Q, A>(&self, method: &Method, ask: impl Fn() -> Q) -> Result<A, CloudError>
     where
-        Q: Message + 'static,
+        Q: Bound,
         A: Message + Default + 'static,
     {
         self.0.caller.call(method, ask).await
@@ -326,7 +352,7 @@ impl Client {
         ask: impl Fn() -> Q,
     ) -> Result<Decoded<OperationSnapshot>, CloudError>
     where
-        Q: Message + 'static,
+        Q: Bound,
     {
         let answer = self.call(method, ask).await?;
         let decoded = decode::begun(&answer).ok_or(CloudError::Unnamed { method: method.label })?;
@@ -337,7 +363,7 @@ impl Client {
     /// Asks for a page, for a smaller one if it is too large.
     async fn list<Q, A>(&self, method: &Method, parent: &str, ask: impl Fn(i64) -> Q) -> Result<A, CloudError>
     where
-        Q: Message + 'static,
+        Q: Bound,
         A: Message + Default + 'static,
     {
         let sizes = &self.0.page_sizes;

@@ -32,6 +32,7 @@ pub use layers::{Flags, environment_name};
 pub use otel::meant_by;
 pub use surface::{LogFormat, LogLevel};
 
+use crate::cloud::Transport;
 use crate::decode::redact;
 use crate::delivery;
 use crate::engine;
@@ -185,6 +186,12 @@ impl Config {
             root,
             heard: otel.heard,
         })
+    }
+
+    /// Whether projects are to be watched over a transport that has no jobs.
+    pub fn asks_rest_for_jobs(&self) -> bool {
+        let lists = !self.sources.projects.is_empty() || !self.sources.communities.is_empty();
+        lists && self.cloud.transport == Transport::Rest
     }
 
     /// All that is in effect, defaults included, as a document that can be read again; secrets are `***`. Variables of

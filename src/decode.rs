@@ -1,6 +1,6 @@
 //! Messages of the API, into the model: the only room that knows both sides.
 //!
-//! In: bytes as the cloud sent them ([`wire`]) and, where one thing was asked for, its id. Out: snapshots of
+//! In: bytes as the cloud sent them ([`wire`], which [`json`] makes of JSON) and, where one thing was asked for, its id. Out: snapshots of
 //! what is shown, each with the gaps that were left in it. Never: a failure or a panic, whatever the bytes;
 //! and never a secret: environment, passwords, commands, configurations, arguments, URLs, session tokens and
 //! input variables are passed over without being read, and free text is redacted.
@@ -13,6 +13,7 @@ mod error;
 mod execution;
 mod field;
 mod job;
+pub mod json;
 mod notebook;
 mod operation;
 mod page;

@@ -1,6 +1,6 @@
 //! A believable DataSphere: the services that the exporter and the official clients speak to, over a scripted fleet.
 //!
-//! In: a [`Scenario`] and calls over gRPC and HTTP. Out: answers, which follow from the script and the time alone.
+//! In: a [`Scenario`] and calls over gRPC, REST and HTTP. Out: answers, which follow from the script and the time alone.
 //! Never: the exporter's own `decode` or `cloud`, whose mistakes it would share; a task or a timer for a job.
 
 mod api;
@@ -13,6 +13,7 @@ mod handle;
 mod ids;
 mod line;
 mod logs;
+mod rest;
 pub mod scenario;
 mod span;
 mod timeline;
@@ -37,13 +38,13 @@ use tokio_util::sync::CancellationToken;
 /// Where a simulator listens.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// For gRPC; port 0 takes any that is free.
+    /// For gRPC and REST; port 0 takes any that is free.
     pub listen_address: SocketAddr,
     /// For files and instance metadata; port 0 takes any that is free.
     pub http_listen_address: SocketAddr,
     /// What endpoint discovery answers; `None` is the authority that the caller used.
     pub advertise_address: Option<String>,
-    /// Certificate and key for gRPC; `None` is plaintext. The HTTP half is always plaintext, as instance metadata is.
+    /// Certificate and key for gRPC and REST; `None` is plaintext. The HTTP half is always plaintext, as instance metadata is.
     pub identity: Option<Identity>,
 }
 
@@ -161,7 +162,7 @@ impl Simulator {
         })
     }
 
-    /// Where gRPC is served.
+    /// Where gRPC and REST are served.
     pub fn grpc_address(&self) -> SocketAddr {
         self.grpc_address
     }

@@ -58,6 +58,10 @@ impl Default for Settings {
     }
 }
 
+/// Why a project has no jobs, and what to do.
+pub const WITHOUT_JOBS: &str = "the API has jobs in gRPC alone and cloud.transport is rest; \
+                                name operations by id, or use grpc";
+
 /// What every source needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
@@ -93,6 +97,16 @@ impl Context {
     fn files(&self) -> Files {
         let (patterns, throttle) = (&self.settings.execution_files, Arc::clone(&self.throttle));
         Files::new(patterns, self.inbox.clone(), self.clock, throttle)
+    }
+
+    /// Says once what the transport keeps from being seen.
+    fn tell_of_jobs(&self) {
+        let lists = !self.settings.projects.is_empty() || !self.settings.communities.is_empty();
+        if lists && !self.client.reaches_jobs() {
+            tracing::warn!(
+                "jobs of projects are not followed, only names, limits and balances: {WITHOUT_JOBS}"
+            );
+        }
     }
 
     /// Says what went wrong: once a minute for each code, however many projects it concerns.
@@ -141,6 +155,7 @@ impl Sources {
             readiness,
             latch,
         } = self;
+        context.tell_of_jobs();
         let mut tasks = JoinSet::new();
         for project_id in &context.settings.projects {
             if context.claim(project_id) {

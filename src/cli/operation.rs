@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::tracker::{self, Tracker};
 use crate::web;
-use anyhow::Context;
+use anyhow::{Context, bail};
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,17 +29,20 @@ pub(crate) fn get(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
 }
 
 /// Asks an operation to end. A job ends through the jobs' own service, as the official client does it, since an
-/// operation's own cancellation is for operations that say they support it.
+/// operation's own cancellation is for operations that say they support it; over REST it is all there is.
 pub(crate) fn cancel(arguments: &Cancel, config: &Config) -> anyhow::Result<Exit> {
     let get = &arguments.get;
     let (client, clock, runtime) = connect(config)?;
+    if arguments.graceful && !client.reaches_jobs() {
+        bail!("a job can be asked to end by itself over gRPC alone, and cloud.transport is rest");
+    }
     let answer = runtime.block_on(async {
         let before = client.get_operation(&get.id).await?;
         match before
             .value
             .job
             .as_ref()
-            .filter(|_| before.value.kind == Kind::Job && !before.value.done)
+            .filter(|_| before.value.kind == Kind::Job && !before.value.done && client.reaches_jobs())
         {
             Some(job) => {
                 client.cancel_job(&job.id, arguments.graceful).await?;

@@ -98,7 +98,7 @@ impl Answer {
             "UNIMPLEMENTED" => "the address may be that of another service, see cloud.endpoints",
             "RESOURCE_EXHAUSTED" => "a lower watch.requests_per_second helps when this stays",
             "UNAVAILABLE" if self.origin != Origin::Server => {
-                "check that this address can be reached with HTTP/2, and cloud.tls"
+                "check that this address can be reached, cloud.tls, and where HTTP/2 is blocked cloud.transport"
             }
             _ => "",
         }

@@ -2,8 +2,10 @@
 
 use crate::cloud::CloudError;
 use crate::cloud::answer::{Answer, is_local_timeout};
-use crate::cloud::channel::Route;
+use crate::cloud::binding::Bound;
+use crate::cloud::channel::{Link, Route};
 use crate::cloud::method::{Method, OK};
+use crate::cloud::screen::Screened;
 use crate::limits::MESSAGE_BYTES_MAX;
 use http::{Extensions, HeaderMap};
 use prost::Message;
@@ -12,7 +14,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tonic::client::Grpc;
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 use tonic_prost::ProstCodec;
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
@@ -38,26 +40,23 @@ pub(crate) async fn unary<Q, A>(
     deadline: Instant,
 ) -> Result<A, Failure>
 where
-    Q: Message + 'static,
+    Q: Bound,
     A: Message + Default + 'static,
 {
     let asked_at = Instant::now();
     let exchange = async {
-        let mut grpc = Grpc::new(route.channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        grpc.ready()
-            .await
-            .map_err(|error| Status::from_error(Box::new(error)))?;
-        let request = Request::from_parts(MetadataMap::from_headers(headers), Extensions::new(), message);
-        grpc.unary(request, method.path.clone(), ProstCodec::default())
-            .await
+        match &route.link {
+            Link::Grpc(channel) => over_grpc(channel, method, headers, message).await,
+            Link::Rest(rest) => rest.unary(method, headers, &message).await,
+        }
     };
     let span = span(method, route);
     match timeout_at(deadline, exchange.instrument(span.clone())).await {
-        Ok(Ok(response)) => {
+        Ok(Ok(answer)) => {
             method.count(OK, asked_at.elapsed());
             span.record("rpc.status_code", OK);
             route.answered();
-            Ok(response.into_inner())
+            Ok(answer)
         }
         Ok(Err(status)) if !is_local_timeout(&status) => {
             let answer = Box::new(Answer::new(method, &route.address, &status));
@@ -77,6 +76,25 @@ where
     }
 }
 
+async fn over_grpc<Q, A>(
+    channel: &Screened,
+    method: &Method,
+    headers: HeaderMap,
+    message: Q,
+) -> Result<A, Status>
+where
+    Q: Bound,
+    A: Message + Default + 'static,
+{
+    let mut grpc = Grpc::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    grpc.ready()
+        .await
+        .map_err(|error| Status::from_error(Box::new(error)))?;
+    let request = Request::from_parts(MetadataMap::from_headers(headers), Extensions::new(), message);
+    let response = grpc.unary(request, method.path.clone(), ProstCodec::default());
+    response.await.map(Response::into_inner)
+}
+
 /// A span of the exporter's own traces; where none are recorded, making it costs a glance. Its attributes are those of
 /// <https://opentelemetry.io/docs/specs/semconv/rpc/rpc-spans/>, and never a header, since one is the token.
 fn span(method: &Method, route: &Route) -> Span {
@@ -87,7 +105,7 @@ fn span(method: &Method, route: &Route) -> Span {
         "otel.name" = rpc_method,
         "otel.kind" = "client",
         "otel.status_code" = Empty,
-        "rpc.system.name" = "grpc",
+        "rpc.system.name" = route.link.system(),
         "rpc.method" = rpc_method,
         "rpc.status_code" = Empty,
         "error.type" = Empty,

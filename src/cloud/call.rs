@@ -3,13 +3,14 @@
 use crate::clock::Clock;
 use crate::cloud::answer::Answer;
 use crate::cloud::attempt::{Failure, unary};
+use crate::cloud::binding::Bound;
 use crate::cloud::channel::Route;
 use crate::cloud::limiter::Limiter;
 use crate::cloud::method::Method;
 use crate::cloud::retry::{Pace, RetryBudget, Verdict, pause, verdict};
 use crate::cloud::route::Routes;
 use crate::cloud::token::Authorization;
-use crate::cloud::{CloudError, Settings};
+use crate::cloud::{CloudError, Settings, Transport};
 use crate::flow::{Admitted, Throttle};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -25,6 +26,7 @@ pub(crate) struct Caller {
     authorization: Authorization,
     limiter: Limiter,
     budget: RetryBudget,
+    transport: Transport,
     timeout: Duration,
     /// The header of a call that has its whole time left, which is nearly every one.
     timeout_header: HeaderValue,
@@ -68,6 +70,7 @@ impl Caller {
             authorization,
             limiter,
             budget: RetryBudget::new(),
+            transport: settings.transport,
             timeout: settings.request_timeout,
             timeout_header: timeout_value(settings.request_timeout),
             clock,
@@ -81,9 +84,12 @@ impl Caller {
     /// which is shown as lag, and does not make them fail.
     pub(crate) async fn call<Q, A>(&self, method: &Method, ask: impl Fn() -> Q) -> Result<A, CloudError>
     where
-        Q: Message + 'static,
+        Q: Bound,
         A: Message + Default + 'static,
     {
+        if self.transport == Transport::Rest && ask().binding().is_none() {
+            return Err(CloudError::NeedsGrpc { method: method.label });
+        }
         let started_at = Instant::now();
         let mut trial = Trial {
             deadline: started_at + self.timeout + self.limiter.admit(started_at).await,
@@ -110,7 +116,7 @@ impl Caller {
 
     async fn attempt<Q, A>(&self, method: &Method, message: Q, trial: &mut Trial) -> Result<A, Box<Setback>>
     where
-        Q: Message + 'static,
+        Q: Bound,
         A: Message + Default + 'static,
     {
         let now = Instant::now();
@@ -128,7 +134,9 @@ impl Caller {
         };
         trial.generation = authorization.generation;
         let mut headers = HeaderMap::with_capacity(HEADERS);
-        headers.insert(GRPC_TIMEOUT, self.timeout_left(trial));
+        if self.transport == Transport::Grpc {
+            headers.insert(GRPC_TIMEOUT, self.timeout_left(trial));
+        }
         if let Some(authorization) = authorization.value {
             headers.insert(AUTHORIZATION, authorization);
         }

@@ -1,21 +1,22 @@
 //! Connections: addresses, TLS, and what a public gRPC server tolerates.
 
+use crate::cloud::rest::{Http, Rest};
 use crate::cloud::screen::Screened;
-use crate::cloud::{CloudError, Settings};
-use http::Uri;
-use http::uri::{Authority, InvalidUri, PathAndQuery};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use crate::cloud::{CloudError, Settings, Transport};
+use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 /// Longest time for TCP and TLS to come up: less than a request's own time, so that the reason is told.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +32,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// Makes connections as the settings say; files are read when it is made.
 #[derive(Clone, Debug)]
 pub(crate) struct Dialer {
+    transport: Transport,
     trust: Trust,
     server_name: Option<String>,
     user_agent: String,
@@ -49,17 +51,36 @@ enum Trust {
 /// One address and the connection to it.
 #[derive(Debug)]
 pub(crate) struct Route {
-    pub(crate) channel: Screened,
+    pub(crate) link: Link,
     pub(crate) address: Arc<str>,
     made_at: Instant,
     /// Since when nothing was answered, in milliseconds after `made_at`; zero while answers come.
     fails_since_ms: AtomicU64,
 }
 
+/// What calls travel over.
+#[derive(Clone, Debug)]
+pub(crate) enum Link {
+    /// A channel of HTTP/2.
+    Grpc(Screened),
+    /// Requests of HTTP/1.1.
+    Rest(Rest),
+}
+
+impl Link {
+    /// Its name in spans.
+    pub(crate) fn system(&self) -> &'static str {
+        match self {
+            Self::Grpc(_) => "grpc",
+            Self::Rest(_) => "rest",
+        }
+    }
+}
+
 impl Route {
-    pub(crate) fn new(channel: Channel, address: &str) -> Self {
+    pub(crate) fn new(link: Link, address: &str) -> Self {
         Self {
-            channel: Screened::new(channel),
+            link,
             address: address.into(),
             made_at: Instant::now(),
             fails_since_ms: AtomicU64::new(0),
@@ -94,6 +115,7 @@ impl Dialer {
             (true, Some(path)) => read_authorities(path.clone())?,
         };
         Ok(Self {
+            transport: settings.transport,
             trust,
             server_name: settings.tls.server_name.clone(),
             user_agent: settings.user_agent.clone(),
@@ -105,7 +127,19 @@ impl Dialer {
     /// # Errors
     /// The address is not one, or TLS cannot be set up.
     pub(crate) fn dial(&self, address: &str) -> Result<Route, CloudError> {
-        let endpoint = Endpoint::from(self.uri(address)?)
+        let uri = self.uri(address)?;
+        let link = match self.transport {
+            Transport::Grpc => self.grpc(uri)?,
+            Transport::Rest => {
+                let connector = self.connector(&uri, self.server_name.as_deref())?;
+                self.rest(Http::over(connector), uri)?
+            }
+        };
+        Ok(Route::new(link, address))
+    }
+
+    fn grpc(&self, uri: Uri) -> Result<Link, CloudError> {
+        let endpoint = Endpoint::from(uri)
             .user_agent(self.user_agent.as_str())
             .map_err(|_| CloudError::UserAgent)?
             .connect_timeout(CONNECT_TIMEOUT)
@@ -117,7 +151,26 @@ impl Dialer {
             Some(tls) => endpoint.tls_config(tls).map_err(|error| tls_error(&error))?,
             None => endpoint,
         };
-        Ok(Route::new(endpoint.connect_lazy(), address))
+        Ok(Link::Grpc(Screened::new(endpoint.connect_lazy())))
+    }
+
+    /// REST over connections that exist already.
+    ///
+    /// # Errors
+    /// The address is not one.
+    pub(crate) fn over_http(&self, http: Http, address: &str) -> Result<Route, CloudError> {
+        Ok(Route::new(self.rest(http, self.uri(address)?)?, address))
+    }
+
+    fn rest(&self, http: Http, uri: Uri) -> Result<Link, CloudError> {
+        let parts = uri.into_parts();
+        let user_agent = HeaderValue::from_str(&self.user_agent).map_err(|_| CloudError::UserAgent)?;
+        Ok(Link::Rest(Rest {
+            http,
+            scheme: parts.scheme.unwrap_or(Scheme::HTTPS),
+            authority: parts.authority.unwrap_or(Authority::from_static("localhost")),
+            user_agent,
+        }))
     }
 
     /// HTTP/1.1 with the same trust, or the system's where the cloud has no TLS: for token services. No authority is
@@ -126,6 +179,15 @@ impl Dialer {
     /// # Errors
     /// TLS cannot be set up.
     pub(crate) fn http(&self, uri: &Uri) -> Result<HttpsConnector<HttpConnector>, CloudError> {
+        self.connector(uri, None)
+    }
+
+    /// Certificates must carry `server_name`, or the name that was dialled.
+    fn connector(
+        &self,
+        uri: &Uri,
+        server_name: Option<&str>,
+    ) -> Result<HttpsConnector<HttpConnector>, CloudError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = HttpsConnectorBuilder::new();
         let roots = match &self.trust {
@@ -147,7 +209,15 @@ impl Dialer {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        Ok(builder.https_or_http().enable_http1().wrap_connector(tcp))
+        tcp.set_nodelay(true);
+        let builder = builder.https_or_http();
+        let builder = match server_name {
+            Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(
+                ServerName::try_from(name.to_owned()).map_err(|error| tls_error(&error))?,
+            )),
+            None => builder,
+        };
+        Ok(builder.enable_http1().wrap_connector(tcp))
     }
 
     fn tls(&self) -> Option<ClientTlsConfig> {

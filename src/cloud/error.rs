@@ -73,6 +73,12 @@ pub enum CloudError {
         /// The method that lists.
         method: &'static str,
     },
+    /// The method has no form in REST.
+    #[error("{method} was not sent: it needs gRPC, and cloud.transport is rest")]
+    NeedsGrpc {
+        /// The method.
+        method: &'static str,
+    },
     /// What was started cannot be followed.
     #[error(
         "{method} was accepted, but the answer names no operation: look for it in DataSphere before asking again, \
@@ -164,6 +170,7 @@ impl CloudError {
             | Self::FileContent { .. }
             | Self::UnusableToken { .. }
             | Self::Tls { .. } => "FAILED_PRECONDITION",
+            Self::NeedsGrpc { .. } => "UNIMPLEMENTED",
             Self::Signature { .. } | Self::Unfinished => "INTERNAL",
         }
     }
@@ -192,6 +199,7 @@ impl CloudError {
         match self {
             Self::Answer(answer) => answer.is_refusal().then_some(answer.code),
             Self::Token { source, .. } => source.refusal().and(RpcCode::from_number(16)),
+            Self::NeedsGrpc { .. } => RpcCode::from_number(12),
             _ => None,
         }
     }

@@ -51,6 +51,34 @@ fn value(json: &Json) -> Value {
     Value { kind: Some(kind) }
 }
 
+/// A message of values as JSON; whole numbers stay whole.
+pub(crate) fn to_json(values: &Struct) -> Json {
+    let values = values.fields.iter();
+    Json::Object(
+        values
+            .map(|(name, value)| (name.clone(), json_value(value)))
+            .collect(),
+    )
+}
+
+fn json_value(value: &Value) -> Json {
+    match &value.kind {
+        None | Some(Kind::NullValue(_)) => Json::Null,
+        Some(Kind::BoolValue(flag)) => Json::Bool(*flag),
+        Some(Kind::NumberValue(number)) => number_value(*number),
+        Some(Kind::StringValue(text)) => Json::String(text.clone()),
+        Some(Kind::ListValue(list)) => list.values.iter().map(json_value).collect(),
+        Some(Kind::StructValue(values)) => to_json(values),
+    }
+}
+
+fn number_value(number: f64) -> Json {
+    let whole = (number.fract() == 0.0)
+        .then(|| format!("{number:.0}").parse::<i64>().ok())
+        .flatten();
+    whole.map_or_else(|| Json::from(number), Json::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +94,10 @@ mod tests {
         assert_eq!(format!("{inputs:?}"), r#"{"deep", "password"}"#);
         let message = inputs.message().expect("not empty");
         assert_eq!(message.fields["password"], value(&json!("canary")));
+        assert_eq!(
+            to_json(&message),
+            json!({"password": "canary", "deep": {"er": [1, "canary", null, true]}})
+        );
         assert_eq!(Inputs::default().message(), None);
     }
 }

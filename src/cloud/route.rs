@@ -2,9 +2,11 @@
 
 use crate::clock::Clock;
 use crate::cloud::attempt::unary;
-use crate::cloud::channel::{Dialer, Route};
+use crate::cloud::channel::{Dialer, Link, Route};
 use crate::cloud::method::{Methods, Service};
 use crate::cloud::renewal::{Fetch, Lease, Renewed};
+use crate::cloud::rest::Http;
+use crate::cloud::screen::Screened;
 use crate::cloud::{CloudError, Endpoints, Settings};
 use crate::flow::{Admitted, Throttle};
 use crate::proto::yandex::cloud::endpoint::{ListApiEndpointsRequest, ListApiEndpointsResponse};
@@ -84,13 +86,33 @@ impl Routes {
     }
 
     pub(crate) fn over(channels: Channels, discovery: Discovery) -> Self {
-        let route = |channel, address| Some(Arc::new(Route::new(channel, address)));
+        let route =
+            |channel, address| Some(Arc::new(Route::new(Link::Grpc(Screened::new(channel)), address)));
         Self {
             operation: route(channels.operation, "operation"),
             datasphere: route(channels.datasphere, "datasphere"),
             iam: route(channels.iam, "iam"),
             discovered: Renewed::new(discovery),
         }
+    }
+
+    /// REST, all services in one place.
+    ///
+    /// # Errors
+    /// The user agent cannot be a header.
+    pub(crate) fn over_http(http: &Http, discovery: Discovery) -> Result<Self, CloudError> {
+        let dialer = &discovery.dialer;
+        let route = |address| {
+            dialer
+                .over_http(http.clone(), address)
+                .map(|route| Some(Arc::new(route)))
+        };
+        Ok(Self {
+            operation: route("operation")?,
+            datasphere: route("datasphere")?,
+            iam: route("iam")?,
+            discovered: Renewed::new(discovery),
+        })
     }
 
     /// The way to a service, if it is known.

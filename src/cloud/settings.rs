@@ -12,6 +12,8 @@ pub struct Settings {
     pub endpoint: String,
     /// Explicit addresses.
     pub endpoints: Endpoints,
+    /// What calls travel over.
+    pub transport: Transport,
     /// TLS to all of them.
     pub tls: Tls,
     /// How calls are authenticated.
@@ -33,6 +35,15 @@ pub struct Endpoints {
     pub datasphere: Option<String>,
     /// Of `IamTokenService`.
     pub iam: Option<String>,
+}
+
+/// What calls travel over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// gRPC over HTTP/2.
+    Grpc,
+    /// JSON over HTTP/1.1, for networks that block HTTP/2; jobs cannot be reached by it.
+    Rest,
 }
 
 /// TLS to the cloud.
@@ -97,6 +108,7 @@ impl Settings {
         Self {
             endpoint: "api.cloud.yandex.net:443".to_owned(),
             endpoints: Endpoints::default(),
+            transport: Transport::Grpc,
             tls: Tls::default(),
             auth,
             request_timeout: Duration::from_secs(10),

@@ -2,12 +2,9 @@
 
 use crate::cloud;
 use crate::config::auth::Auth;
-use crate::config::error::Invalid;
-use crate::config::node::Node;
-use crate::config::setting::{Any, Setting, section, text, unexpected};
-use crate::config::value::Address;
+use crate::config::setting::{Any, section};
+use crate::config::value::{Address, choice};
 use crate::config::watch::Watch;
-use crate::config::yaml::Yaml;
 use std::path::PathBuf;
 
 section! {
@@ -17,7 +14,8 @@ section! {
         endpoint: Address = Address("api.cloud.yandex.net:443".to_owned()), Any;
         /// Explicit addresses.
         endpoints: Endpoints = Endpoints::default(), Any;
-        /// The protocol of calls; `rest` is not available in this version.
+        /// The protocol of calls; `rest` is for networks that block HTTP/2, and reaches no jobs: only operations by id,
+        /// names, limits and balances of projects.
         transport: Transport = Transport::Grpc, Any;
         /// Encryption of calls.
         tls: Tls = Tls::default(), Any;
@@ -50,28 +48,13 @@ section! {
     }
 }
 
-/// The protocol of calls.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transport {
-    /// gRPC over HTTP/2.
-    Grpc,
-}
-
-impl Setting for Transport {
-    fn kind() -> String {
-        "grpc".to_owned()
-    }
-
-    fn read(node: &Node) -> Result<Self, Invalid> {
-        match text::<Self>(node)? {
-            "grpc" => Ok(Self::Grpc),
-            "rest" => Err(node.invalid("rest is not available in this version; use grpc")),
-            _ => Err(unexpected::<Self>(node)),
-        }
-    }
-
-    fn write(&self) -> Yaml {
-        Yaml::Plain("grpc".to_owned())
+choice! {
+    /// The protocol of calls.
+    pub(crate) Transport {
+        /// gRPC over HTTP/2.
+        Grpc = "grpc",
+        /// JSON over HTTP/1.1.
+        Rest = "rest",
     }
 }
 
@@ -85,6 +68,10 @@ impl Cloud {
                 operation: address(&self.endpoints.operation),
                 datasphere: address(&self.endpoints.datasphere),
                 iam: address(&self.endpoints.iam),
+            },
+            transport: match self.transport {
+                Transport::Grpc => cloud::Transport::Grpc,
+                Transport::Rest => cloud::Transport::Rest,
             },
             tls: cloud::Tls {
                 enabled: self.tls.enabled,

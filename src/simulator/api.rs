@@ -24,6 +24,7 @@ use crate::proto::yandex::cloud::{
 use crate::simulator::{
     cloud::{Admitted, Cloud},
     front::front,
+    rest::transcode,
     world::{Change, Plain, Work, World},
 };
 use prost_types::Any;
@@ -43,7 +44,7 @@ pub(crate) struct Api {
     pub(crate) shutdown: CancellationToken,
 }
 
-/// All services behind the front.
+/// All services behind the front, and before it what turns REST into gRPC.
 pub(crate) fn routes(api: Api) -> Routes {
     let cloud = Arc::clone(&api.cloud);
     let router = Routes::new(OperationServiceServer::new(api.clone()))
@@ -53,7 +54,11 @@ pub(crate) fn routes(api: Api) -> Routes {
         .add_service(IamTokenServiceServer::new(api.clone()))
         .add_service(ApiEndpointServiceServer::new(api))
         .into_axum_router()
-        .layer(axum::middleware::from_fn_with_state(cloud, front));
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&cloud), front));
+    // Around the router and not inside of it, since it changes the path that is looked up.
+    let router = axum::Router::new()
+        .fallback_service(router)
+        .layer(axum::middleware::from_fn_with_state(cloud, transcode));
     Routes::from(router)
 }
 

@@ -6,7 +6,7 @@ use crate::simulator::{
     faults::{Effects, Faults, Strike},
     files::Store,
     front::Call,
-    scenario::Scenario,
+    scenario::{RestStyle, Scenario},
     tokens::Tokens,
     urls::Urls,
     world::{Present, World},
@@ -27,6 +27,7 @@ pub(crate) struct Cloud {
     faults: Mutex<Faults>,
     calls: Mutex<BTreeMap<String, u64>>,
     store: Mutex<Store>,
+    rest_style: Mutex<RestStyle>,
 }
 
 /// A call that may be answered.
@@ -61,6 +62,7 @@ impl Cloud {
             faults: Mutex::new(Faults::new(scenario.faults.clone(), scenario.speed, start_at)),
             calls: Mutex::new(BTreeMap::new()),
             store: Mutex::new(Store::default()),
+            rest_style: Mutex::new(scenario.rest),
         })
     }
 
@@ -77,6 +79,10 @@ impl Cloud {
 
     pub(crate) fn store(&self) -> MutexGuard<'_, Store> {
         self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn rest_style(&self) -> MutexGuard<'_, RestStyle> {
+        self.rest_style.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn calls(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {

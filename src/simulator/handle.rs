@@ -8,7 +8,7 @@ use crate::simulator::{
     cloud::Cloud,
     files,
     line::Line,
-    scenario::{End, Fault, JobScript, NotebookScript, Scenario, StatusName},
+    scenario::{End, Fault, JobScript, NotebookScript, RestStyle, Scenario, StatusName},
     timeline::Step,
     world::{RunIds, fitting_status},
 };
@@ -86,7 +86,7 @@ impl Handle {
         files::routes(Arc::clone(&self.cloud))
     }
 
-    /// Serves the gRPC services over connections of any kind until `shutdown`; connections that a fault resets end
+    /// Serves gRPC and REST over connections of any kind until `shutdown`; connections that a fault resets end
     /// without an answer.
     ///
     /// # Errors
@@ -100,7 +100,8 @@ impl Handle {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let mut server = Server::builder();
+        // REST comes over HTTP/1.1, on the same port.
+        let mut server = Server::builder().accept_http1(true);
         if let Some(Identity {
             certificate_pem,
             key_pem,
@@ -179,6 +180,11 @@ impl Handle {
     pub fn set_balance(&self, project_id: &str, units: Option<i64>) {
         let now = self.cloud.clock.now();
         self.cloud.world().set_balance(project_id, units, now);
+    }
+
+    /// Changes how REST answers are printed from now on.
+    pub fn print_rest(&self, style: RestStyle) {
+        *self.cloud.rest_style() = style;
     }
 
     /// Adds a fault; its counts begin now.

@@ -43,10 +43,40 @@ pub struct Scenario {
     /// What goes wrong.
     #[serde(default)]
     pub faults: Vec<Fault>,
+    /// How answers over REST are printed.
+    #[serde(default)]
+    pub rest: RestStyle,
     /// Makes the ids of runs differ from those of every other edition, since a collector takes equal ids for the same
     /// run. A file has none: there ids follow from names alone.
     #[serde(skip)]
     pub edition: Option<i64>,
+}
+
+/// How answers over REST are printed: by default as the cloud's gateway does it, with each form that other printers of
+/// the same standard use to choose from.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
+pub struct RestStyle {
+    /// Whether an `int64` is a string.
+    pub quoted_integers: bool,
+    /// Whether an enum is its number instead of its name.
+    pub enum_numbers: bool,
+    /// Whether messages of any type carry `@type`.
+    pub types: bool,
+    /// Whether fields with their default value are printed.
+    pub defaults: bool,
+}
+
+impl Default for RestStyle {
+    fn default() -> Self {
+        Self {
+            quoted_integers: true,
+            enum_numbers: false,
+            types: true,
+            defaults: false,
+        }
+    }
 }
 
 /// Who may call, and how tokens are made.
@@ -231,6 +261,7 @@ impl Default for Scenario {
             created_jobs: Vec::new(),
             executed_notebooks: Vec::new(),
             faults: Vec::new(),
+            rest: RestStyle::default(),
             edition: None,
         }
     }

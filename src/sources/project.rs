@@ -46,6 +46,12 @@ impl Project {
         let rounds = async {
             let followed = Input::ProjectFollowed(self.id.clone());
             self.context.inbox.send(followed).await?;
+            if !self.context.client.reaches_jobs() {
+                if let Some(latch) = latch {
+                    self.context.inbox.after_first_look(latch).await?;
+                }
+                return self.follow_balance().await;
+            }
             // Apart from each other, so that a slow sweep or balance never holds the live listing up.
             tokio::try_join!(
                 self.follow_live(latch),

@@ -1,6 +1,7 @@
 //! The client of the cloud against the simulator, under paused time: deadlines, retries, tokens, limits, pages.
 
 mod liars;
+mod rest;
 mod sockets;
 mod support;
 mod tokens;

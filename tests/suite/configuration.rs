@@ -243,7 +243,7 @@ fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
         ("web:\n  telemetry_path: /api/metrics\n", "2: web.telemetry_path: expected a path such as /metrics, outside of /api and /-".to_owned()),
         ("log:\n  level: loud\n", "2: log.level: expected one of error, warn, info, debug, trace".to_owned()),
         ("cloud:\n  endpoint: https://t1.secret\n", "2: cloud.endpoint: expected an address such as api.cloud.yandex.net:443".to_owned()),
-        ("cloud:\n  transport: rest\n", "2: cloud.transport: rest is not available in this version; use grpc".to_owned()),
+        ("cloud:\n  transport: http\n", "2: cloud.transport: expected one of grpc, rest".to_owned()),
         ("cloud:\n  transport: http\n", "2: cloud.transport: expected grpc".to_owned()),
         ("cloud:\n  auth: t1.secret\n", format!("2: cloud.auth: expected keys, found a single value; known here: {WAYS}")),
         ("cloud:\n  auth: {}\n", format!("2: cloud.auth: empty; give exactly one of {WAYS}")),

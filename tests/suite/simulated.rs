@@ -3,6 +3,8 @@
 use datasphere_exporter::clock::{Clock, Timestamp};
 use datasphere_exporter::simulator::{Handle, Scenario, Settings, Simulator};
 use http::Uri;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use std::io;
 use std::net::SocketAddr;
@@ -70,7 +72,7 @@ impl Piped {
 pub(crate) struct Pipes(mpsc::Sender<io::Result<DuplexStream>>);
 
 impl Service<Uri> for Pipes {
-    type Response = TokioIo<DuplexStream>;
+    type Response = Wire;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 
@@ -86,8 +88,51 @@ impl Service<Uri> for Pipes {
                 .send(Ok(theirs))
                 .await
                 .map_err(|_| io::ErrorKind::ConnectionRefused)?;
-            Ok(TokioIo::new(ours))
+            Ok(Wire::new(ours))
         })
+    }
+}
+
+/// Our end of a pipe, as clients of gRPC and of HTTP want their connections.
+pub(crate) struct Wire(TokioIo<DuplexStream>);
+
+impl Wire {
+    pub(crate) fn new(end: DuplexStream) -> Self {
+        Self(TokioIo::new(end))
+    }
+}
+
+impl Connection for Wire {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl Read for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl Write for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
     }
 }
 

@@ -1,8 +1,9 @@
 //! A world to watch: the simulator and the watcher over in-memory pipes, in time that only moves when nobody is busy.
 
+use crate::simulated::Wire;
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::{Clock, Timestamp};
-use datasphere_exporter::cloud::{Auth, Channels, Client};
+use datasphere_exporter::cloud::{Auth, Channels, Client, Http, Transport};
 use datasphere_exporter::engine::{Engine, Keeping};
 use datasphere_exporter::flow::{Inbox, Readiness, ViewReader, ViewWriter};
 use datasphere_exporter::model::{
@@ -14,7 +15,6 @@ use datasphere_exporter::store::Store;
 use datasphere_exporter::traces::Encoder;
 use datasphere_exporter::tracker::Tracker;
 use datasphere_exporter::{cloud, engine, metrics, sources, traces, tracker, web};
-use hyper_util::rt::TokioIo;
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -51,6 +51,7 @@ pub(crate) struct World {
     stop: CancellationToken,
     watcher: JoinSet<()>,
     channel: Channel,
+    http: Http,
     inbox: Option<Inbox>,
     client: Option<Client>,
     _simulator: JoinSet<()>,
@@ -72,7 +73,7 @@ impl World {
         let clock = Clock::starting_at(Timestamp::from_seconds(1_700_000_000, 0).expect("in range"));
         let handle = Handle::new(&scenario, clock, "files.invalid").expect("a possible scenario");
         let mut simulator = JoinSet::new();
-        let channel = serve(&handle, &mut simulator);
+        let (channel, http) = serve(&handle, &mut simulator);
         let instruments = Instruments::new("0.0.0", "test", "test");
         let (writer, views) = ViewWriter::new();
         drop(writer);
@@ -85,6 +86,7 @@ impl World {
             stop: CancellationToken::new(),
             watcher: JoinSet::new(),
             channel,
+            http,
             inbox: None,
             client: None,
             _simulator: simulator,
@@ -113,7 +115,11 @@ impl World {
             datasphere: self.channel.clone(),
             iam: self.channel.clone(),
         };
-        let client = Client::over(channels, &setup.cloud, clock, &self.instruments).expect("a client");
+        let client = match setup.cloud.transport {
+            Transport::Grpc => Client::over(channels, &setup.cloud, clock, &self.instruments),
+            Transport::Rest => Client::over_http(&self.http, &setup.cloud, clock, &self.instruments),
+        };
+        let client = client.expect("a client");
         let (inbox, deliveries) = Inbox::new();
         let (writer, views) = ViewWriter::new();
         self.readiness = Readiness::with_grace(Duration::from_secs(30));
@@ -214,7 +220,7 @@ impl World {
 }
 
 /// A connection to the simulator through pipes; each new connection is a new pipe.
-fn serve(handle: &Handle, tasks: &mut JoinSet<()>) -> Channel {
+fn serve(handle: &Handle, tasks: &mut JoinSet<()>) -> (Channel, Http) {
     let (sender, receiver) = mpsc::channel::<io::Result<DuplexStream>>(16);
     let server = handle.clone();
     tasks.spawn(async move {
@@ -226,13 +232,15 @@ fn serve(handle: &Handle, tasks: &mut JoinSet<()>) -> Channel {
     });
     let connector = tower::service_fn(move |_: http::Uri| {
         let sender = sender.clone();
-        async move {
+        Box::pin(async move {
             let (near, far) = tokio::io::duplex(64 << 10);
             sender.send(Ok(far)).await.map_err(io::Error::other)?;
-            Ok::<_, io::Error>(TokioIo::new(near))
-        }
+            Ok::<_, io::Error>(Wire::new(near))
+        })
     });
-    Endpoint::from_static("http://simulator.invalid").connect_with_connector_lazy(connector)
+    let http = Http::over(connector.clone());
+    let channel = Endpoint::from_static("http://simulator.invalid").connect_with_connector_lazy(connector);
+    (channel, http)
 }
 
 /// Lets a subscriber hear what this thread says, until the guard is dropped.

@@ -1,6 +1,7 @@
 //! The watcher against the simulator, in time that moves only when nobody is busy.
 
 use crate::support::{World, finished, jobs, project, row};
+use datasphere_exporter::cloud::Transport;
 use datasphere_exporter::model::{
     Admission, Gap, Input, JobStatus, Kind, Labels, Outcome, OutcomeKind, Sighting, Source, State, Target,
     Unreadable,
@@ -75,6 +76,51 @@ async fn a_community_is_followed_from_birth_to_end_without_touching_anything() {
     for method in ["/Execute", "/Create", "/Clone", "/Cancel", "/Delete"] {
         assert_eq!(world.calls(method), 0, "{method}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_rest_operations_are_followed_to_their_ends_and_projects_without_their_jobs() {
+    let mut world = World::start(FLEET, |setup, _| {
+        setup.cloud.transport = Transport::Rest;
+        setup.tracker.retention = Duration::from_hours(24);
+        setup.sources.projects = ids(&["vision"]);
+        setup.sources.communities = ids(&["community"]);
+        setup.sources.operations = ["op-train", "op-crash", "op-refused", "op-notebook"]
+            .iter()
+            .map(|id| (id.parse().expect("an id"), Labels::default()))
+            .collect();
+    });
+    world
+        .until("readiness without listings", |view| {
+            view.operations.iter().count() == 4
+        })
+        .await;
+    world
+        .until("all ends", |view| {
+            view.operations.iter().all(|row| row.state == State::Done)
+        })
+        .await;
+    let view = world.view();
+    let outcome = |id| row(&view, id).and_then(|row| row.outcome);
+    assert_eq!(outcome("op-train"), Some(Outcome::Success));
+    assert_eq!(outcome("op-crash"), Some(Outcome::Failure));
+    assert_eq!(outcome("op-refused").map(Outcome::kind), Some(OutcomeKind::Error));
+    assert_eq!(outcome("op-notebook"), Some(Outcome::Failure));
+    let crash = row(&view, "op-crash").and_then(|row| row.reported.return_code);
+    assert_eq!(crash, Some(137));
+    for id in ["vision", "speech"] {
+        let project = project(&view, id).expect("a project");
+        assert_eq!(
+            project.name.as_ref().map(ToString::to_string).as_deref(),
+            Some(id)
+        );
+    }
+    let vision = project(&view, "vision").expect("a project");
+    assert!(vision.unit_balance.is_some_and(|units| units < 100_000));
+    for method in ["/Execute", "/Create", "/Clone", "/Cancel", "/Delete"] {
+        assert_eq!(world.calls(method), 0, "{method}");
+    }
+    assert_eq!(world.calls("ProjectJobService/List"), 0);
 }
 
 #[tokio::test(start_paused = true)]

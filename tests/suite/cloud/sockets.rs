@@ -4,7 +4,7 @@ use crate::cloud::support::{account, scenario};
 use crate::cloud::{operation, project};
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::Clock;
-use datasphere_exporter::cloud::{Auth, Client, CloudError, Endpoints, Settings, Tls};
+use datasphere_exporter::cloud::{Auth, Client, CloudError, Endpoints, Settings, Tls, Transport};
 use datasphere_exporter::simulator::scenario::Scenario;
 use datasphere_exporter::simulator::{self, Handle, Identity, Simulator};
 use std::net::SocketAddr;
@@ -65,6 +65,20 @@ fn client(settings: &Settings) -> Result<Client, CloudError> {
 async fn the_addresses_of_services_are_looked_up_once() {
     let served = serve(&scenario(), simulator::Settings::loopback()).await;
     let client = client(&plain(Auth::Anonymous, served.grpc)).expect("the settings hold");
+    client.get_operation(&operation()).await.expect("answered");
+    client.get_project(&project()).await.expect("answered");
+    let lookups = served
+        .handle
+        .calls("/yandex.cloud.endpoint.ApiEndpointService/List");
+    assert_eq!(lookups, 1);
+}
+
+#[tokio::test]
+async fn the_addresses_of_services_are_looked_up_over_rest_too() {
+    let served = serve(&scenario(), simulator::Settings::loopback()).await;
+    let mut settings = plain(Auth::Anonymous, served.grpc);
+    settings.transport = Transport::Rest;
+    let client = client(&settings).expect("the settings hold");
     client.get_operation(&operation()).await.expect("answered");
     client.get_project(&project()).await.expect("answered");
     let lookups = served
@@ -146,7 +160,7 @@ async fn tls_trusts_the_file_that_is_named_and_nothing_else() {
         .await
         .expect("answered over TLS");
 
-    settings.tls = with(Some(ca_file), None);
+    settings.tls = with(Some(ca_file.clone()), None);
     let other_name = client(&settings).expect("the settings hold");
     let told = other_name
         .get_operation(&operation())
@@ -154,6 +168,21 @@ async fn tls_trusts_the_file_that_is_named_and_nothing_else() {
         .expect_err("another name")
         .chain();
     assert!(told.contains("certificate"), "{told}");
+
+    settings.tls = with(Some(ca_file.clone()), Some("simulator.test"));
+    settings.transport = Transport::Rest;
+    let over_rest = client(&settings).expect("the settings hold");
+    over_rest
+        .get_operation(&operation())
+        .await
+        .expect("answered over TLS");
+    settings.tls = with(Some(ca_file), None);
+    let other_name = client(&settings).expect("the settings hold");
+    other_name
+        .get_operation(&operation())
+        .await
+        .expect_err("another name");
+    settings.transport = Transport::Grpc;
 
     settings.tls = Tls {
         enabled: false,

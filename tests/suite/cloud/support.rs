@@ -1,15 +1,15 @@
 //! A simulator at the end of an in-memory pipe, under paused time, and a client that speaks to it.
 
+use crate::simulated::Wire;
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::{Clock, Timestamp};
-use datasphere_exporter::cloud::{Auth, Channels, Client, Settings};
+use datasphere_exporter::cloud::{Auth, Channels, Client, Http, Settings, Transport};
 use datasphere_exporter::proto::google::rpc::Code;
 use datasphere_exporter::simulator::Handle;
 use datasphere_exporter::simulator::scenario::{
     Action, AuthorizedKey, CodeName, Fault, Scenario, ServiceAccount,
 };
 use http::Uri;
-use hyper_util::rt::TokioIo;
 use std::future::{Ready, ready};
 use std::io;
 use std::task::{Context, Poll};
@@ -72,6 +72,12 @@ impl World {
         )
     }
 
+    /// The same, called over REST.
+    pub(crate) fn over_rest(mut self) -> Self {
+        self.settings.transport = Transport::Rest;
+        self
+    }
+
     pub(crate) fn of(scenario: &Scenario, settings: Settings) -> Self {
         let clock = Clock::starting_at(Timestamp::from_seconds(1_760_000_000, 0).expect("in range"));
         let simulator = Handle::new(scenario, clock, "127.0.0.1:1").expect("the scenario holds");
@@ -97,6 +103,11 @@ impl World {
 
     pub(crate) fn client(&self) -> Client {
         assert!(!self.servers.is_empty());
+        if self.settings.transport == Transport::Rest {
+            let http = Http::over(self.pipe.clone());
+            return Client::over_http(&http, &self.settings, self.clock, &self.instruments)
+                .expect("the settings hold");
+        }
         let channel = self.pipe.channel();
         let channels = Channels {
             operation: channel.clone(),
@@ -171,7 +182,7 @@ impl Pipe {
 }
 
 impl Service<Uri> for Pipe {
-    type Response = TokioIo<DuplexStream>;
+    type Response = Wire;
     type Error = io::Error;
     type Future = Ready<io::Result<Self::Response>>;
 
@@ -184,7 +195,7 @@ impl Service<Uri> for Pipe {
         ready(
             self.0
                 .try_send(theirs)
-                .map(|()| TokioIo::new(ours))
+                .map(|()| Wire::new(ours))
                 .map_err(|_| io::ErrorKind::ConnectionRefused.into()),
         )
     }
