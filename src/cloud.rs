@@ -19,6 +19,7 @@ mod inputs;
 mod limiter;
 mod method;
 mod page;
+mod passage;
 mod renewal;
 mod retry;
 mod route;
@@ -31,7 +32,9 @@ pub use answer::Answer;
 pub(crate) use answer::{detail, is_about_size};
 pub use error::CloudError;
 pub use inputs::Inputs;
+pub use method::Service;
 pub use page::PageTrail;
+pub use passage::{Connector, Passage, Protocols};
 pub use route::Channels;
 pub(crate) use screen::screen;
 pub use secret::Secret;
@@ -71,6 +74,7 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     caller: Caller,
+    routes: Arc<Routes>,
     methods: Arc<Methods>,
     page_sizes: PageSizes,
     decode_gaps_total: IntCounterVec,
@@ -128,6 +132,7 @@ impl Client {
         let authorization = Authorization::new(settings, &dialer, house)?;
         let limiter = Limiter::new(settings.requests_per_second, instruments);
         Ok(Self(Arc::new(Shared {
+            routes: Arc::clone(&routes),
             caller: Caller::new(settings, routes, authorization, limiter, clock, throttle),
             methods,
             page_sizes: PageSizes::default(),
@@ -135,6 +140,11 @@ impl Client {
             live: filter(|status| !status.is_terminal()),
             ended: filter(JobStatus::is_terminal),
         })))
+    }
+
+    /// The way for calls of others.
+    pub fn passage(&self) -> Passage {
+        Passage::new(Arc::clone(&self.0.routes))
     }
 
     /// One operation as it is now.

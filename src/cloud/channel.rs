@@ -1,14 +1,14 @@
 //! Connections: addresses, TLS, and what a public gRPC server tolerates.
 
 use crate::cloud::screen::Screened;
-use crate::cloud::{CloudError, Settings};
+use crate::cloud::{CloudError, Protocols, Settings};
 use http::Uri;
 use http::uri::{Authority, InvalidUri, PathAndQuery};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, ServerName};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -126,28 +126,50 @@ impl Dialer {
     /// # Errors
     /// TLS cannot be set up.
     pub(crate) fn http(&self, uri: &Uri) -> Result<HttpsConnector<HttpConnector>, CloudError> {
+        let tls = self.client_config(uri.scheme_str() == Some("https"))?;
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+        Ok(builder.https_or_http().enable_http1().wrap_connector(tcp()))
+    }
+
+    /// Connections to the cloud itself, for calls that others make.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub(crate) fn connector(
+        &self,
+        protocols: Protocols,
+    ) -> Result<HttpsConnector<HttpConnector>, CloudError> {
+        let tls = self.client_config(self.is_encrypted())?;
+        let mut builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        if let Some(name) = &self.server_name {
+            let name = ServerName::try_from(name.clone()).map_err(|error| tls_error(&error))?;
+            builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
+        }
+        Ok(match protocols {
+            Protocols::Grpc => builder.enable_http2().wrap_connector(tcp()),
+            Protocols::Http => builder.enable_all_versions().wrap_connector(tcp()),
+        })
+    }
+
+    /// Whether the cloud is spoken to over TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        !matches!(self.trust, Trust::Nothing)
+    }
+
+    /// What a server has to prove; where nothing is encrypted no authority is needed, nor looked for.
+    fn client_config(&self, is_encrypted: bool) -> Result<ClientConfig, CloudError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = HttpsConnectorBuilder::new();
-        let roots = match &self.trust {
-            _ if uri.scheme_str() != Some("https") => Some(RootCertStore::empty()),
-            Trust::File { path, pem } => Some(root_store(path, pem)?),
-            Trust::System | Trust::Nothing => None,
-        };
-        let builder = match roots {
-            Some(roots) => {
-                let versions = ClientConfig::builder_with_provider(provider)
-                    .with_safe_default_protocol_versions()
-                    .map_err(|error| tls_error(&error))?;
-                builder.with_tls_config(versions.with_root_certificates(roots).with_no_client_auth())
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| tls_error(&error))?;
+        let builder = match &self.trust {
+            _ if !is_encrypted => builder.with_root_certificates(RootCertStore::empty()),
+            Trust::File { path, pem } => builder.with_root_certificates(root_store(path, pem)?),
+            Trust::System | Trust::Nothing => {
+                builder.with_native_roots().map_err(|error| tls_error(&error))?
             }
-            None => builder
-                .with_provider_and_native_roots(provider)
-                .map_err(|error| tls_error(&error))?,
         };
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        Ok(builder.https_or_http().enable_http1().wrap_connector(tcp))
+        Ok(builder.with_no_client_auth())
     }
 
     fn tls(&self) -> Option<ClientTlsConfig> {
@@ -162,7 +184,8 @@ impl Dialer {
         })
     }
 
-    fn uri(&self, address: &str) -> Result<Uri, CloudError> {
+    /// The address with its scheme.
+    pub(crate) fn uri(&self, address: &str) -> Result<Uri, CloudError> {
         let wrong = |problem: String| CloudError::Address {
             address: address.to_owned(),
             problem,
@@ -187,6 +210,15 @@ impl Dialer {
             .build()
             .map_err(|error| wrong(error.to_string()))
     }
+}
+
+/// TCP alone; what comes in small pieces is not held back.
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp
 }
 
 fn read_authorities(path: PathBuf) -> Result<Trust, CloudError> {
