@@ -103,7 +103,7 @@ mod tests {
     fn a_timeout_is_read_as_the_protocol_has_it() {
         let read = |text| timeout(&headers(&[("grpc-timeout", text)]));
         assert_eq!(read("10S"), Some(Duration::from_secs(10)));
-        assert_eq!(read("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        assert_eq!(read("99999999H"), Some(Duration::from_hours(99_999_999)));
         assert_eq!(read("250m"), Some(Duration::from_millis(250)));
         for bad in ["", "S", "10", "-1S", "+1S", "1s", "123456789S", "1 S"] {
             assert_eq!(read(bad), None, "{bad}");

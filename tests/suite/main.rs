@@ -17,6 +17,8 @@ mod documents;
 #[cfg(test)]
 mod exemplars;
 #[cfg(test)]
+mod gateway;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod restart;
