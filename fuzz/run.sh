@@ -10,6 +10,6 @@ mkdir -p fuzz/corpus/config fuzz/corpus/decode_any
 sed -n '/^cloud:/,$p' tests/suite/snapshots/*what_is_printed_by_default_is_this.snap > fuzz/corpus/config/all
 sed -n '/^```yaml/,/^```$/p' docs/configuration.md | sed '/^```/d' > fuzz/corpus/config/smallest
 
-for target in decode_any config; do
+for target in decode_any config sniff; do
     cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048
 done

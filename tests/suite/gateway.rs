@@ -5,4 +5,4 @@ mod heard;
 mod limits;
 mod listing;
 mod rest;
-mod support;
+pub(crate) mod support;

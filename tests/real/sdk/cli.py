@@ -54,7 +54,9 @@ class Cli:
         }
 
     def start(self, *arguments: str) -> subprocess.Popen:
-        command = [sys.executable, str(WRAPPER), *arguments]
+        # A wrapper around the wrapper: the gateway is tried without TLS as well.
+        around = [os.environ["CLIENT_WRAPPER"]] if "CLIENT_WRAPPER" in os.environ else []
+        command = [sys.executable, *around, str(WRAPPER), *arguments]
         return subprocess.Popen(
             command,
             cwd=self.folder,
@@ -139,10 +141,10 @@ def check_attach(cli: Cli) -> None:
     check(code == 0 and "job completed successfully" in output, "a running job is attached to", output)
 
 
-def check_cancel(cli: Cli) -> None:
+def check_cancel(cli: Cli, *arguments: str) -> None:
     job_id, _ = cli.begin("long")
-    code, output = cli.run("project", "job", "cancel", "--id", job_id)
-    check(code == 0, "a job is cancelled", output)
+    code, output = cli.run("project", "job", "cancel", "--id", job_id, *arguments)
+    check(code == 0, " ".join(("a job is cancelled", *arguments)), output)
     deadline = time.monotonic() + DEADLINE_SECONDS
     statuses = []
     while time.monotonic() < deadline and "CANCELLED" not in statuses:
@@ -182,6 +184,7 @@ def main(address: str, ca_file: str, http_address: str, folder: str) -> None:
     check_listing(cli)
     check_attach(cli)
     check_cancel(cli)
+    check_cancel(cli, "-g")
     check_files(cli, job_id)
     check_fork(cli, job_id)
 

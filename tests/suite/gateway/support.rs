@@ -94,7 +94,7 @@ impl House {
         upstream_running.spawn(serve(listener, Arc::clone(&told)));
         let instruments = Instruments::new("test", "test", "test");
         let (inbox, deliveries) = Inbox::new();
-        let gateway = gateway(settings, upstream, inbox, &instruments).await;
+        let gateway = gateway(settings, upstream, inbox, &instruments, Clock::system()).await;
         let address = gateway.address();
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
@@ -136,6 +136,7 @@ pub(crate) async fn gateway(
     upstream: SocketAddr,
     inbox: Inbox,
     instruments: &Instruments,
+    clock: Clock,
 ) -> Gateway {
     let mut cloud = cloud::Settings::new(Auth::Anonymous);
     cloud.tls.enabled = false;
@@ -146,7 +147,6 @@ pub(crate) async fn gateway(
         datasphere: address.clone(),
         iam: address,
     };
-    let clock = Clock::system();
     let context = Context {
         client: Client::new(&cloud, clock, instruments).expect("no files"),
         inbox,
