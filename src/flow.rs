@@ -9,7 +9,7 @@ mod throttle;
 
 pub use readiness::{Latch, Readiness};
 pub use receipt::{Receipt, Reply};
-pub use throttle::Throttle;
+pub use throttle::{Admitted, Throttle};
 
 use crate::limits::INBOX_MAX;
 use crate::model::{Input, View};

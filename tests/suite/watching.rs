@@ -7,6 +7,7 @@ use datasphere_exporter::model::{
 };
 use datasphere_exporter::proto::google::rpc::Code;
 use datasphere_exporter::simulator::scenario::{Action, Fault, JobScript, Part};
+use datasphere_exporter::sources::FilePattern;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -388,6 +389,33 @@ async fn what_cannot_be_true_is_a_counted_gap_and_the_rest_is_shown() {
         Some(Kind::Notebook),
         "an answer of 5 MiB"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_a_file_names_is_watched_to_its_end_though_the_file_vanishes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("train.json");
+    std::fs::write(&file, r#"{"job_id": "train", "operation_id": "op-train"}"#).expect("a file");
+    let pattern = FilePattern::parse("*.json").expect("a pattern");
+    let mut world = World::start(FLEET, |setup, _| {
+        setup.sources.execution_files = vec![pattern.within(folder.path())];
+    });
+    world
+        .until("progress", |view| {
+            row(view, "op-train").is_some_and(|row| row.reported.progress.is_some())
+        })
+        .await;
+    let row_before = row(&world.view(), "op-train").expect("a row");
+    assert_eq!(row_before.source, Source::File);
+    std::fs::remove_file(&file).expect("a file");
+    world
+        .until("the end", |view| {
+            row(view, "op-train").is_some_and(|row| row.outcome == Some(Outcome::Success))
+        })
+        .await;
+    for method in ["/Execute", "/Create", "/Clone", "/Cancel"] {
+        assert_eq!(world.calls(method), 0, "{method}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

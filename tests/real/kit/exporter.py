@@ -77,12 +77,15 @@ def simulate(cleanup: Cleanup, scenario: Scenario, port: int) -> Program:
     return program
 
 
-def configuration_for(endpoint_port: int, watch: dict, storage: Path | None = None) -> Path:
+def configuration_for(
+    endpoint_port: int, watch: dict, storage: Path | None = None, sections: Mapping[str, dict] | None = None
+) -> Path:
     """A configuration for an endpoint of 127.0.0.1 without TLS, which keeps its state in a folder of its own."""
     configuration = {
         "cloud": {"endpoint": f"127.0.0.1:{endpoint_port}", "tls": {"enabled": False}, "auth": {"anonymous": {}}},
         "watch": watch,
         "storage": {"path": str(storage or new_folder() / "data")},
+        **(sections or {}),
     }
     file = new_folder() / "config.yaml"
     # JSON is YAML too.
@@ -96,10 +99,11 @@ def serve(
     watch: dict,
     environment: Mapping[str, str] | None = None,
     storage: Path | None = None,
+    sections: Mapping[str, dict] | None = None,
 ) -> Exporter:
-    """The exporter on such an endpoint, as soon as it listens."""
+    """The exporter on such an endpoint, as soon as it listens; with further sections of configuration."""
     port = free_port()
-    configuration = configuration_for(endpoint_port, watch, storage)
+    configuration = configuration_for(endpoint_port, watch, storage, sections)
     flags = [f"--config.file={configuration}", f"--web.listen-address=127.0.0.1:{port}"]
 
     def begin() -> Exporter:
