@@ -124,6 +124,7 @@ pub struct Gateway {
     listener: TcpListener,
     address: SocketAddr,
     door: Door,
+    stall_time_max: Duration,
 }
 
 /// What the gateway works with.
@@ -169,11 +170,21 @@ impl Gateway {
         Ok(Self {
             listener,
             address,
+            stall_time_max: GATEWAY_STALL_TIME_MAX,
             door: Door {
                 calls: Arc::new(calls),
                 tls,
             },
         })
+    }
+
+    /// The same with another patience with callers that stop reading.
+    #[must_use]
+    pub fn with_stall_time_max(self, stall_time_max: Duration) -> Self {
+        Self {
+            stall_time_max,
+            ..self
+        }
     }
 
     /// Where it listens.
@@ -184,10 +195,15 @@ impl Gateway {
     /// Passes calls until `stop`; then it takes no more, lets those under way go on for a while, and ends what is left
     /// with a status.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { listener, door, .. } = self;
+        let Self {
+            listener,
+            door,
+            stall_time_max,
+            ..
+        } = self;
         let calls = Arc::clone(&door.calls);
         let mut tasks = JoinSet::new();
-        tasks.spawn(watch_stalls(Arc::clone(&calls), stop.clone()));
+        tasks.spawn(watch_stalls(Arc::clone(&calls), stall_time_max, stop.clone()));
         tasks.spawn(door.open(listener, stop.clone()));
         stop.cancelled().await;
         let ended = async {
@@ -211,13 +227,16 @@ impl Gateway {
     }
 }
 
+/// Shortest time between two walks past all calls.
+const STALL_ROUND_MIN: Duration = Duration::from_millis(10);
+
 /// How long a caller may take to hear that its call has ended.
 const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Ends calls whose callers stopped reading.
-async fn watch_stalls(calls: Arc<Calls>, stop: CancellationToken) {
-    let mut rounds = tokio::time::interval(GATEWAY_STALL_TIME_MAX / 10);
+async fn watch_stalls(calls: Arc<Calls>, stall_time_max: Duration, stop: CancellationToken) {
+    let mut rounds = tokio::time::interval((stall_time_max / 10).max(STALL_ROUND_MIN));
     while stop.run_until_cancelled(rounds.tick()).await.is_some() {
-        calls.valves.close_stalled(GATEWAY_STALL_TIME_MAX);
+        calls.valves.close_stalled(stall_time_max);
     }
 }

@@ -3,7 +3,7 @@
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::{Passage, Service};
-use crate::flow::Throttle;
+use crate::flow::{Admitted, Throttle};
 use crate::gateway::addresses;
 use crate::gateway::answer::Answer;
 use crate::gateway::ear::{Asked, Ear};
@@ -235,7 +235,7 @@ impl Calls {
         if refusal.code == Code::NotFound {
             return;
         }
-        if let Some(held_back) = self.throttle.admit("refused", self.clock.now()) {
+        if let Some(Admitted { held_back }) = self.throttle.admit("refused", self.clock.now()) {
             let error = refusal.message();
             tracing::warn!(error, held_back, "a call through the gateway was not passed on");
         }

@@ -1,5 +1,6 @@
 //! Listening, and the bounded number of connections.
 
+use crate::flow::Admitted;
 use crate::gateway::GatewayError;
 use crate::gateway::call::Calls;
 use crate::gateway::connection::serve;
@@ -109,7 +110,7 @@ impl Door {
     }
 
     async fn pause(&self, error: &io::Error) {
-        if let Some(held_back) = self.calls.throttle.admit("accept", self.calls.clock.now()) {
+        if let Some(Admitted { held_back }) = self.calls.throttle.admit("accept", self.calls.clock.now()) {
             tracing::warn!(%error, held_back, "the gateway did not accept a connection; trying on");
         }
         tokio::time::sleep(HTTP_ACCEPT_PAUSE).await;

@@ -3,7 +3,7 @@
 use crate::catalogue::Instruments;
 use crate::clock::{Clock, Timestamp};
 use crate::decode::{self, wire};
-use crate::flow::{Inbox, Throttle};
+use crate::flow::{Admitted, Inbox, Throttle};
 use crate::gateway::callers::Callers;
 use crate::gateway::method::Role;
 use crate::gateway::sniffer::{Budget, Copied, Sniffer, Unheard};
@@ -114,7 +114,7 @@ impl Ear {
             return;
         };
         if receipt.told().await == Some(Admission::Full)
-            && let Some(held_back) = self.throttle.admit("full", self.clock.now())
+            && let Some(Admitted { held_back }) = self.throttle.admit("full", self.clock.now())
         {
             tracing::warn!(
                 held_back,
@@ -153,7 +153,7 @@ impl Ear {
             .gateway_unheard_total
             .with_label_values(&[unheard.label()])
             .inc();
-        if let Some(held_back) = self.throttle.admit(unheard.label(), self.clock.now()) {
+        if let Some(Admitted { held_back }) = self.throttle.admit(unheard.label(), self.clock.now()) {
             let reason = unheard.label();
             tracing::warn!(
                 reason,

@@ -57,7 +57,7 @@ class Clients:
     def client(self, script: str, *arguments: str | Path) -> str:
         """Runs a script with a client of the cloud and returns what it said."""
         by = [] if self.is_encrypted else [HERE / "plain.py"]
-        environment = {"no_proxy": "localhost,127.0.0.1", "GRPC_VERBOSITY": "ERROR"}
+        environment = {"EXPECTED_SOURCE": "gateway", "no_proxy": "localhost,127.0.0.1", "GRPC_VERBOSITY": "ERROR"}
         if not self.is_encrypted:
             environment["CLIENT_WRAPPER"] = str(HERE / "plain.py")
         command = [sys.executable, *by, SDK / script, f"localhost:{self.gateway}", self.certificate, *arguments]
@@ -78,7 +78,8 @@ class Clients:
 
     def test_the_command_line_works_and_what_it_starts_is_watched(self) -> None:
         before = self.tracked("job")
-        self.client("cli.py", f"127.0.0.1:{self.files}", self.folder / "cli")
+        arguments = (f"127.0.0.1:{self.files}", self.folder / "cli", f"127.0.0.1:{self.exporter.port}")
+        self.client("cli.py", *arguments)
         # train, again, failing, refused, attached, two that are cancelled, and the fork.
         wait_until("every job is counted", lambda: self.tracked("job") - before == 8, 20)
         outcomes = wait_until("their ends", lambda: self.finished("job"), 20)
@@ -87,7 +88,7 @@ class Clients:
         for method in ("ReadLogs", "Execute", "Clone", "Cancel", "List", "Create"):
             self.assertGreater(self.requests(f"ProjectJobService.{method}", "OK"), 0, method)
 
-    def test_the_sdk_works_and_what_it_starts_is_watched(self) -> None:
+    def test_an_sdk_works_and_what_it_starts_is_watched(self) -> None:
         before = self.tracked("notebook")
         self.client("sdk.py", KEY_FILE, self.token())
         wait_until("both notebooks are counted", lambda: self.tracked("notebook") - before == 2, 20)

@@ -1,6 +1,6 @@
 //! What a stranger cannot make large, and what one caller cannot do to another.
 
-use crate::gateway::support::{Caller, House, PATIENCE, framed, whole};
+use crate::gateway::support::{Caller, House, PATIENCE, framed, settings, whole};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Frame;
@@ -48,6 +48,23 @@ async fn a_caller_that_stops_reading_holds_up_its_own_answer_and_nobody_elses() 
     }
     drop((outgoing, unread));
     house.until(0, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_does_not_read_for_too_long_loses_its_call_and_is_told_when_it_reads() {
+    let house = House::open_patient(settings(), Duration::from_millis(100)).await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let (_outgoing, answering) = caller.open("/echo.Echo/Flood", &[]);
+    let response = answering.await.expect("a head");
+    // A silent stream is not one that nobody reads.
+    let (_other, silent) = caller.open("/echo.Echo/Silence", &[]);
+    let silent = silent.await.expect("a head");
+    house.until(1, 1).await;
+    let reply = timeout(PATIENCE, whole(response)).await.expect("an end in time");
+    let trailers = reply.trailers.expect("trailers");
+    assert_eq!(trailers.get("grpc-status").expect("a status"), "1");
+    assert!(caller.is_open());
+    drop(silent);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,6 +87,11 @@ impl House {
     }
 
     pub(crate) async fn open_with(settings: Settings) -> Self {
+        Self::open_patient(settings, PATIENCE).await
+    }
+
+    /// With so much patience with callers that stop reading.
+    pub(crate) async fn open_patient(settings: Settings, stall_time_max: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let upstream = listener.local_addr().expect("an address");
         let told = Arc::new(Told::default());
@@ -94,7 +99,9 @@ impl House {
         upstream_running.spawn(serve(listener, Arc::clone(&told)));
         let instruments = Instruments::new("test", "test", "test");
         let (inbox, deliveries) = Inbox::new();
-        let gateway = gateway(settings, upstream, inbox, &instruments, Clock::system()).await;
+        let gateway = gateway(settings, upstream, inbox, &instruments, Clock::system())
+            .await
+            .with_stall_time_max(stall_time_max);
         let address = gateway.address();
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
