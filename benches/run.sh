@@ -8,6 +8,7 @@ cargo bench --locked --bench poll
 cargo bench --locked --bench scrape
 cargo bench --locked --bench keeping
 cargo bench --locked --bench memory
+cargo bench --locked --bench gateway
 
 program=$(cargo bench --locked --bench poll --no-run 2>&1 | sed -n 's/.*(\(.*\)).*/\1/p' | tail -n 1)
 scratch=$(mktemp -d)

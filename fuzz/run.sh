@@ -13,6 +13,6 @@ sed -n '/^```yaml/,/^```$/p' docs/configuration.md | sed '/^```/d' > fuzz/corpus
 # An operation with everything in it, behind the byte that says what it is.
 printf '\0%s' '{"id":"bt1asked","done":true,"createdAt":"2026-01-01T00:00:00.5Z","metadata":{"@type":"type.googleapis.com/yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobMetadata","progress":{"progress":"42","createTime":"2026-01-01T03:00:00+03:00"},"metadata":{"id":"bt1job","projectId":"bt1project","status":"EXECUTING"}},"response":{"result":{"returnCode":-1.0e0},"outputFilesErrors":[{"type":"NOT_FOUND"}]},"error":{"code":8,"details":[{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"subject":"jobs"}]}]}}' > fuzz/corpus/rest_body/operation
 
-for target in decode_any config rest_body; do
+for target in decode_any config rest_body sniff; do
     cargo +nightly fuzz run "$target" -- -max_total_time="$seconds" -timeout=5 -rss_limit_mb=2048
 done

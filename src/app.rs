@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::delivery::{Delivery, DeliveryError};
 use crate::engine::{Engine, Keeping};
 use crate::flow::{Inbox, Readiness, ViewReader, ViewWriter};
+use crate::gateway::{self, Gateway, GatewayError};
 use crate::limits::{READINESS_GRACE, SHUTDOWN_GRACE};
 use crate::sources::Sources;
 use crate::store::{Store, StoreError};
@@ -28,6 +29,7 @@ pub struct App {
     engine: Engine,
     delivery: Option<Delivery>,
     server: Server,
+    gateway: Option<Gateway>,
     inbox: Inbox,
     views: ViewReader,
     readiness: Readiness,
@@ -57,6 +59,9 @@ pub enum AppError {
     /// An address cannot be listened on.
     #[error("the web server cannot start")]
     Web(#[from] web::WebError),
+    /// The gateway's address cannot be listened on, or its certificate cannot be used.
+    #[error("the gateway cannot start")]
+    Gateway(#[from] GatewayError),
     /// A part ended though nobody asked it to.
     #[error("{part} ended unasked; this is a defect of the exporter, please report it with the log")]
     Unasked {
@@ -106,6 +111,18 @@ impl App {
             .transpose()?;
         let is_kept = store.is_durable() || encoder.is_some();
         let keeping = is_kept.then_some(Keeping { store, encoder });
+        let gateway = match config.gateway {
+            None => None,
+            Some(settings) => {
+                let context = gateway::Context {
+                    client: client.clone(),
+                    inbox: inbox.clone(),
+                    instruments: instruments.clone(),
+                    clock,
+                };
+                Some(Gateway::bind(settings, context).await?)
+            }
+        };
         let engine = Engine::new(
             config.engine,
             tracker,
@@ -130,6 +147,7 @@ impl App {
             engine,
             delivery,
             server,
+            gateway,
             inbox,
             views,
             readiness,
@@ -139,6 +157,11 @@ impl App {
     /// The addresses that are listened on, with the ports that were given out.
     pub fn addresses(&self) -> &[SocketAddr] {
         self.server.addresses()
+    }
+
+    /// The address of the gateway, if there is one.
+    pub fn gateway_address(&self) -> Option<SocketAddr> {
+        self.gateway.as_ref().map(Gateway::address)
     }
 
     /// A way in for what nobody configured. The engine runs until it is dropped.
@@ -162,6 +185,7 @@ impl App {
             engine,
             delivery,
             server,
+            gateway,
             inbox,
             readiness,
             ..
@@ -172,6 +196,10 @@ impl App {
         parts.spawn(part("the sources", sources.run(sources_stop.clone())));
         parts.spawn(part(ENGINE, engine.run()));
         parts.spawn(part("the web server", server.run(readers_stop.clone())));
+        if let Some(gateway) = gateway {
+            running.push("the gateway");
+            parts.spawn(part("the gateway", gateway.run(sources_stop.clone())));
+        }
         if let Some(delivery) = delivery {
             running.push("the delivery of traces");
             parts.spawn(part("the delivery of traces", delivery.run(readers_stop.clone())));

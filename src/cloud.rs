@@ -20,6 +20,7 @@ mod inputs;
 mod limiter;
 mod method;
 mod page;
+mod passage;
 mod renewal;
 mod rest;
 mod retry;
@@ -33,7 +34,9 @@ pub use answer::Answer;
 pub(crate) use answer::{detail, is_about_size};
 pub use error::CloudError;
 pub use inputs::Inputs;
+pub use method::Service;
 pub use page::PageTrail;
+pub use passage::{Connector, Passage, Protocols};
 pub use rest::Http;
 pub use route::Channels;
 pub(crate) use screen::screen;
@@ -75,6 +78,7 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     caller: Caller,
+    routes: Arc<Routes>,
     methods: Arc<Methods>,
     page_sizes: PageSizes,
     transport: Transport,
@@ -148,6 +152,7 @@ impl Client {
         let authorization = Authorization::new(settings, &dialer, house)?;
         let limiter = Limiter::new(settings.requests_per_second, instruments);
         Ok(Self(Arc::new(Shared {
+            routes: Arc::clone(&routes),
             caller: Caller::new(settings, routes, authorization, limiter, clock, throttle),
             methods,
             page_sizes: PageSizes::default(),
@@ -161,6 +166,11 @@ impl Client {
     /// Whether jobs can be asked about: REST has no methods for them.
     pub fn reaches_jobs(&self) -> bool {
         self.0.transport == Transport::Grpc
+    }
+
+    /// The way for calls of others.
+    pub fn passage(&self) -> Passage {
+        Passage::new(Arc::clone(&self.0.routes))
     }
 
     /// One operation as it is now.

@@ -13,6 +13,7 @@ mod document;
 mod duration;
 mod error;
 mod exposition;
+mod gateway;
 mod layers;
 mod node;
 mod otel;
@@ -72,6 +73,8 @@ pub struct Config {
     pub metrics: metrics::Settings,
     /// Where it is served.
     pub web: web::Settings,
+    /// Where calls of others pass through; `None` where they do not.
+    pub gateway: Option<crate::gateway::Settings>,
     /// The least important messages that are logged.
     pub log_level: LogLevel,
     /// The form of a line of the log.
@@ -181,6 +184,7 @@ impl Config {
             store: storage.settings(traces),
             metrics: metrics.exposition(watch, thresholds),
             web: web.settings(api),
+            gateway: gateway.settings(),
             log_level: log.level,
             log_format: log.format,
             root,
@@ -223,6 +227,7 @@ fn layered(
     let mut root = Root::read(&node)?;
     let from_folder = |path: &mut PathBuf| *path = folder.join(&*path);
     root.cloud.tls.ca_file.iter_mut().for_each(from_folder);
+    root.gateway.tls.files_mut().for_each(from_folder);
     root.cloud.auth.file_mut().into_iter().for_each(from_folder);
     root.watch.begin_at(folder);
     root.cloud.auth = root.cloud.auth.with_environment(environment)?;
@@ -251,7 +256,8 @@ fn check_files(node: &Node, root: &Root, otel: &Otel) -> Result<(), Invalid> {
         ca_file.map(|path| ("cloud.tls.ca_file", path)),
         root.cloud.auth.file(),
     ];
-    let of_file = files.into_iter().flatten();
+    let of_gateway = root.gateway.files().map(|(key, path)| (key, path.as_path()));
+    let of_file = files.into_iter().flatten().chain(of_gateway);
     let of_file = of_file.map(|(key, path)| (node.place_of(key), key, path));
     let of_otel = otel.files.iter();
     let of_otel = of_otel.map(|(name, path)| (Place::Environment((*name).to_owned()), *name, path.as_path()));

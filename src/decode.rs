@@ -39,6 +39,11 @@ pub fn begun(message: &wire::Operation) -> Option<Decoded<OperationSnapshot>> {
     operation::begun(message)
 }
 
+/// The job that an operation makes: one that `ProjectJobService.Create` or `Clone` began.
+pub fn made_job(message: &wire::Operation) -> Option<JobId> {
+    operation::made_job(message)
+}
+
 /// A job, as `ProjectJobService.Get` answers it; the id is treated as in [`operation()`].
 pub fn job(id: &JobId, message: &wire::Job) -> Decoded<JobSnapshot> {
     job::job(id, message)

@@ -12,6 +12,7 @@ pub mod decode;
 pub mod delivery;
 pub mod engine;
 pub mod flow;
+pub mod gateway;
 pub mod identity;
 pub mod limits;
 pub mod metrics;

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["model", "catalogue"],
     &["decode", "flow", "identity"],
     &["tracker", "cloud", "store", "metrics", "traces", "simulator"],
-    &["sources", "web", "engine", "delivery"],
+    &["sources", "gateway", "web", "engine", "delivery"],
     &["config"],
     &["app"],
     &["cli"],

@@ -73,6 +73,12 @@ metrics! { Exporter;
     CONFIG_LAST_RELOAD_SUCCESS: Gauge "datasphere_exporter_config_last_reload_success_timestamp_seconds" [];
     /// Requests answered, by handler and HTTP status code.
     HTTP_REQUESTS: Counter "datasphere_exporter_http_requests_total" ["handler", "code"];
+    /// Calls that the gateway passed on, by method and by gRPC code or HTTP status; unknown methods are other.
+    GATEWAY_REQUESTS: Counter "datasphere_exporter_gateway_requests_total" ["method", "code"];
+    /// Time that the gateway added to a call: until it was on its way, and while its answer waited for the watcher.
+    GATEWAY_OVERHEAD: Histogram "datasphere_exporter_gateway_overhead_seconds" [];
+    /// Answers to calls through the gateway that were not searched for their operation, by reason (busy, size, unreadable).
+    GATEWAY_UNHEARD: Counter "datasphere_exporter_gateway_unheard_total" ["reason"];
     /// User and system CPU time spent by the process.
     PROCESS_CPU: Counter "process_cpu_seconds_total" [];
     /// The most file descriptors that the process may have open.

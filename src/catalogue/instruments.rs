@@ -27,6 +27,15 @@ const CALL_BUCKETS: [f64; 12] = [
 /// Upper bounds for commits, in seconds: a fraction of a millisecond on a good disk, and seconds on one that fails.
 const COMMIT_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
+/// Upper bounds for what the gateway adds, in seconds: some microseconds as a rule, a look-up of addresses at the
+/// start, 50 ms where the watcher does not answer.
+const ADDED_BUCKETS: [f64; 11] = [
+    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.06, 0.25, 1.0,
+];
+
+/// Values of the label `reason` of `datasphere_exporter_gateway_unheard_total`.
+pub const UNHEARD_REASONS: [&str; 3] = ["busy", "size", "unreadable"];
+
 /// Values of the label `outcome` of `datasphere_exporter_otlp_spans_total`.
 pub const SPAN_OUTCOMES: [&str; 3] = ["exported", "rejected", "dropped"];
 
@@ -70,6 +79,12 @@ pub struct Instruments {
     pub self_spans_total: IntCounterVec,
     /// Requests answered: `handler`, `code`.
     pub http_requests_total: IntCounterVec,
+    /// Calls that the gateway passed on: `method`, `code`.
+    pub gateway_requests_total: IntCounterVec,
+    /// Time that it added to each.
+    pub gateway_overhead_seconds: Histogram,
+    /// Answers that it did not search: `reason`, each of [`UNHEARD_REASONS`] from the start.
+    pub gateway_unheard_total: IntCounterVec,
     /// 1 when the last load of the configuration succeeded.
     pub config_last_reload_successful: Gauge,
     /// When it last did, in unix seconds; not shown before it is set.
@@ -82,18 +97,6 @@ impl Instruments {
         let registry = Registry::new();
         let build_info = registered(&registry, gauge_vec(&exporter::BUILD_INFO));
         build_info.with_label_values(&[version, revision, rustc]).set(1.0);
-        let decode_gaps_total = registered(&registry, counter_vec(&exporter::DECODE_GAPS));
-        for reason in GAP_REASONS {
-            decode_gaps_total.with_label_values(&[reason]);
-        }
-        let otlp_spans_total = registered(&registry, counter_vec(&exporter::OTLP_SPANS));
-        for outcome in SPAN_OUTCOMES {
-            otlp_spans_total.with_label_values(&[outcome]);
-        }
-        let self_spans_total = registered(&registry, counter_vec(&exporter::SELF_SPANS));
-        for outcome in SELF_SPAN_OUTCOMES {
-            self_spans_total.with_label_values(&[outcome]);
-        }
         register_process(&registry);
         Self {
             iam_token_expiry_timestamp_seconds: known_gauge(&registry, &exporter::IAM_TOKEN_EXPIRY),
@@ -117,7 +120,7 @@ impl Instruments {
                 &registry,
                 IntCounter::with_opts(options(&exporter::IAM_TOKEN_REFRESH_FAILURES)),
             ),
-            decode_gaps_total,
+            decode_gaps_total: closed(&registry, &exporter::DECODE_GAPS, &GAP_REASONS),
             store_up: registered(&registry, gauge_vec(&exporter::STORE_UP)),
             store_errors_total: registered(
                 &registry,
@@ -130,11 +133,17 @@ impl Instruments {
             outbox_records: registered(&registry, Gauge::with_opts(options(&exporter::OUTBOX_RECORDS))),
             outbox_bytes: registered(&registry, Gauge::with_opts(options(&exporter::OUTBOX_BYTES))),
             outbox_oldest_timestamp_seconds: known_gauge(&registry, &exporter::OUTBOX_OLDEST),
-            otlp_spans_total,
+            otlp_spans_total: closed(&registry, &exporter::OTLP_SPANS, &SPAN_OUTCOMES),
             otlp_requests_total: registered(&registry, counter_vec(&exporter::OTLP_REQUESTS)),
             otlp_up: registered(&registry, gauge_vec(&exporter::OTLP_UP)),
-            self_spans_total,
+            self_spans_total: closed(&registry, &exporter::SELF_SPANS, &SELF_SPAN_OUTCOMES),
             http_requests_total: registered(&registry, counter_vec(&exporter::HTTP_REQUESTS)),
+            gateway_requests_total: registered(&registry, counter_vec(&exporter::GATEWAY_REQUESTS)),
+            gateway_overhead_seconds: registered(
+                &registry,
+                Histogram::with_opts(histogram(&exporter::GATEWAY_OVERHEAD, &ADDED_BUCKETS)),
+            ),
+            gateway_unheard_total: closed(&registry, &exporter::GATEWAY_UNHEARD, &UNHEARD_REASONS),
             config_last_reload_successful: registered(
                 &registry,
                 Gauge::with_opts(options(&exporter::CONFIG_LAST_RELOAD_SUCCESSFUL)),
@@ -205,6 +214,15 @@ fn counter_vec(metric: &Metric) -> prometheus::Result<IntCounterVec> {
 
 fn gauge_vec(metric: &Metric) -> prometheus::Result<GaugeVec> {
     GaugeVec::new(options(metric), metric.labels)
+}
+
+/// A counter whose one label has these values, all of them at zero from the start.
+fn closed(registry: &Registry, metric: &Metric, values: &[&str]) -> IntCounterVec {
+    let counters = registered(registry, counter_vec(metric));
+    for value in values {
+        counters.with_label_values(&[value]);
+    }
+    counters
 }
 
 /// A gauge that is absent while it is zero: for moments, of which zero is none.

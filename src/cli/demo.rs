@@ -10,6 +10,7 @@ use crate::model::{Input, Labels, Sighting, Source, Target};
 use crate::simulator::{self, Handle, Identity, Scenario, Simulator};
 use anyhow::Context;
 use std::collections::HashSet;
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -42,12 +43,15 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
             .copied()
             .context("the demo listens nowhere")?;
         let port = address.port();
+        let gateway = app.gateway_address().map_or_else(String::new, |address| {
+            format!("gateway:    {address}, for gRPC and REST\n")
+        });
         say(&format!(
             "DataSphere, simulated: {} jobs at {} times the speed of life, gRPC on {grpc_address}\n\
              metrics:    http://localhost:{port}/metrics\n\
              operations: http://localhost:{port}/api/v1/operations\n\
              overview:   http://localhost:{port}/\n\
-             Ctrl-C ends it.",
+             {gateway}Ctrl-C ends it.",
             arguments.jobs, arguments.speed
         ));
         // The exporter ends first, so that its last looks find the simulator still there.
@@ -77,8 +81,17 @@ fn watch_everything(simulator: &Simulator) -> String {
         "cloud:\n  endpoint: {address}\n  tls: {{ enabled: false }}\n  auth: {{ anonymous: {{}} }}\n\
          watch:\n  interval: 2s\n  interval_max: 15s\n  list_interval: 3s\n  sweep_interval: 15s\n  \
          balance_interval: 15s\n  communities: [{communities}]\n\
-         storage: {{ path: \"\" }}\nweb: {{ listen_address: \"127.0.0.1:10477\" }}\n"
+         storage: {{ path: \"\" }}\nweb: {{ listen_address: \"127.0.0.1:10477\" }}\n\
+         gateway: {{ listen_address: \"{}\" }}\n",
+        gateway_address()
     )
+}
+
+/// Where the demo's gateway listens: on its usual port, or on any other while that is taken.
+fn gateway_address() -> SocketAddr {
+    let usual = SocketAddr::from(([127, 0, 0, 1], 10_478));
+    let is_free = TcpListener::bind(usual).is_ok();
+    SocketAddr::from((usual.ip(), if is_free { usual.port() } else { 0 }))
 }
 
 /// Tells the exporter of each run as it begins: no listing leads from a job to its operation, so without this the

@@ -20,6 +20,9 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
         for address in app.addresses() {
             tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         }
+        if let Some(address) = app.gateway_address() {
+            tracing::info!(%address, "the gateway is listening");
+        }
         run(app, CancellationToken::new()).await
     });
     // Whoever still reads from a file system that hangs is not waited for.

@@ -2,10 +2,10 @@
 
 use crate::cloud::rest::{Http, Rest};
 use crate::cloud::screen::Screened;
-use crate::cloud::{CloudError, Settings, Transport};
+use crate::cloud::{CloudError, Protocols, Settings, Transport};
 use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt, FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
@@ -130,10 +130,7 @@ impl Dialer {
         let uri = self.uri(address)?;
         let link = match self.transport {
             Transport::Grpc => self.grpc(uri)?,
-            Transport::Rest => {
-                let connector = self.connector(&uri, self.server_name.as_deref())?;
-                self.rest(Http::over(connector), uri)?
-            }
+            Transport::Rest => self.rest(Http::over(self.connector(Protocols::Http1)?), uri)?,
         };
         Ok(Route::new(link, address))
     }
@@ -179,45 +176,51 @@ impl Dialer {
     /// # Errors
     /// TLS cannot be set up.
     pub(crate) fn http(&self, uri: &Uri) -> Result<HttpsConnector<HttpConnector>, CloudError> {
-        self.connector(uri, None)
+        let tls = self.client_config(uri.scheme_str() == Some("https"))?;
+        let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+        Ok(builder.https_or_http().enable_http1().wrap_connector(tcp()))
     }
 
-    /// Certificates must carry `server_name`, or the name that was dialled.
-    fn connector(
+    /// Connections to the cloud itself.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub(crate) fn connector(
         &self,
-        uri: &Uri,
-        server_name: Option<&str>,
+        protocols: Protocols,
     ) -> Result<HttpsConnector<HttpConnector>, CloudError> {
+        let tls = self.client_config(self.is_encrypted())?;
+        let mut builder = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
+        if let Some(name) = &self.server_name {
+            let name = ServerName::try_from(name.clone()).map_err(|error| tls_error(&error))?;
+            builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
+        }
+        Ok(match protocols {
+            Protocols::Grpc => builder.enable_http2().wrap_connector(tcp()),
+            Protocols::Http => builder.enable_all_versions().wrap_connector(tcp()),
+            Protocols::Http1 => builder.enable_http1().wrap_connector(tcp()),
+        })
+    }
+
+    /// Whether the cloud is spoken to over TLS.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        !matches!(self.trust, Trust::Nothing)
+    }
+
+    /// What a server has to prove; where nothing is encrypted no authority is needed, nor looked for.
+    fn client_config(&self, is_encrypted: bool) -> Result<ClientConfig, CloudError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = HttpsConnectorBuilder::new();
-        let roots = match &self.trust {
-            _ if uri.scheme_str() != Some("https") => Some(RootCertStore::empty()),
-            Trust::File { path, pem } => Some(root_store(path, pem)?),
-            Trust::System | Trust::Nothing => None,
-        };
-        let builder = match roots {
-            Some(roots) => {
-                let versions = ClientConfig::builder_with_provider(provider)
-                    .with_safe_default_protocol_versions()
-                    .map_err(|error| tls_error(&error))?;
-                builder.with_tls_config(versions.with_root_certificates(roots).with_no_client_auth())
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| tls_error(&error))?;
+        let builder = match &self.trust {
+            _ if !is_encrypted => builder.with_root_certificates(RootCertStore::empty()),
+            Trust::File { path, pem } => builder.with_root_certificates(root_store(path, pem)?),
+            Trust::System | Trust::Nothing => {
+                builder.with_native_roots().map_err(|error| tls_error(&error))?
             }
-            None => builder
-                .with_provider_and_native_roots(provider)
-                .map_err(|error| tls_error(&error))?,
         };
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        tcp.set_nodelay(true);
-        let builder = builder.https_or_http();
-        let builder = match server_name {
-            Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(
-                ServerName::try_from(name.to_owned()).map_err(|error| tls_error(&error))?,
-            )),
-            None => builder,
-        };
-        Ok(builder.enable_http1().wrap_connector(tcp))
+        Ok(builder.with_no_client_auth())
     }
 
     fn tls(&self) -> Option<ClientTlsConfig> {
@@ -232,7 +235,8 @@ impl Dialer {
         })
     }
 
-    fn uri(&self, address: &str) -> Result<Uri, CloudError> {
+    /// The address with its scheme.
+    pub(crate) fn uri(&self, address: &str) -> Result<Uri, CloudError> {
         let wrong = |problem: String| CloudError::Address {
             address: address.to_owned(),
             problem,
@@ -257,6 +261,15 @@ impl Dialer {
             .build()
             .map_err(|error| wrong(error.to_string()))
     }
+}
+
+/// TCP alone; what comes in small pieces is not held back.
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    tcp
 }
 
 fn read_authorities(path: PathBuf) -> Result<Trust, CloudError> {

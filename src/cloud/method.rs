@@ -23,16 +23,20 @@ pub(crate) struct Method {
 
 /// Which of the addresses serves a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Service {
+pub enum Service {
+    /// `OperationService`.
     Operation,
+    /// All services of `DataSphere`.
     DataSphere,
+    /// `IamTokenService`.
     Iam,
+    /// `ApiEndpointService`, which tells the addresses of the others.
     Endpoint,
 }
 
 impl Service {
     /// Its id in the list of endpoints.
-    pub(crate) fn id(self) -> &'static str {
+    pub fn id(self) -> &'static str {
         match self {
             Self::Operation => "operation",
             Self::DataSphere => "datasphere",

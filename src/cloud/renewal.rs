@@ -90,6 +90,11 @@ impl<F: Fetch> Renewed<F> {
         }))
     }
 
+    /// Where it comes from.
+    pub(crate) fn fetch(&self) -> &F {
+        &self.0.fetch
+    }
+
     /// The value, if it may be used at `now`; starts a renewal that is due, and never waits for it.
     pub(crate) fn current(&self, now: Instant) -> Option<Current<F::Value>> {
         let mut state = self.0.lock();

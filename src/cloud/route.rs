@@ -131,6 +131,16 @@ impl Routes {
         self.discovered.obtain(now).await?.value.way(service)
     }
 
+    /// The address of `ApiEndpointService`.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.discovered.fetch().address
+    }
+
+    /// What connections are made with.
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.discovered.fetch().dialer
+    }
+
     /// A call on this route had no answer; the addresses are looked up again when that lasts.
     pub(crate) fn unanswered(&self, route: &Route, now: Instant) {
         if route.fails_for(now) >= REDISCOVERY_AFTER {
@@ -138,7 +148,8 @@ impl Routes {
         }
     }
 
-    fn explicit(&self, service: Service) -> Option<&Arc<Route>> {
+    /// The way that an operator set.
+    pub(crate) fn explicit(&self, service: Service) -> Option<&Arc<Route>> {
         match service {
             Service::Operation => self.operation.as_ref(),
             Service::DataSphere => self.datasphere.as_ref(),

@@ -2,10 +2,11 @@
 
 use crate::config::cloud::Cloud;
 use crate::config::exposition::{Metrics, Thresholds};
+use crate::config::gateway::Gateway;
 use crate::config::setting::{Any, section};
 use crate::config::storage::Storage;
 use crate::config::surface::{Api, Log, Web};
-use crate::config::traces::{Gateway, Traces};
+use crate::config::traces::Traces;
 use crate::config::watch::Watch;
 
 section! {

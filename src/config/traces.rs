@@ -1,6 +1,7 @@
-//! The sections `traces` and `gateway`.
+//! The section `traces`.
 
 use crate::config::error::Invalid;
+use crate::config::gateway::Gateway;
 use crate::config::node::Node;
 use crate::config::setting::{Any, Between, Setting, section, text};
 use crate::config::size::Size;
@@ -58,14 +59,6 @@ section! {
     }
 }
 
-section! {
-    /// The pass-through for clients of the cloud; it is not available in this version, its settings for traces are.
-    Gateway {
-        /// What a caller's own trace is to the operation's: its `parent`, a `link`, or nothing (`ignore`).
-        caller_context: CallerContext = CallerContext::Parent, Any;
-    }
-}
-
 choice! {
     /// Whether operations are traced.
     pub(crate) Enabled {
@@ -85,18 +78,6 @@ choice! {
         Grpc = "grpc",
         /// Protobuf over HTTP.
         Http = "http/protobuf",
-    }
-}
-
-choice! {
-    /// What a caller's own trace is to the operation's.
-    pub(crate) CallerContext {
-        /// Its parent.
-        Parent = "parent",
-        /// Linked.
-        Link = "link",
-        /// Nothing.
-        Ignore = "ignore",
     }
 }
 
@@ -140,11 +121,7 @@ impl Traces {
     /// Settings of the tracker.
     pub(crate) fn tracker(&self, gateway: &Gateway) -> tracker::TraceSettings {
         tracker::TraceSettings {
-            caller_context: match gateway.caller_context {
-                CallerContext::Parent => tracker::CallerContext::Parent,
-                CallerContext::Link => tracker::CallerContext::Link,
-                CallerContext::Ignore => tracker::CallerContext::Ignore,
-            },
+            caller_context: gateway.caller_context.into(),
             backfill_max_age: self.backfill_max_age,
         }
     }

@@ -5,7 +5,7 @@ use crate::decode::error::error;
 use crate::decode::field::{Field, Keep, Lean, lean, read};
 use crate::decode::value::{expect_id, free_text, id, time, word};
 use crate::decode::{execution, notebook, wire};
-use crate::model::{Decoded, Gap, Gaps, Kind, OperationId, OperationSnapshot, ProjectId};
+use crate::model::{Decoded, Gap, Gaps, JobId, Kind, OperationId, OperationSnapshot, ProjectId};
 
 /// One operation. The id is the one asked for, whatever the answer says.
 pub(crate) fn operation(asked: &OperationId, message: &wire::Operation) -> Decoded<OperationSnapshot> {
@@ -34,6 +34,28 @@ pub(crate) fn begun(message: &wire::Operation) -> Option<Decoded<OperationSnapsh
     let named: Named = read(message.as_bytes(), &mut Gaps::default())?;
     let id = id::<OperationId>(named.id, &mut Gaps::default())?;
     Some(operation(&id, message))
+}
+
+/// The job that an operation makes, as its metadata tells, or its response.
+pub(crate) fn made_job(message: &wire::Operation) -> Option<JobId> {
+    let mut gaps = Gaps::default();
+    let fields: OperationFields<'_> = read(message.as_bytes(), &mut gaps)?;
+    let parts = [fields.metadata, fields.response].into_iter().flatten();
+    parts
+        .filter_map(|bytes| Any::of(bytes, &mut gaps))
+        .find_map(|part| match part.type_name() {
+            "yandex.cloud.datasphere.v2.jobs.CloneProjectJobMetadata"
+            | "yandex.cloud.datasphere.v2.jobs.CreateProjectJobMetadata" => {
+                let fields: MakingFields<'_> = read(part.value, &mut Gaps::default())?;
+                id(fields.job_id, &mut Gaps::default())
+            }
+            "yandex.cloud.datasphere.v2.jobs.CloneProjectJobResponse"
+            | "yandex.cloud.datasphere.v2.jobs.CreateProjectJobResponse" => {
+                let fields: MadeFields<'_> = read(part.value, &mut Gaps::default())?;
+                id(fields.job_id, &mut Gaps::default())
+            }
+            _ => None,
+        })
 }
 
 /// An operation of which nothing is known but that it was asked for.
@@ -214,5 +236,19 @@ lean! {
     /// Any metadata of [`MetadataType::OfProject`].
     ProjectFields<'a> {
         1 => project_id: &'a [u8],
+    }
+}
+
+lean! {
+    /// The metadata of an operation that makes a job.
+    MakingFields<'a> {
+        2 => job_id: &'a [u8],
+    }
+}
+
+lean! {
+    /// Its response.
+    MadeFields<'a> {
+        1 => job_id: &'a [u8],
     }
 }

@@ -1,9 +1,14 @@
 //! A caller's own trace: what comes of it through the inbox, over a restart, and in what is sent.
 
+use crate::gateway::support::{gateway, settings as gateway_settings};
 use crate::support::{Setup, World, row};
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::{Clock, Timestamp};
-use datasphere_exporter::model::{Labels, Record, Sighting, Source, Target, TraceContext};
+use datasphere_exporter::model::{Labels, Record, Sighting, Source, Target, TraceContext, View};
+use datasphere_exporter::proto::yandex::cloud::datasphere::v2::jobs::project_job_service_client::ProjectJobServiceClient;
+use datasphere_exporter::proto::yandex::cloud::datasphere::v2::jobs::{
+    CreateProjectJobMetadata, CreateProjectJobRequest, ExecuteProjectJobRequest,
+};
 use datasphere_exporter::simulator::Handle;
 use datasphere_exporter::store::{self, Store};
 use datasphere_exporter::traces;
@@ -14,6 +19,12 @@ use prost::Message;
 use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::Request;
+use tonic::metadata::AsciiMetadataValue;
 
 const CALLERS_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLERS_SPAN: &str = "00f067aa0ba902b7";
@@ -22,6 +33,10 @@ const CALLERS_SPAN: &str = "00f067aa0ba902b7";
 const FLEET: &str = "speed: 600\ncommunities: [ { name: c, id: c, projects: [ { name: p, id: p, jobs: [ \
     { name: train, id: train, operation_id: op-train, start: 5m, timeline: [ \
     { status: CREATING, lasts: 5m }, { status: EXECUTING, lasts: 15m } ] } ] } ] } ]";
+
+/// Whatever is executed ends within two seconds.
+const NOBODY_YET: &str = "speed: 600\ncommunities: [ { name: c, id: c, projects: [ { name: p, id: p } ] } ]\n\
+    created_jobs: [ { name: '*', timeline: [ { status: CREATING, lasts: 5m }, { status: EXECUTING, lasts: 15m } ] } ]";
 
 fn traced(caller_context: CallerContext) -> impl FnOnce(&mut Setup, &Handle) {
     move |setup, _| {
@@ -72,9 +87,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 async fn until_the_end(world: &mut World) {
-    let is_over = |view: &datasphere_exporter::model::View| {
-        row(view, "op-train").is_some_and(|row| row.outcome.is_some())
-    };
+    let is_over = |view: &View| row(view, "op-train").is_some_and(|row| row.outcome.is_some());
     world.until("the end", is_over).await;
 }
 
@@ -144,4 +157,66 @@ async fn a_caller_is_a_link_or_nothing_where_that_is_configured() {
         assert_eq!((root.links.len(), root.parent_span_id.len()), (links, 0));
         assert!(spans.iter().all(|span| hex(&span.trace_id) != CALLERS_TRACE));
     }
+}
+
+#[tokio::test]
+async fn what_is_executed_through_the_gateway_is_traced_below_its_callers_span() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, records) = open(folder.path()).await;
+    let mut world = World::start_on(
+        NOBODY_YET,
+        Some((store.clone(), records)),
+        traced(CallerContext::Parent),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let upstream = listener.local_addr().expect("an address");
+    let (handle, stop) = (world.handle.clone(), CancellationToken::new());
+    let mut running = JoinSet::new();
+    let ended = stop.clone();
+    running.spawn(async move {
+        let incoming = TcpListenerStream::new(listener);
+        drop(handle.serve_with_incoming(incoming, None, ended).await);
+    });
+    let (inbox, clock) = (world.inbox(), world.clock);
+    let gateway = gateway(gateway_settings(), upstream, inbox, &world.instruments, clock).await;
+    let address = format!("http://{}", gateway.address());
+    running.spawn(gateway.run(stop.clone()));
+    let mut client = ProjectJobServiceClient::connect(address)
+        .await
+        .expect("it listens");
+    let mut roots = Vec::new();
+    for (name, is_traced_at_execute) in [("made", false), ("executed", true)] {
+        let mut create = Request::new(CreateProjectJobRequest {
+            project_id: "p".to_owned(),
+            name: name.to_owned(),
+            ..CreateProjectJobRequest::default()
+        });
+        if !is_traced_at_execute {
+            create.metadata_mut().insert("traceparent", traceparent());
+        }
+        let made = client.create(create).await.expect("a job").into_inner();
+        let made =
+            CreateProjectJobMetadata::decode(&*made.metadata.expect("metadata").value).expect("a message");
+        let mut execute = Request::new(ExecuteProjectJobRequest { job_id: made.job_id });
+        if is_traced_at_execute {
+            execute.metadata_mut().insert("traceparent", traceparent());
+        }
+        let operation = client.execute(execute).await.expect("an execution").into_inner();
+        let is_over = |view: &View| row(view, &operation.id).is_some_and(|row| row.outcome.is_some());
+        world.until("the end", is_over).await;
+        roots.push(format!("RUN {name}"));
+    }
+    stop.cancel();
+    let spans = spans(&store).await;
+    for root in roots {
+        let root = spans.iter().find(|span| span.name == root).expect("a root");
+        assert_eq!(hex(&root.trace_id), CALLERS_TRACE);
+        assert_eq!(hex(&root.parent_span_id), CALLERS_SPAN);
+    }
+}
+
+fn traceparent() -> AsciiMetadataValue {
+    format!("00-{CALLERS_TRACE}-{CALLERS_SPAN}-01")
+        .parse()
+        .expect("ascii")
 }

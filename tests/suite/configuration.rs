@@ -195,6 +195,32 @@ fn keys_without_values_are_as_good_as_none() {
 }
 
 #[test]
+fn the_gateway_is_set_by_its_section_and_is_absent_without_an_address() {
+    let auth = "cloud: { auth: { anonymous: {} } }\n";
+    assert_eq!(parse(auth).gateway, None);
+    let config = parse(&format!(
+        "{auth}gateway:\n  listen_address: ':10478'\n  advertise_address: sidecar.example:1\n  \
+         strip_headers: [ X-Internal ]\n  tls: {{ cert_file: cert.pem, key_file: /etc/key.pem }}\n"
+    ));
+    let gateway = config.gateway.expect("a gateway");
+    assert_eq!(gateway.listen_address, ":10478");
+    assert_eq!(gateway.advertise_address.as_deref(), Some("sidecar.example:1"));
+    assert_eq!(gateway.strip_headers, ["x-internal"]);
+    let tls = gateway.tls.expect("files");
+    assert_eq!(tls.cert_file, PathBuf::from("/etc/exporter/cert.pem"));
+    assert_eq!(tls.key_file, PathBuf::from("/etc/key.pem"));
+    assert_eq!(
+        refusal("gateway:\n  tls: { cert_file: a.pem }\n"),
+        "2: gateway.tls: key_file is missing"
+    );
+    let told = refusal("gateway:\n  strip_headers: [ grpc-timeout ]\n");
+    assert!(
+        told.contains("gateway.strip_headers[0]: expected the name of a header"),
+        "{told}"
+    );
+}
+
+#[test]
 fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
     const WAYS: &str = "service_account_key_file, iam_token_file, metadata, workload_identity, anonymous";
     let sections = "cloud, watch, metrics, thresholds, gateway, traces, api, storage, web, log";

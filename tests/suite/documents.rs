@@ -111,6 +111,8 @@ async fn a_scrape_and_the_document_agree_on_names_and_labels_in_both_directions(
     instruments.show_outbox(1, 400, Some(world.clock.now()));
     instruments.set_otlp_up(true);
     instruments.otlp_requests_total.with_label_values(&["OK"]).inc();
+    let gateway = &instruments.gateway_requests_total;
+    gateway.with_label_values(&["OperationService.Get", "OK"]).inc();
     instruments
         .http_requests_total
         .with_label_values(&["/metrics", "200"])

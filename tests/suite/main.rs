@@ -10,6 +10,7 @@ mod configuration;
 mod decode;
 mod documents;
 mod exemplars;
+mod gateway;
 mod json;
 mod metrics;
 mod restart;

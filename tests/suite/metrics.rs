@@ -40,6 +40,8 @@ fn instruments() -> Instruments {
     instruments.show_outbox(3, 1200, Some(scene::at(scene::NOW - 5)));
     instruments.set_otlp_up(true);
     instruments.otlp_requests_total.with_label_values(&["OK"]).inc();
+    let gateway = &instruments.gateway_requests_total;
+    gateway.with_label_values(&["OperationService.Get", "OK"]).inc();
     instruments
 }
 

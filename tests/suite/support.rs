@@ -146,6 +146,11 @@ impl World {
         self.watcher.spawn(engine.run());
     }
 
+    /// Where the watcher hears of things.
+    pub(crate) fn inbox(&self) -> Inbox {
+        self.inbox.clone().expect("a watcher")
+    }
+
     /// Names an operation, as the gateway or the API would.
     pub(crate) async fn sight(&self, sighting: Sighting) {
         let inbox = self.inbox.as_ref().expect("a watcher");

@@ -1,4 +1,4 @@
-"""The official SDK against the simulator: sdk.py HOST:PORT CA_FILE KEY_FILE.
+"""The official SDK against the simulator: sdk.py HOST:PORT CA_FILE KEY_FILE [IAM_TOKEN].
 
 It is given one endpoint and a service-account key, as users give them; discovery finds the rest.
 """
@@ -141,12 +141,14 @@ def check_keys(address: str, roots: bytes, key: dict) -> None:
     check(refused(lambda: operations.Get(request), grpc.StatusCode.UNAUTHENTICATED), "a false token is refused")
 
 
-def main(address: str, ca_file: str, key_file: str) -> None:
+def main(address: str, ca_file: str, key_file: str, iam_token: str = "") -> None:
     with open(ca_file, "rb") as file:
         roots = file.read()
     with open(key_file, encoding="utf-8") as file:
         key = json.load(file)
-    sdk = yandexcloud.SDK(endpoint=address, root_certificates=roots, service_account_key=key)
+    # The SDK writes its endpoint into what it signs with a key, and IAM takes only its own: elsewhere it needs a token.
+    who = {"iam_token": iam_token} if iam_token else {"service_account_key": key}
+    sdk = yandexcloud.SDK(endpoint=address, root_certificates=roots, **who)
     check_listings(sdk)
     check_operation(sdk)
     check_job(sdk)

@@ -1,0 +1,242 @@
+//! The gateway: callers are pointed at it instead of at the cloud, and their calls pass through it.
+//!
+//! In: calls of gRPC and REST from anyone who may reach the port. Out: the same calls to the cloud, its answers back to
+//! the callers, and the operations in these answers into the [`Inbox`]. Never: a byte changed, but for the addresses in
+//! the list of endpoints; a credential kept, or one of ours lent; a failure of ours made the caller's: what cannot be
+//! read or reported passes all the same.
+//!
+//! A call is a stream of frames in both directions, and is never held whole: flow control of either side holds up the
+//! other. The end of an answer that is an operation waits a moment for the watcher, so that who asks the exporter about
+//! it right after is answered; everything else goes on as it comes.
+
+mod addresses;
+mod answer;
+mod call;
+mod callers;
+mod connection;
+mod door;
+mod ear;
+mod head;
+mod method;
+mod refusal;
+mod relay;
+mod sniffer;
+mod tally;
+mod tls;
+mod upstream;
+mod valve;
+
+pub use sniffer::{Budget, Copied, Framing, Sniffer, Unheard};
+
+use crate::catalogue::Instruments;
+use crate::clock::Clock;
+use crate::cloud::{Client, CloudError};
+use crate::flow::{Inbox, Throttle};
+use crate::limits::{GATEWAY_DRAIN_TIME_MAX, GATEWAY_STALL_TIME_MAX};
+use call::Calls;
+use door::Door;
+use ear::Ear;
+use http::HeaderName;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use upstream::Upstreams;
+use valve::Valves;
+
+/// What an operator may set: the section `gateway` of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where to listen: `HOST:PORT`, `[IPV6]:PORT`, or `:PORT` for every address of the host.
+    pub listen_address: String,
+    /// What the list of endpoints tells in place of the cloud's addresses; `None` for the address that a caller used.
+    pub advertise_address: Option<String>,
+    /// Metadata and headers that are not passed on to the cloud.
+    pub strip_headers: Vec<HeaderName>,
+    /// Plaintext without.
+    pub tls: Option<Tls>,
+}
+
+/// The certificate that callers see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// PEM file of the certificate and its chain.
+    pub cert_file: PathBuf,
+    /// PEM file of its key.
+    pub key_file: PathBuf,
+}
+
+/// Why the gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// An address that names no place.
+    #[error("cannot find gateway.listen_address {address:?}; write HOST:PORT, [IPV6]:PORT or :PORT")]
+    Address {
+        /// As it was given.
+        address: String,
+        /// What the resolver said.
+        #[source]
+        source: io::Error,
+    },
+    /// An address that cannot be listened on.
+    #[error(
+        "the gateway cannot listen on {address}; another program may hold the port, or the host may not have the \
+         address"
+    )]
+    Listen {
+        /// As it was given.
+        address: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that cannot be read.
+    #[error("the file {path} of gateway.tls cannot be read")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file that is not what it should be.
+    #[error(
+        "the file {path} of gateway.tls cannot be used: {problem}; certificate and key must be PEM and belong together"
+    )]
+    FileContent {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        problem: String,
+    },
+    /// TLS to the cloud.
+    #[error("connections of the gateway to the cloud cannot be set up")]
+    Cloud(#[from] CloudError),
+}
+
+/// A gateway that listens, and passes calls once it runs.
+#[derive(Debug)]
+pub struct Gateway {
+    listener: TcpListener,
+    address: SocketAddr,
+    door: Door,
+    stall_time_max: Duration,
+}
+
+/// What the gateway works with.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Where the cloud is.
+    pub client: Client,
+    /// Where operations are reported.
+    pub inbox: Inbox,
+    /// What is counted.
+    pub instruments: Instruments,
+    /// The present.
+    pub clock: Clock,
+}
+
+impl Gateway {
+    /// Listens; connections wait until [`Self::run`].
+    ///
+    /// # Errors
+    /// [`GatewayError`] when the address or the certificate cannot be used.
+    pub async fn bind(settings: Settings, context: Context) -> Result<Self, GatewayError> {
+        let Context {
+            client,
+            inbox,
+            instruments,
+            clock,
+        } = context;
+        let passage = client.passage();
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let (listener, address) = door::listen(&settings.listen_address).await?;
+        let calls = Calls {
+            upstreams: Upstreams::new(&passage)?,
+            passage,
+            valves: Valves::default(),
+            ear: Arc::new(Ear::new(inbox, clock, &instruments)),
+            instruments,
+            clock,
+            throttle: Throttle::default(),
+            stripped: settings.strip_headers,
+            advertise_address: settings.advertise_address,
+            cut: CancellationToken::new(),
+        };
+        Ok(Self {
+            listener,
+            address,
+            stall_time_max: GATEWAY_STALL_TIME_MAX,
+            door: Door {
+                calls: Arc::new(calls),
+                tls,
+            },
+        })
+    }
+
+    /// The same with another patience with callers that stop reading.
+    #[must_use]
+    pub fn with_stall_time_max(self, stall_time_max: Duration) -> Self {
+        Self {
+            stall_time_max,
+            ..self
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Passes calls until `stop`; then it takes no more, lets those under way go on for a while, and ends what is left
+    /// with a status.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self {
+            listener,
+            door,
+            stall_time_max,
+            ..
+        } = self;
+        let calls = Arc::clone(&door.calls);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(watch_stalls(Arc::clone(&calls), stall_time_max, stop.clone()));
+        tasks.spawn(door.open(listener, stop.clone()));
+        stop.cancelled().await;
+        let ended = async {
+            while let Some(ended) = tasks.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a part of the gateway was cut short; this is a defect of the exporter");
+                }
+            }
+        };
+        let drain = async {
+            tokio::time::sleep(GATEWAY_DRAIN_TIME_MAX).await;
+            calls.cut.cancel();
+            tokio::time::sleep(LAST_WORDS_TIME_MAX).await;
+        };
+        tokio::select! {
+            () = ended => {}
+            () = drain => {}
+        }
+        calls.cut.cancel();
+        calls.ear.close().await;
+    }
+}
+
+/// Shortest time between two walks past all calls.
+const STALL_ROUND_MIN: Duration = Duration::from_millis(10);
+
+/// How long a caller may take to hear that its call has ended.
+const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(1);
+
+/// Ends calls whose callers stopped reading.
+async fn watch_stalls(calls: Arc<Calls>, stall_time_max: Duration, stop: CancellationToken) {
+    let mut rounds = tokio::time::interval((stall_time_max / 10).max(STALL_ROUND_MIN));
+    while stop.run_until_cancelled(rounds.tick()).await.is_some() {
+        calls.valves.close_stalled(stall_time_max);
+    }
+}

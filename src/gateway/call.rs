@@ -1,0 +1,287 @@
+//! One call: where it goes, and how it gets there.
+
+use crate::catalogue::Instruments;
+use crate::clock::Clock;
+use crate::cloud::{Passage, Service};
+use crate::flow::{Admitted, Throttle};
+use crate::gateway::addresses;
+use crate::gateway::answer::Answer;
+use crate::gateway::ear::{Asked, Ear};
+use crate::gateway::head::{is_grpc, leave_end_to_end, leave_request, timeout};
+use crate::gateway::method::{Method, Role};
+use crate::gateway::refusal::Refusal;
+use crate::gateway::relay::{Ends, LATE, Listener, Relay};
+use crate::gateway::sniffer::{Framing, Sniffer};
+use crate::gateway::tally::{Tally, grpc_status};
+use crate::gateway::upstream::{Seat, Upstreams};
+use crate::gateway::valve::Valves;
+use crate::limits::{GATEWAY_DEADLINE_SLACK, GATEWAY_HTTP_SILENCE_MAX};
+use crate::model::TraceContext;
+use http::header::CONTENT_ENCODING;
+use http::uri::Uri;
+use http::{HeaderName, Request, Response, Version};
+use hyper::body::Incoming;
+use hyper_util::client::legacy::ResponseFuture;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tonic::Code;
+
+/// What all calls share.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    pub(crate) passage: Passage,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) valves: Valves,
+    pub(crate) ear: Arc<Ear>,
+    pub(crate) instruments: Instruments,
+    pub(crate) clock: Clock,
+    pub(crate) throttle: Throttle,
+    pub(crate) stripped: Vec<HeaderName>,
+    pub(crate) advertise_address: Option<String>,
+    /// Ends what is still under way.
+    pub(crate) cut: CancellationToken,
+}
+
+/// What is known of a call before it leaves.
+pub(crate) struct Call {
+    pub(crate) begun_at: Instant,
+    pub(crate) is_grpc: bool,
+    pub(crate) method: Option<&'static Method>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) tally: Tally,
+    asked: Option<Asked>,
+}
+
+/// The head of an answer, and what has to live as long as its body.
+pub(crate) struct Reached {
+    pub(crate) response: Response<Incoming>,
+    pub(crate) seat: Seat,
+    pub(crate) authority: String,
+}
+
+/// How long an address may be looked up for a call without a deadline.
+const LOOKUP_TIME_MAX: Duration = Duration::from_secs(10);
+
+impl Calls {
+    /// Answers a call, whatever happens.
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Answer> {
+        let mut call = self.call(&request);
+        let answered = match service(&request, call.is_grpc) {
+            None => Err(Refusal::new(Code::NotFound, UNKNOWN_PATH)),
+            Some(service) => match call.method.map(|method| method.role) {
+                Some(Role::TellsAddresses | Role::TellsAddress) => {
+                    addresses::answer(&self, &mut call, request).await
+                }
+                _ => match self.reach(&mut call, service, request).await {
+                    Ok(reached) => return self.relay(call, reached),
+                    Err(refusal) => Err(refusal),
+                },
+            },
+        };
+        answered.unwrap_or_else(|refusal| {
+            self.tell(&refusal);
+            call.refuse(&refusal)
+        })
+    }
+
+    fn call(&self, request: &Request<Incoming>) -> Call {
+        let begun_at = Instant::now();
+        let is_grpc = request.version() == Version::HTTP_2 && is_grpc(request.headers());
+        let path = request.uri().path();
+        let method = if is_grpc {
+            Method::of_grpc(path)
+        } else {
+            Method::of_http(request.method(), path)
+        };
+        let deadline = timeout(request.headers()).filter(|_| is_grpc);
+        let deadline = deadline.and_then(|time| begun_at.checked_add(time + GATEWAY_DEADLINE_SLACK));
+        let asked = method
+            .filter(|method| method.role.is_operation())
+            .map(|method| Asked {
+                role: method.role,
+                at: self.clock.now(),
+                trace_context: trace_context(request),
+            });
+        Call {
+            begun_at,
+            is_grpc,
+            method,
+            deadline,
+            tally: Tally::new(&self.instruments, method),
+            asked,
+        }
+    }
+
+    /// Sends a call on and waits for the head of its answer.
+    pub(crate) async fn reach(
+        &self,
+        call: &mut Call,
+        service: Service,
+        request: Request<Incoming>,
+    ) -> Result<Reached, Refusal> {
+        let late = || Refusal::new(Code::DeadlineExceeded, LATE);
+        let lookup_end = call.deadline.unwrap_or(call.begun_at + LOOKUP_TIME_MAX);
+        let root = timeout_at(lookup_end, self.passage.root(service)).await;
+        let root = root.map_err(|_| late())?.map_err(|error| {
+            let problem = format!("the address of {} is not known: {error}", service.id());
+            Refusal::new(Code::Unavailable, &problem)
+        })?;
+        let (request, authority) = self.addressed(request, &root, call.is_grpc)?;
+        let seated = if call.is_grpc {
+            self.upstreams.grpc(request)
+        } else {
+            self.upstreams.http(request)
+        };
+        let (answering, seat) = seated.ok_or_else(|| Refusal::new(Code::Unavailable, FULL))?;
+        call.tally.add(call.begun_at.elapsed());
+        let response = self.head(call, answering).await.ok_or_else(late)?;
+        let response = response.map_err(|error| Refusal::broken(&authority, &error))?;
+        Ok(Reached {
+            response,
+            seat,
+            authority,
+        })
+    }
+
+    async fn head(
+        &self,
+        call: &Call,
+        answering: ResponseFuture,
+    ) -> Option<Result<Response<Incoming>, hyper_util::client::legacy::Error>> {
+        let silence_end = || (!call.is_grpc).then(|| Instant::now() + GATEWAY_HTTP_SILENCE_MAX);
+        match call.deadline.or_else(silence_end) {
+            Some(end) => timeout_at(end, answering).await.ok(),
+            None => Some(answering.await),
+        }
+    }
+
+    /// The same call with the cloud's address in place of the gateway's.
+    fn addressed(
+        &self,
+        request: Request<Incoming>,
+        root: &Uri,
+        is_grpc: bool,
+    ) -> Result<(Request<Incoming>, String), Refusal> {
+        let (mut head, body) = request.into_parts();
+        let authority = root.authority().map(ToString::to_string).unwrap_or_default();
+        let mut uri = root.clone().into_parts();
+        uri.path_and_query = head.uri.into_parts().path_and_query;
+        head.uri = Uri::from_parts(uri)
+            .map_err(|error| Refusal::new(Code::InvalidArgument, &format!("the path is none: {error}")))?;
+        head.version = if is_grpc {
+            Version::HTTP_2
+        } else {
+            Version::HTTP_11
+        };
+        head.extensions.clear();
+        leave_request(&mut head.headers, &self.stripped);
+        Ok((Request::from_parts(head, body), authority))
+    }
+
+    fn relay(&self, mut call: Call, reached: Reached) -> Response<Answer> {
+        let Reached {
+            response,
+            seat,
+            authority,
+        } = reached;
+        let (mut head, body) = response.into_parts();
+        leave_end_to_end(&mut head.headers);
+        head.extensions.clear();
+        let is_well = if call.is_grpc {
+            call.tally.ended_as_told(&head.headers);
+            // The status may be in the head already: then there is no message.
+            head.status.is_success() && grpc_status(&head.headers).is_none()
+        } else {
+            call.tally.ended_over_http(head.status);
+            head.status.is_success()
+        };
+        let is_gzip = {
+            let name = if call.is_grpc {
+                GRPC_ENCODING
+            } else {
+                CONTENT_ENCODING
+            };
+            head.headers.get(name).is_some_and(|encoding| encoding == "gzip")
+        };
+        let framing = if call.is_grpc {
+            Framing::Grpc { is_gzip }
+        } else {
+            Framing::Http { is_gzip }
+        };
+        let listener = call.asked.filter(|_| is_well).map(|asked| Listener {
+            ear: Arc::clone(&self.ear),
+            asked,
+            sniffer: Sniffer::new(framing, &self.ear.budget),
+        });
+        let relay = Relay {
+            valve: self.valves.open(body, seat),
+            is_grpc: call.is_grpc,
+            is_well,
+            listener,
+            ends: Ends::new(call.deadline, self.cut.clone()),
+            tally: call.tally,
+            authority,
+            held: None,
+            is_over: false,
+        };
+        head.version = Version::default();
+        Response::from_parts(head, Answer::Relayed(Box::new(relay)))
+    }
+
+    /// One line for what keeps calls from passing.
+    fn tell(&self, refusal: &Refusal) {
+        if refusal.code == Code::NotFound {
+            return;
+        }
+        if let Some(Admitted { held_back }) = self.throttle.admit("refused", self.clock.now()) {
+            let error = refusal.message();
+            tracing::warn!(error, held_back, "a call through the gateway was not passed on");
+        }
+    }
+}
+
+impl Call {
+    fn refuse(&mut self, refusal: &Refusal) -> Response<Answer> {
+        if self.is_grpc {
+            self.tally.ended(refusal.code);
+            return refusal.grpc();
+        }
+        let response = refusal.http();
+        self.tally.ended_over_http(response.status());
+        response
+    }
+}
+
+const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+const UNKNOWN_PATH: &str = "no service of the cloud has this path; REST has /operations, /datasphere, /iam and /endpoints, and gRPC needs HTTP/2 and the content type application/grpc";
+
+const FULL: &str = "too many calls are under way; call again later";
+
+/// Which service a call is for.
+fn service<B>(request: &Request<B>, is_grpc: bool) -> Option<Service> {
+    let path = request.uri().path();
+    if is_grpc {
+        return Some(match path {
+            _ if path.starts_with("/yandex.cloud.operation.") => Service::Operation,
+            _ if path.starts_with("/yandex.cloud.iam.") => Service::Iam,
+            _ if path.starts_with("/yandex.cloud.endpoint.") => Service::Endpoint,
+            _ => Service::DataSphere,
+        });
+    }
+    match path.split('/').nth(1)? {
+        "operations" => Some(Service::Operation),
+        "iam" => Some(Service::Iam),
+        "datasphere" => Some(Service::DataSphere),
+        "endpoints" => Some(Service::Endpoint),
+        _ => None,
+    }
+}
+
+fn trace_context<B>(request: &Request<B>) -> Option<TraceContext> {
+    let mut headers = request.headers().get_all("traceparent").iter();
+    let only = headers.next().filter(|_| headers.next().is_none())?;
+    TraceContext::from_traceparent(only.to_str().ok()?)
+}

@@ -1,0 +1,197 @@
+//! An answer of the cloud on its way to the caller.
+
+use crate::gateway::answer::BrokenOff;
+use crate::gateway::ear::{Asked, Ear};
+use crate::gateway::refusal::Refusal;
+use crate::gateway::sniffer::Sniffer;
+use crate::gateway::tally::{Tally, grpc_status};
+use crate::gateway::valve::{Part, Valve};
+use crate::limits::{GATEWAY_HOLD_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX};
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tonic::Code;
+
+/// The body of an answer, as it comes from the cloud.
+pub(crate) struct Relay {
+    pub(crate) valve: Valve,
+    pub(crate) is_grpc: bool,
+    /// Whether the head says that the call succeeded, as far as a head can.
+    pub(crate) is_well: bool,
+    pub(crate) listener: Option<Listener>,
+    pub(crate) ends: Ends,
+    pub(crate) tally: Tally,
+    pub(crate) authority: String,
+    pub(crate) held: Option<Held>,
+    pub(crate) is_over: bool,
+}
+
+/// Who listens to an answer.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) ear: Arc<Ear>,
+    pub(crate) asked: Asked,
+    pub(crate) sniffer: Sniffer,
+}
+
+/// The end of an answer, until the watcher has accepted what it tells.
+pub(crate) struct Held {
+    last: Option<Frame<Bytes>>,
+    since: Instant,
+    accepted: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// What ends an answer before its own end; the timers run only while there is nothing to pass on.
+pub(crate) struct Ends {
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) cut: CancellationToken,
+    timer: Option<Pin<Box<Sleep>>>,
+    cutting: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+}
+
+type Passed = Option<Result<Frame<Bytes>, BrokenOff>>;
+
+impl Relay {
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Passed> {
+        if let Some(held) = &mut self.held {
+            ready!(held.accepted.as_mut().poll(cx));
+            self.tally.add(held.since.elapsed());
+            return Poll::Ready(self.held.take().and_then(|held| held.last).map(Ok));
+        }
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        match self.valve.poll(cx) {
+            Poll::Ready(part) => {
+                self.ends.timer = None;
+                self.pass(part, cx)
+            }
+            Poll::Pending => {
+                let refusal = ready!(self.ends.poll(self.is_grpc, cx));
+                Poll::Ready(Some(self.break_off(&refusal)))
+            }
+        }
+    }
+
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.held.is_none() && (self.is_over || (self.listener.is_none() && self.valve.is_end_stream()))
+    }
+
+    pub(crate) fn size_hint(&self) -> SizeHint {
+        self.valve.size_hint()
+    }
+
+    fn pass(&mut self, part: Part, cx: &mut Context<'_>) -> Poll<Passed> {
+        let last = match part {
+            Part::Closed => {
+                let refusal =
+                    Refusal::new(Code::Cancelled, "the caller did not read the answer for too long");
+                return Poll::Ready(Some(self.break_off(&refusal)));
+            }
+            Part::Frame(Some(Err(error))) => {
+                let refusal = Refusal::broken(&self.authority, &error);
+                return Poll::Ready(Some(self.break_off(&refusal)));
+            }
+            Part::Frame(Some(Ok(frame))) => frame,
+            Part::Frame(None) => return self.end(None, cx),
+        };
+        if let Some(trailers) = last.trailers_ref() {
+            if self.is_grpc {
+                self.tally.ended_as_told(trailers);
+                self.is_well &= grpc_status(trailers) == Some(0);
+            }
+            return self.end(Some(last), cx);
+        }
+        if let (Some(data), Some(listener)) = (last.data_ref(), &mut self.listener) {
+            listener.sniffer.pass(data);
+            // A body whose length is known ends with its last byte: nothing after it could be held back.
+            if !self.is_grpc && self.valve.is_end_stream() {
+                return self.end(Some(last), cx);
+            }
+        }
+        Poll::Ready(Some(Ok(last)))
+    }
+
+    /// The answer is over, but for its last part.
+    fn end(&mut self, last: Option<Frame<Bytes>>, cx: &mut Context<'_>) -> Poll<Passed> {
+        self.is_over = true;
+        let listener = self.listener.take().filter(|_| self.is_well);
+        let heard = listener.and_then(|listener| listener.ear.hear(listener.asked, listener.sniffer));
+        let Some(acceptance) = heard else {
+            return Poll::Ready(last.map(Ok));
+        };
+        self.held = Some(Held {
+            last,
+            since: Instant::now(),
+            accepted: Box::pin(async {
+                // Whether it was accepted in time or not, the answer goes on.
+                drop(timeout(GATEWAY_HOLD_TIME_MAX, acceptance).await);
+            }),
+        });
+        self.poll_frame(cx)
+    }
+
+    /// Ends the answer with what the protocol has for it: a status, or a body that is visibly not whole.
+    fn break_off(&mut self, refusal: &Refusal) -> Result<Frame<Bytes>, BrokenOff> {
+        self.is_over = true;
+        self.listener = None;
+        self.valve.close();
+        self.tally.ended(refusal.code);
+        if self.is_grpc {
+            Ok(Frame::trailers(refusal.trailers()))
+        } else {
+            Err(refusal.message().into())
+        }
+    }
+}
+
+impl Ends {
+    pub(crate) fn new(deadline: Option<Instant>, cut: CancellationToken) -> Self {
+        Self {
+            deadline,
+            cut,
+            timer: None,
+            cutting: None,
+        }
+    }
+
+    fn poll(&mut self, is_grpc: bool, cx: &mut Context<'_>) -> Poll<Refusal> {
+        let cut = &self.cut;
+        let cutting = self
+            .cutting
+            .get_or_insert_with(|| Box::pin(cut.clone().cancelled_owned()));
+        if cutting.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Refusal::new(Code::Unavailable, ENDING));
+        }
+        let timer = match (self.deadline, is_grpc) {
+            (Some(deadline), _) => self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))),
+            // The connection tells whether the cloud is there, and a log may be silent for hours.
+            (None, true) => return Poll::Pending,
+            (None, false) => self
+                .timer
+                .get_or_insert_with(|| Box::pin(sleep(GATEWAY_HTTP_SILENCE_MAX))),
+        };
+        ready!(timer.as_mut().poll(cx));
+        Poll::Ready(Refusal::new(Code::DeadlineExceeded, LATE))
+    }
+}
+
+/// The message of a call that an end of the exporter ends.
+const ENDING: &str = "the exporter is ending; call again";
+
+/// The message of a call that ran out of time.
+pub(crate) const LATE: &str = "the cloud did not answer in time";
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay")
+            .field("authority", &self.authority)
+            .field("tally", &self.tally)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,77 @@
+//! What is counted of one call.
+
+use crate::catalogue::Instruments;
+use crate::gateway::method::{Method, OTHER};
+use crate::model::RpcCode;
+use http::{HeaderMap, StatusCode};
+use smol_str::SmolStr;
+use std::time::Duration;
+use tonic::Code;
+
+/// One call, counted once it is over.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    instruments: Instruments,
+    method: &'static str,
+    code: SmolStr,
+    added: Duration,
+}
+
+/// What a call counts as that its caller gave up before its end.
+const CANCELLED: &str = "CANCELLED";
+
+impl Tally {
+    pub(crate) fn new(instruments: &Instruments, method: Option<&'static Method>) -> Self {
+        Self {
+            instruments: instruments.clone(),
+            method: method.map_or(OTHER, |method| method.label),
+            code: SmolStr::new_static(CANCELLED),
+            added: Duration::ZERO,
+        }
+    }
+
+    /// The gateway took this time.
+    pub(crate) fn add(&mut self, added: Duration) {
+        self.added += added;
+    }
+
+    /// It ended with this code.
+    pub(crate) fn ended(&mut self, code: Code) {
+        self.ended_with_number(i32::from(code));
+    }
+
+    /// It ended with the code that these headers or trailers tell, if they do.
+    pub(crate) fn ended_as_told(&mut self, headers: &HeaderMap) {
+        if let Some(number) = grpc_status(headers) {
+            self.ended_with_number(number);
+        }
+    }
+
+    /// It ended with this status of HTTP; those that nobody registered share one.
+    pub(crate) fn ended_over_http(&mut self, status: StatusCode) {
+        let known = status.canonical_reason().map(|_| status.as_str());
+        self.code = SmolStr::new(known.unwrap_or(OTHER));
+    }
+
+    fn ended_with_number(&mut self, number: i32) {
+        let code = RpcCode::from_number(number).unwrap_or(RpcCode::UNKNOWN);
+        self.code = SmolStr::new_static(code.name());
+    }
+}
+
+/// The status that these headers or trailers tell.
+pub(crate) fn grpc_status(headers: &HeaderMap) -> Option<i32> {
+    headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.instruments
+            .gateway_requests_total
+            .with_label_values(&[self.method, self.code.as_str()])
+            .inc();
+        self.instruments
+            .gateway_overhead_seconds
+            .observe(self.added.as_secs_f64());
+    }
+}

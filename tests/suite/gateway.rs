@@ -1,0 +1,8 @@
+//! The gateway: what passes unchanged, what is bounded, and what is heard.
+
+mod grpc;
+mod heard;
+mod limits;
+mod listing;
+mod rest;
+pub(crate) mod support;

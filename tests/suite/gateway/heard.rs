@@ -1,0 +1,254 @@
+//! What is heard in answers, and that nothing of it can harm a call.
+
+use crate::gateway::support::{Caller, House, PATIENCE, ask, body, framed, whole};
+use bytes::Bytes;
+use datasphere_exporter::flow::Delivery;
+use datasphere_exporter::model::{Admission, Input, Overheard, Sighting, Source, Target};
+use datasphere_exporter::proto::yandex::cloud::datasphere::v2::jobs::{
+    CreateProjectJobMetadata, ExecuteProjectJobMetadata, Job,
+};
+use datasphere_exporter::proto::yandex::cloud::operation::Operation;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::Request;
+use prost::Message;
+use prost_types::Any;
+use std::io::Write;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+
+const JOBS: &str = "/yandex.cloud.datasphere.v2.jobs.ProjectJobService";
+const GET: &str = "/yandex.cloud.operation.OperationService/Get";
+const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+fn execution(id: &str) -> Operation {
+    let metadata = ExecuteProjectJobMetadata {
+        job: Some(Job {
+            id: "bt1job".to_owned(),
+            project_id: "bt1project".to_owned(),
+            ..Job::default()
+        }),
+        ..ExecuteProjectJobMetadata::default()
+    };
+    operation(
+        id,
+        "yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobMetadata",
+        &metadata,
+    )
+}
+
+fn operation(id: &str, name: &str, metadata: &impl Message) -> Operation {
+    Operation {
+        id: id.to_owned(),
+        metadata: Some(Any {
+            type_url: format!("type.googleapis.com/{name}"),
+            value: metadata.encode_to_vec(),
+        }),
+        ..Operation::default()
+    }
+}
+
+async fn overheard(house: &mut House) -> Box<Overheard> {
+    let delivery = timeout(PATIENCE, house.deliveries.recv()).await.expect("in time");
+    match delivery {
+        Some(Delivery::Awaited(Input::Overheard(heard), reply)) => {
+            reply.send(Admission::New);
+            heard
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn answer_with(house: &House, message: Bytes) {
+    *house.told.message.lock().expect("not poisoned") = message;
+}
+
+/// Executes through the gateway while its engine answers, and tells what the engine was told.
+async fn executed(house: &mut House, caller: &mut Caller, path: &str, headers: &[(&str, &str)]) -> Sighting {
+    let empty = [framed(b"")];
+    let call = caller.call(path, headers, &empty);
+    let (reply, heard) = tokio::join!(call, overheard(house));
+    assert_eq!(
+        reply
+            .trailers
+            .expect("trailers")
+            .get("grpc-status")
+            .expect("a status"),
+        "0"
+    );
+    heard.sighting
+}
+
+#[tokio::test]
+async fn an_operation_in_an_answer_is_told_once_with_all_that_the_answer_tells() {
+    let mut house = House::open().await;
+    let message = framed(&execution("bt1op").encode_to_vec());
+    answer_with(&house, message.clone());
+    let mut caller = Caller::connect(house.gateway).await;
+    let path = format!("{JOBS}/Execute");
+    let empty = [framed(b"")];
+    let call = caller.call(&path, &[], &empty);
+    let (reply, heard) = tokio::join!(call, overheard(&mut house));
+    assert_eq!(reply.body, message);
+    assert_eq!(
+        heard.sighting.target,
+        Target::Operation("bt1op".parse().expect("an id"))
+    );
+    assert_eq!(heard.sighting.source, Source::Gateway);
+    let job = heard.answer.value.job.as_ref().expect("a job");
+    assert_eq!(job.id.as_str(), "bt1job");
+    assert!(house.deliveries.try_recv().is_err());
+    assert_eq!(house.counted("ProjectJobService.Execute", "OK"), 1);
+}
+
+#[tokio::test]
+async fn an_answer_waits_for_the_watcher_but_not_for_long() {
+    let mut house = House::open().await;
+    answer_with(&house, framed(&execution("bt1op").encode_to_vec()));
+    let mut caller = Caller::connect(house.gateway).await;
+    // Nobody takes what is told: the answer goes on after 50 ms all the same.
+    let begun = Instant::now();
+    caller.call(GET, &[], &[framed(b"")]).await;
+    let waited = begun.elapsed();
+    assert!(
+        waited >= Duration::from_millis(50) && waited < Duration::from_secs(5),
+        "{waited:?}"
+    );
+    // And what was told is still there.
+    let heard = overheard(&mut house).await;
+    assert_eq!(
+        heard.sighting.target,
+        Target::Operation("bt1op".parse().expect("an id"))
+    );
+}
+
+#[tokio::test]
+async fn an_answer_passes_when_the_engine_is_gone_or_the_message_is_none() {
+    let mut house = House::open().await;
+    house.deliveries.close();
+    let mut caller = Caller::connect(house.gateway).await;
+    let path = format!("{JOBS}/Execute");
+    for message in [
+        framed(&execution("bt1op").encode_to_vec()),
+        framed(b"\xff\xff\xff"),
+        framed(&execution("no id: it has spaces").encode_to_vec()),
+        Bytes::from_static(b"\x01\xff\xff\xff\xffshort"),
+        Bytes::from_static(b"\0"),
+        Bytes::new(),
+    ] {
+        answer_with(&house, message.clone());
+        let reply = caller.call(&path, &[], &[framed(b"")]).await;
+        assert_eq!(reply.body, message);
+        assert_eq!(
+            reply
+                .trailers
+                .expect("trailers")
+                .get("grpc-status")
+                .expect("a status"),
+            "0"
+        );
+    }
+    let unheard = &house.instruments.gateway_unheard_total;
+    assert_eq!(unheard.with_label_values(&["unreadable"]).get(), 5);
+}
+
+#[tokio::test]
+async fn a_compressed_operation_is_heard_and_passes_compressed() {
+    let mut house = House::open().await;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder
+        .write_all(&execution("bt1packed").encode_to_vec())
+        .expect("in memory");
+    let mut message = framed(&encoder.finish().expect("in memory")).to_vec();
+    message[0] = 1;
+    answer_with(&house, message.clone().into());
+    let mut caller = Caller::connect(house.gateway).await;
+    let empty = [framed(b"")];
+    let call = caller.call(GET, &[("grpc-encoding", "gzip")], &empty);
+    let (reply, heard) = tokio::join!(call, overheard(&mut house));
+    assert_eq!(reply.body, message);
+    assert_eq!(
+        heard.sighting.target,
+        Target::Operation("bt1packed".parse().expect("an id"))
+    );
+}
+
+#[tokio::test]
+async fn an_operation_over_rest_is_heard_before_its_last_byte() {
+    let mut house = House::open().await;
+    let message = Bytes::from_static(b"{\"id\":\"bt1rest\",\"done\":false}");
+    answer_with(&house, message.clone());
+    let request = Request::get("/operations/bt1rest")
+        .header("host", "x")
+        .body(body(Vec::new()));
+    let call = async {
+        whole(
+            ask(house.gateway, request.expect("a request"))
+                .await
+                .expect("an answer"),
+        )
+        .await
+    };
+    let told = async { timeout(PATIENCE, house.deliveries.recv()).await.expect("in time") };
+    let (reply, delivery) = tokio::join!(call, told);
+    assert_eq!(reply.body, message);
+    let Some(Delivery::Awaited(input, _)) = delivery else {
+        panic!("{delivery:?}");
+    };
+    let expected = Target::Operation("bt1rest".parse().expect("an id"));
+    assert_eq!(input.target(), Some(&expected));
+}
+
+#[tokio::test]
+async fn a_callers_trace_is_that_of_the_execution_or_of_the_job_that_was_made() {
+    let mut house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let (create, execute) = (format!("{JOBS}/Create"), format!("{JOBS}/Execute"));
+    let traced = [("traceparent", TRACE)];
+    answer_with(&house, framed(&execution("bt1op").encode_to_vec()));
+    let sighting = executed(&mut house, &mut caller, &execute, &traced).await;
+    let context = sighting.trace_context.expect("a context");
+    assert_eq!(context.trace_id.to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    // Who only looks is not who began it.
+    assert_eq!(
+        executed(&mut house, &mut caller, GET, &traced)
+            .await
+            .trace_context,
+        None
+    );
+    assert_eq!(
+        executed(&mut house, &mut caller, &execute, &[])
+            .await
+            .trace_context,
+        None
+    );
+    let making = CreateProjectJobMetadata {
+        project_id: "bt1project".to_owned(),
+        job_id: "bt1job".to_owned(),
+    };
+    let making = operation(
+        "bt1make",
+        "yandex.cloud.datasphere.v2.jobs.CreateProjectJobMetadata",
+        &making,
+    );
+    answer_with(&house, framed(&making.encode_to_vec()));
+    executed(&mut house, &mut caller, &create, &traced).await;
+    answer_with(&house, framed(&execution("bt1op").encode_to_vec()));
+    let sighting = executed(&mut house, &mut caller, &execute, &[]).await;
+    assert_eq!(sighting.trace_context, Some(context));
+}
+
+#[tokio::test]
+async fn an_answer_to_another_method_is_no_operation_whatever_it_holds() {
+    let mut house = House::open().await;
+    answer_with(&house, framed(&execution("bt1op").encode_to_vec()));
+    let mut caller = Caller::connect(house.gateway).await;
+    for path in [
+        &format!("{JOBS}/List"),
+        "/yandex.cloud.compute.v1.InstanceService/Create",
+    ] {
+        caller.call(path, &[], &[framed(b"")]).await;
+    }
+    assert!(house.deliveries.try_recv().is_err());
+    assert_eq!(house.counted("ProjectJobService.List", "OK"), 1);
+}

@@ -1,0 +1,208 @@
+//! What a stranger cannot make large, and what one caller cannot do to another.
+
+use crate::gateway::support::{Caller, House, PATIENCE, framed, settings, whole};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Frame;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{interval, timeout};
+
+/// Room of one call in one direction: windows and buffers of the gateway, and those of both ends and their sockets.
+const ROOM_BYTES: usize = 12 << 20;
+
+/// The value once it has stopped to grow.
+async fn settled(counter: &AtomicUsize) -> usize {
+    let mut rounds = interval(Duration::from_millis(300));
+    let mut before = usize::MAX;
+    loop {
+        rounds.tick().await;
+        let now = counter.load(Ordering::Relaxed);
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_stops_reading_holds_up_its_own_answer_and_nobody_elses() {
+    let house = House::open().await;
+    let mut slow = Caller::connect(house.gateway).await;
+    let (outgoing, answering) = slow.open("/echo.Echo/Flood", &[]);
+    let mut unread = answering.await.expect("a head").into_body();
+    let held = timeout(PATIENCE, settled(&house.told.flooded_bytes))
+        .await
+        .expect("it stops");
+    assert!(held > 0 && held < ROOM_BYTES, "{held} bytes");
+    // The same connection and another one go on.
+    slow.call("/echo.Echo/Echo", &[], &[framed(b"one")]).await;
+    let mut other = Caller::connect(house.gateway).await;
+    other.call("/echo.Echo/Echo", &[], &[framed(b"one")]).await;
+    let mut read = 0;
+    while read < 4 * ROOM_BYTES {
+        let frame = unread.frame().await.expect("no end").expect("no error");
+        read += frame.data_ref().map_or(0, Bytes::len);
+    }
+    drop((outgoing, unread));
+    house.until(0, 3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_that_does_not_read_for_too_long_loses_its_call_and_is_told_when_it_reads() {
+    let house = House::open_patient(settings(), Duration::from_millis(100)).await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let (_outgoing, answering) = caller.open("/echo.Echo/Flood", &[]);
+    let response = answering.await.expect("a head");
+    // A silent stream is not one that nobody reads.
+    let (_other, silent) = caller.open("/echo.Echo/Silence", &[]);
+    let silent = silent.await.expect("a head");
+    house.until(1, 1).await;
+    let reply = timeout(PATIENCE, whole(response)).await.expect("an end in time");
+    let trailers = reply.trailers.expect("trailers");
+    assert_eq!(trailers.get("grpc-status").expect("a status"), "1");
+    assert!(caller.is_open());
+    drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_stops_reading_holds_up_its_caller() {
+    let house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let (outgoing, _answering) = caller.open("/echo.Echo/Nothing", &[]);
+    let sent = AtomicUsize::new(0);
+    let part = Bytes::from(vec![1; 16 << 10]);
+    let sending = async {
+        loop {
+            outgoing
+                .send(Ok(Frame::data(part.clone())))
+                .await
+                .expect("it listens");
+            sent.fetch_add(part.len(), Ordering::Relaxed);
+        }
+    };
+    let held = tokio::select! {
+        held = settled(&sent) => held,
+        () = sending => unreachable!("it never ends"),
+    };
+    assert!(held < ROOM_BYTES, "{held} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_upload_passes_in_parts() {
+    let house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let part = Bytes::from(vec![1; 1 << 20]);
+    let parts = vec![part; 64];
+    let reply = caller.call("/echo.Echo/Take", &[], &parts).await;
+    assert_eq!(
+        reply
+            .trailers
+            .expect("trailers")
+            .get("grpc-status")
+            .expect("a status"),
+        "0"
+    );
+    assert_eq!(house.told.taken_bytes.load(Ordering::Relaxed), 64 << 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn thousands_of_open_streams_leave_room_for_short_calls() {
+    let house = House::open().await;
+    let mut callers = Vec::new();
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let mut caller = Caller::connect(house.gateway).await;
+        for _ in 0..500 {
+            let (outgoing, answering) = caller.open("/echo.Echo/Silence", &[]);
+            let response = timeout(PATIENCE, answering)
+                .await
+                .expect("in time")
+                .expect("a head");
+            open.push((outgoing, response));
+        }
+        callers.push(caller);
+    }
+    house.until(2_000, 0).await;
+    let reply = callers[0].call("/echo.Echo/Echo", &[], &[framed(b"one")]).await;
+    assert_eq!(reply.body, framed(b"one"));
+    // The upstream lets a connection have a hundred.
+    let connections = house.told.connections.load(Ordering::Relaxed);
+    assert!((20..=64).contains(&connections), "{connections}");
+    drop(open);
+    house.until(0, 2_001).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_calls_than_there_are_seats_are_told_to_come_again() {
+    let house = House::open().await;
+    let mut open = Vec::new();
+    let mut callers = Vec::new();
+    for _ in 0..5 {
+        callers.push(Caller::connect(house.gateway).await);
+    }
+    let mut refused = 0;
+    for number in 0..4_200 {
+        let (outgoing, answering) = callers[number % 5].open("/echo.Echo/Silence", &[]);
+        let response = timeout(PATIENCE, answering)
+            .await
+            .expect("in time")
+            .expect("a head");
+        if response
+            .headers()
+            .get("grpc-status")
+            .is_some_and(|status| status == "14")
+        {
+            refused += 1;
+        } else {
+            open.push((outgoing, response));
+        }
+    }
+    assert_eq!((refused, open.len()), (104, 4_096));
+    open.truncate(4_000);
+    house.until(4_000, 96).await;
+    let reply = callers[0].call("/echo.Echo/Echo", &[], &[framed(b"one")]).await;
+    assert_eq!(reply.body, framed(b"one"));
+}
+
+#[tokio::test]
+async fn heads_that_are_too_large_end_their_own_call() {
+    let house = House::open().await;
+    let large = "x".repeat(100_000);
+    let mut caller = Caller::connect(house.gateway).await;
+    let (outgoing, answering) = caller.open("/echo.Echo/Echo", &[("x-large", &large)]);
+    drop(outgoing);
+    let answered = timeout(PATIENCE, answering).await.expect("in time");
+    assert!(answered.is_err() || answered.is_ok_and(|response| response.status() == 431));
+    assert!(house.take_seen().is_empty());
+    let mut other = Caller::connect(house.gateway).await;
+    let reply = other
+        .call("/echo.Echo/Echo", &[("x-fits", &large[..40_000])], &[])
+        .await;
+    assert_eq!(reply.headers.get("x-fits").expect("it passes").len(), 40_000);
+}
+
+#[tokio::test]
+async fn nonsense_ends_its_own_connection() {
+    let house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    for nonsense in [
+        &b"\x16\x03\x01\x02\x00\x01"[..],
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x05\x04\0\0\0\0\0garbage of a settings frame",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /operations/x HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    ] {
+        let mut stream = TcpStream::connect(house.gateway).await.expect("it listens");
+        stream.write_all(nonsense).await.expect("it reads");
+        let mut answer = Vec::new();
+        stream.shutdown().await.expect("a socket");
+        let ended = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+        assert!(ended.is_ok(), "{nonsense:?}");
+    }
+    let (outgoing, answering) = caller.open("/echo.Echo/Echo", &[]);
+    drop(outgoing);
+    assert_eq!(whole(answering.await.expect("an answer")).await.status, 200);
+}
