@@ -19,22 +19,23 @@ struct Past {
 /// An operation is one execution of one job: it starts once, and what is done stays done. From a server that changes
 /// its mind, two rows may come to tell the same span; the store then keeps to the first.
 fn is_possible(step: &mut Step, past: &mut Past) -> bool {
-    let Step::Job {
-        operation,
-        job,
-        done,
-        started,
-        ..
-    } = step
-    else {
-        return true;
+    let (operation, job, done, started) = match step {
+        Step::Job {
+            operation,
+            job,
+            done,
+            started,
+            ..
+        } => (operation, job, *done, started),
+        Step::Overhear { operation, job, .. } => (operation, job, false, &mut None),
+        _ => return true,
     };
     *job = *operation % 4;
     if started.is_some() && !past.started.insert(*operation) {
         *started = None;
     }
     let goes_on = !past.done.contains(operation);
-    if *done {
+    if done {
         past.done.insert(*operation);
     }
     goes_on
