@@ -2,6 +2,7 @@
 
 use crate::catalogue::Instruments;
 use crate::clock::{Clock, Timestamp};
+use crate::decode::json::{Body, transcode};
 use crate::decode::{self, wire};
 use crate::flow::{Admitted, Inbox, Throttle};
 use crate::gateway::callers::Callers;
@@ -9,10 +10,9 @@ use crate::gateway::method::Role;
 use crate::gateway::sniffer::{Budget, Copied, Sniffer, Unheard};
 use crate::limits::GATEWAY_HEARD_MAX;
 use crate::model::{
-    Admission, Decoded, Gaps, Input, JobId, Labels, OperationId, OperationSnapshot, Overheard, Sighting,
-    Source, Target, TraceContext,
+    Admission, Decoded, Gaps, Input, JobId, Labels, OperationSnapshot, Overheard, Sighting, Source, Target,
+    TraceContext,
 };
-use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, oneshot};
 use tokio_util::task::TaskTracker;
@@ -43,9 +43,7 @@ pub(crate) struct Asked {
 
 /// An operation that an answer told.
 struct Told {
-    id: OperationId,
-    /// What is told of it, where that is read.
-    answer: Option<Decoded<OperationSnapshot>>,
+    answer: Decoded<OperationSnapshot>,
     /// The job that it makes.
     made: Option<JobId>,
 }
@@ -93,24 +91,19 @@ impl Ear {
 
     async fn report(&self, inbox: &Inbox, asked: Asked, told: Told) {
         let sighting = Sighting {
-            target: Target::Operation(told.id.clone()),
+            target: Target::Operation(told.answer.value.id.clone()),
             source: Source::Gateway,
             labels: Labels::default(),
             trace_context: self.context(asked, &told),
         };
-        let input = match told.answer {
-            None => Input::Sighted(sighting),
-            Some(answer) => {
-                self.count(answer.gaps);
-                Input::Overheard(Box::new(Overheard {
-                    sighting,
-                    asked_at: asked.at,
-                    answer,
-                }))
-            }
-        };
+        self.count(told.answer.gaps);
+        let heard = Box::new(Overheard {
+            sighting,
+            asked_at: asked.at,
+            answer: told.answer,
+        });
         // During shutdown nothing is watched any more; the next process hears of it by other ways.
-        let Ok(receipt) = inbox.deliver(input).await else {
+        let Ok(receipt) = inbox.deliver(Input::Overheard(heard)).await else {
             return;
         };
         if receipt.told().await == Some(Admission::Full)
@@ -130,7 +123,7 @@ impl Ear {
             return asked.trace_context;
         }
         let of_maker = || {
-            let job = told.answer.as_ref()?.value.job.as_ref()?;
+            let job = told.answer.value.job.as_ref()?;
             self.callers.recall(&job.id)
         };
         match asked.role {
@@ -172,31 +165,14 @@ impl Ear {
 }
 
 fn told(copied: &Copied) -> Result<Told, Unheard> {
-    let message = copied.message()?;
+    let mut message = copied.message()?;
     if !copied.is_protobuf() {
-        return told_in_json(&message);
+        message = transcode(Body::Operation, &message).map_err(|_| Unheard::Unreadable)?;
     }
     let message = wire::Operation::from(message);
     let answer = decode::begun(&message).ok_or(Unheard::Unreadable)?;
     Ok(Told {
-        id: answer.value.id.clone(),
-        answer: Some(answer),
+        answer,
         made: decode::made_job(&message),
     })
-}
-
-/// The same over REST, of which only the id is read: the watcher looks for the rest.
-fn told_in_json(message: &[u8]) -> Result<Told, Unheard> {
-    let named: Named = serde_json::from_slice(message).map_err(|_| Unheard::Unreadable)?;
-    Ok(Told {
-        id: named.id.parse().map_err(|_| Unheard::Unreadable)?,
-        answer: None,
-        made: None,
-    })
-}
-
-/// An operation in JSON.
-#[derive(serde::Deserialize)]
-struct Named<'a> {
-    id: Cow<'a, str>,
 }

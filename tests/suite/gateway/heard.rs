@@ -174,9 +174,9 @@ async fn a_compressed_operation_is_heard_and_passes_compressed() {
 }
 
 #[tokio::test]
-async fn an_operation_over_rest_is_heard_before_its_last_byte() {
+async fn an_operation_over_rest_is_as_good_as_a_look_and_heard_before_its_last_byte() {
     let mut house = House::open().await;
-    let message = Bytes::from_static(b"{\"id\":\"bt1rest\",\"done\":false}");
+    let message = Bytes::from_static(b"{\"id\":\"bt1rest\",\"done\":true,\"error\":{\"code\":1}}");
     answer_with(&house, message.clone());
     let request = Request::get("/operations/bt1rest")
         .header("host", "x")
@@ -192,11 +192,14 @@ async fn an_operation_over_rest_is_heard_before_its_last_byte() {
     let told = async { timeout(PATIENCE, house.deliveries.recv()).await.expect("in time") };
     let (reply, delivery) = tokio::join!(call, told);
     assert_eq!(reply.body, message);
-    let Some(Delivery::Awaited(input, _)) = delivery else {
+    let Some(Delivery::Awaited(Input::Overheard(heard), _)) = delivery else {
         panic!("{delivery:?}");
     };
-    let expected = Target::Operation("bt1rest".parse().expect("an id"));
-    assert_eq!(input.target(), Some(&expected));
+    assert_eq!(
+        heard.sighting.target,
+        Target::Operation("bt1rest".parse().expect("an id"))
+    );
+    assert!(heard.answer.value.done && heard.answer.value.error.is_some());
 }
 
 #[tokio::test]
