@@ -5,16 +5,24 @@
 
 mod arguments;
 mod demo;
+mod document;
+mod execution;
+mod exporter;
 mod logging;
 mod operation;
 mod serve;
 mod shutdown;
+mod tracking;
 mod watch;
+
+pub use document::document;
 
 use crate::config::{Config, ConfigError, Flags};
 use crate::simulator;
 use crate::sources::WITHOUT_JOBS;
-use arguments::{Arguments, Command, OperationCommand, Settings};
+use arguments::{
+    Arguments, Command, JobCommand, NotebookCommand, OperationCommand, Output, Printed, Settings,
+};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
 use std::io::Write;
@@ -39,7 +47,14 @@ pub enum Exit {
     OperationLost,
     /// Usage or configuration: `EX_USAGE` of `sysexits.h`.
     Usage,
+    /// Ctrl-C while something was followed: as a shell tells of SIGINT.
+    Interrupted,
 }
+
+/// What was typed cannot be meant; the message says what may be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
 
 impl Exit {
     /// The number.
@@ -53,6 +68,7 @@ impl Exit {
             Self::OperationCancelled => 5,
             Self::OperationLost => 6,
             Self::Usage => 64,
+            Self::Interrupted => 130,
         }
     }
 }
@@ -94,6 +110,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
     use simulator::Error::{File, Impossible, Scenario};
     let of_scenario = error.downcast_ref::<simulator::Error>();
     error.is::<ConfigError>()
+        || error.is::<Usage>()
         || matches!(
             of_scenario,
             Some(File { .. } | Impossible { .. } | Scenario { .. })
@@ -102,20 +119,26 @@ fn is_usage(error: &anyhow::Error) -> bool {
 
 fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
-        Command::Serve(serve) if serve.config_check => check(&serve.settings),
+        Command::Serve(serve) if serve.config_check => check(&serve.settings, Output::Text),
         Command::Serve(serve) => serve::serve(load(&serve.settings)?),
         Command::Demo(demo) => demo::demo(&demo),
         Command::Simulate(simulate) => demo::simulate(&simulate),
-        Command::CheckConfig(settings) => check(&settings),
-        Command::PrintConfig(settings) => {
-            say(load(&settings)?.to_yaml().trim_end());
-            Ok(Exit::Well)
-        }
-        Command::Operation(OperationCommand::Get(get)) => operation::get(&get, &load(&get.settings)?),
-        Command::Operation(OperationCommand::Watch(get)) => watch::watch(&get, &load(&get.settings)?),
+        Command::CheckConfig(printed) => check(&printed.settings, printed.output),
+        Command::PrintConfig(printed) => print(&printed),
+        Command::Operation(OperationCommand::Get(get)) => operation::get(&get, &load(&(&get.access).into())?),
+        Command::Operation(OperationCommand::Watch(get)) => watch::watch(&get, &load(&(&get.access).into())?),
         Command::Operation(OperationCommand::Cancel(cancel)) => {
-            operation::cancel(&cancel, &load(&cancel.get.settings)?)
+            operation::cancel(&cancel, &load(&(&cancel.get.access).into())?)
         }
+        Command::Job(JobCommand::Execute(execute)) => {
+            execution::job(&execute, &load(&(&execute.start.access).into())?)
+        }
+        Command::Notebook(NotebookCommand::Execute(execute)) => {
+            execution::notebook(&execute, &load(&(&execute.start.access).into())?)
+        }
+        Command::Track(track) => tracking::track(&track),
+        Command::Untrack(untrack) => tracking::untrack(&untrack),
+        Command::List(list) => tracking::list(&list),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(
@@ -130,13 +153,25 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
     }
 }
 
-fn check(settings: &Settings) -> anyhow::Result<Exit> {
+fn check(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let config = load(settings)?;
-    say("the configuration is valid");
-    if config.asks_rest_for_jobs() {
+    say(match output {
+        Output::Text => "the configuration is valid",
+        Output::Json => r#"{"valid":true}"#,
+    });
+    if output == Output::Text && config.asks_rest_for_jobs() {
         say(&format!(
             "note: jobs of projects will not be followed: {WITHOUT_JOBS}"
         ));
+    }
+    Ok(Exit::Well)
+}
+
+fn print(printed: &Printed) -> anyhow::Result<Exit> {
+    let config = load(&printed.settings)?;
+    match printed.output {
+        Output::Text => say(config.to_yaml().trim_end()),
+        Output::Json => say(&config.to_json().to_string()),
     }
     Ok(Exit::Well)
 }
@@ -163,6 +198,11 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// What somebody at the terminal should know beside what was asked for.
+fn say_aside(text: &str) {
+    let _ = writeln!(std::io::stderr(), "datasphere-exporter: {text}");
+}
+
 /// An error, in one line with its causes.
 fn say_error(error: &anyhow::Error) {
     let mut line = error.to_string();
@@ -173,7 +213,7 @@ fn say_error(error: &anyhow::Error) {
             line = format!("{line}: {cause}");
         }
     }
-    let _ = writeln!(std::io::stderr(), "datasphere-exporter: {line}");
+    say_aside(&line);
 }
 
 #[cfg(test)]

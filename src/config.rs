@@ -202,6 +202,11 @@ impl Config {
         }
         document
     }
+
+    /// The same as JSON, which is YAML too; what stands in a comment there is left out.
+    pub fn to_json(&self) -> serde_json::Value {
+        self.root.write().json()
+    }
 }
 
 /// The file with environment and flags laid over it: as a tree, for places, and as what it says.
@@ -218,6 +223,7 @@ fn layered(
     let from_folder = |path: &mut PathBuf| *path = folder.join(&*path);
     root.cloud.tls.ca_file.iter_mut().for_each(from_folder);
     root.cloud.auth.file_mut().into_iter().for_each(from_folder);
+    root.watch.begin_at(folder);
     root.cloud.auth = root.cloud.auth.with_environment(environment)?;
     let otel = Otel::read(&root.traces, &node, &environment)?;
     Ok((node, root, otel))

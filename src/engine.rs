@@ -9,9 +9,9 @@ pub use telling::Keeping;
 
 use crate::clock::{Clock, Timestamp};
 use crate::cloud::{Client, CloudError};
-use crate::flow::{Delivery, Latch, Throttle, ViewWriter};
+use crate::flow::{Admitted, Delivery, Latch, Reply, Throttle, ViewWriter};
 use crate::limits::DRAIN_MAX;
-use crate::model::{Change, Event, Input, Look, LookAnswer, LookError, Target};
+use crate::model::{Admission, Change, Event, Input, Look, LookAnswer, LookError, Target};
 use crate::tracker::Tracker;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -117,6 +117,7 @@ impl Engine {
     fn deliver(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Input(input) => self.apply(input),
+            Delivery::Awaited(input, reply) => self.admit(input, reply),
             Delivery::FirstLook(latch) => self.first_looks.push(latch),
         }
     }
@@ -154,7 +155,7 @@ impl Engine {
 
     /// Says why a look told nothing: one line a minute for each code, whatever the number of operations.
     fn complain(&self, target: &Target, error: &CloudError) {
-        let Some(held_back) = self.throttle.admit(error.code(), self.clock.now()) else {
+        let Some(Admitted { held_back }) = self.throttle.admit(error.code(), self.clock.now()) else {
             return;
         };
         let (operation_id, job_id) = match target {
@@ -177,6 +178,25 @@ impl Engine {
         let events = self.tracker.apply(input, self.clock.now());
         self.is_changed = true;
         self.note(&events);
+    }
+
+    /// Applies an input and has its sender told what became of it.
+    fn admit(&mut self, input: Input, reply: Reply) {
+        let target = input.target().cloned();
+        let was_known = target
+            .as_ref()
+            .is_some_and(|target| self.tracker.find(target).is_some());
+        self.apply(input);
+        let is_known = target
+            .as_ref()
+            .is_some_and(|target| self.tracker.find(target).is_some());
+        let admission = match (was_known, is_known) {
+            (true, _) => Admission::Known,
+            (false, true) => Admission::New,
+            (false, false) if target.is_some_and(|target| self.tracker.knew(&target)) => Admission::Gone,
+            (false, false) => Admission::Full,
+        };
+        self.telling.reply_with_next(reply, admission);
     }
 
     fn note(&mut self, events: &[Event]) {
@@ -204,12 +224,11 @@ impl Engine {
         let may_tell = self.telling.next_at().is_some_and(|at| at <= Instant::now());
         let is_looked_at = !self.first_looks.is_empty() && self.tracker.unlooked() == 0;
         if may_tell && (self.is_changed || is_looked_at || self.telling.is_retry_due()) {
-            let latches = if is_looked_at {
-                std::mem::take(&mut self.first_looks)
-            } else {
-                Vec::new()
-            };
-            self.telling.tell(&mut self.tracker, latches);
+            if is_looked_at {
+                self.telling
+                    .release_with_next(std::mem::take(&mut self.first_looks));
+            }
+            self.telling.tell(&mut self.tracker);
             self.is_changed = false;
         }
     }

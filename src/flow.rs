@@ -4,10 +4,12 @@
 //! unbounded queue: a full inbox makes its sources wait.
 
 mod readiness;
+mod receipt;
 mod throttle;
 
 pub use readiness::{Latch, Readiness};
-pub use throttle::Throttle;
+pub use receipt::{Receipt, Reply};
+pub use throttle::{Admitted, Throttle};
 
 use crate::limits::INBOX_MAX;
 use crate::model::{Input, View};
@@ -23,6 +25,8 @@ pub struct Inbox(mpsc::Sender<Delivery>);
 pub enum Delivery {
     /// Something was seen, or should be watched.
     Input(Input),
+    /// The same, and somebody waits until it is told.
+    Awaited(Input, Reply),
     /// To be released once everything delivered before it was looked at for the first time.
     FirstLook(Latch),
 }
@@ -45,6 +49,17 @@ impl Inbox {
     /// [`InboxClosed`] during shutdown.
     pub async fn send(&self, input: Input) -> Result<(), InboxClosed> {
         self.0.send(Delivery::Input(input)).await.map_err(|_| InboxClosed)
+    }
+
+    /// Hands an input over, waiting while the inbox is full; the receipt tells what became of it.
+    ///
+    /// # Errors
+    /// [`InboxClosed`] during shutdown.
+    pub async fn deliver(&self, input: Input) -> Result<Receipt, InboxClosed> {
+        let (reply, receipt) = Receipt::new();
+        let delivery = Delivery::Awaited(input, reply);
+        self.0.send(delivery).await.map_err(|_| InboxClosed)?;
+        Ok(receipt)
     }
 
     /// Has the latch released once everything sent before was looked at.

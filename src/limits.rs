@@ -129,6 +129,29 @@ pub const OWN_SPANS_INTERVAL: Duration = Duration::from_secs(5);
 /// Attributes that an operator may add to the resource: each is in every request, and in every record of the outbox.
 pub const RESOURCE_ATTRIBUTES_MAX: usize = 64;
 
+/// Patterns of execution files: people have a folder or two.
+pub const EXECUTION_PATTERNS_MAX: usize = 64;
+
+/// Longest pattern of execution files, in bytes: the longest path that Linux opens.
+pub const EXECUTION_PATTERN_BYTES_MAX: usize = 4_096;
+
+/// Execution files remembered at once, about 300 bytes each: further ones are read when the file system tells of
+/// them, and not looked for.
+pub const EXECUTION_FILES_MAX: usize = 20_000;
+
+/// Largest execution file, in bytes: the official client writes about a hundred.
+pub const EXECUTION_FILE_BYTES_MAX: usize = 64 << 10;
+
+/// Folders that are searched for execution files and watched: the kernel grants a user some thousands of watches, and
+/// a pattern that covers a whole disk is a slip.
+pub const EXECUTION_FOLDERS_MAX: usize = 4_096;
+
+/// Deepest file that is searched for, in levels below the folder where the search begins.
+pub const EXECUTION_DEPTH_MAX: usize = 16;
+
+/// Changed paths that wait to be read: beyond it everything is looked at.
+pub const EXECUTION_CHANGES_MAX: usize = 4_096;
+
 /// Projects followed: each has a listing task, and some hundred fleet series.
 pub const PROJECTS_MAX: usize = 2_000;
 
@@ -246,6 +269,10 @@ pub const API_PAGE_MAX: usize = 500;
 
 /// Projects on the landing page: it is for a glance; the API and the metrics have all.
 pub const LANDING_PROJECTS_MAX: usize = 50;
+
+/// Largest answer of a running exporter that a command reads, in bytes: a page of [`API_PAGE_MAX`] operations has
+/// about a megabyte.
+pub const COMMAND_ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// Live jobs taken from one listing: as many as are tracked by default, and far beyond any quota.
 pub const LISTED_JOBS_MAX: usize = 100_000;

@@ -26,7 +26,8 @@ pub use operation::{
 };
 pub use record::{EndedRecord, Horizon, OpenQuestions, OperationRecord, Record, RecordKey, RecordValue};
 pub use sighting::{
-    Input, JobListing, Labels, ListingScope, Look, LookAnswer, LookError, Sighting, Source, Target,
+    Admission, Input, JobListing, Labels, ListingScope, Look, LookAnswer, LookError, Overheard, Sighting,
+    Source, Target,
 };
 pub use snapshot::{
     Decoded, ExecutionStatus, Gap, Gaps, JobSnapshot, NotebookSnapshot, OperationSnapshot, Progress,

@@ -1,18 +1,23 @@
-//! Who tells us what to watch: the configured list, and the listings of projects and communities.
+//! Who tells us what to watch: the configured list, execution files, and the listings of projects and communities.
 //!
-//! In: settings, and what the cloud lists. Out: inputs for the engine. Never: Execute, Create, Clone or Cancel,
-//! which may start or end somebody's run; and never a project that stops the others.
+//! In: settings, what the cloud lists, and files that others write. Out: inputs for the engine. Never: Execute,
+//! Create, Clone or Cancel, which may start or end somebody's run; never a write to a file; and never a project that
+//! stops the others.
 
 mod community;
+mod files;
 mod pace;
 mod project;
 
+pub use files::{FilePattern, FilePatternError};
+
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
-use crate::flow::{Inbox, Latch, Readiness, Throttle};
+use crate::flow::{Admitted, Inbox, Latch, Readiness, Throttle};
 use crate::limits::PROJECTS_MAX;
 use crate::model::{CommunityId, Input, Labels, OperationId, ProjectId, Sighting, Source, Target};
 use community::Community;
+use files::Files;
 use project::Project;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +34,8 @@ pub struct Settings {
     pub projects: Vec<ProjectId>,
     /// Communities whose projects are listed.
     pub communities: Vec<CommunityId>,
+    /// Files that name operations, by absolute patterns.
+    pub execution_files: Vec<FilePattern>,
     /// Between two listings of a project's live jobs.
     pub list_interval: Duration,
     /// Between two listings of a project's ended jobs.
@@ -43,6 +50,7 @@ impl Default for Settings {
             operations: Vec::new(),
             projects: Vec::new(),
             communities: Vec::new(),
+            execution_files: Vec::new(),
             list_interval: Duration::from_secs(10),
             sweep_interval: Duration::from_mins(1),
             balance_interval: Duration::from_mins(1),
@@ -76,7 +84,7 @@ impl Context {
         let has_room = followed.len() < PROJECTS_MAX;
         if has_room {
             followed.insert(project_id.clone());
-        } else if let Some(held_back) = self.throttle.admit("projects_max", self.clock.now()) {
+        } else if let Some(Admitted { held_back }) = self.throttle.admit("projects_max", self.clock.now()) {
             tracing::error!(
                 %project_id,
                 held_back,
@@ -96,10 +104,15 @@ impl Context {
         }
     }
 
+    fn files(&self) -> Files {
+        let (patterns, throttle) = (&self.settings.execution_files, Arc::clone(&self.throttle));
+        Files::new(patterns, self.inbox.clone(), self.clock, throttle)
+    }
+
     /// Says what went wrong: once a minute for each code, however many projects it concerns.
     pub(crate) fn complain(&self, id: &str, error: &CloudError, doing: &str) {
         let error_chain = error.chain();
-        if let Some(held_back) = self.throttle.admit(error.code(), self.clock.now()) {
+        if let Some(Admitted { held_back }) = self.throttle.admit(error.code(), self.clock.now()) {
             tracing::warn!(id, error = error_chain, held_back, "{doing} failed; trying again");
         } else {
             tracing::debug!(id, error = error_chain, "{doing} failed; trying again");
@@ -153,6 +166,10 @@ impl Sources {
         for community_id in &context.settings.communities {
             let community = Community::new(community_id.clone(), context.clone());
             tasks.spawn(community.run(readiness.clone(), readiness.latch(), stop.clone()));
+        }
+        if !context.settings.execution_files.is_empty() {
+            let files = context.files();
+            tasks.spawn(files.run(readiness.latch(), stop.clone()));
         }
         let _ = stop.run_until_cancelled(sight_configured(&context, latch)).await;
         tokio::select! {

@@ -18,9 +18,10 @@ pub use outbox::{Figures, Outbox, SpansId};
 
 use crate::catalogue::Instruments;
 use crate::clock::{Clock, Timestamp};
-use crate::flow::Throttle;
+use crate::flow::{Admitted, Throttle};
 use crate::limits::STORE_TIDY_INTERVAL;
 use crate::model::{EncodedSpans, Record};
+use database::Records;
 use folder::Folder;
 use sqlx::sqlite::SqliteConnection;
 use std::path::{Path, PathBuf};
@@ -78,8 +79,8 @@ struct Shared {
 impl Store {
     /// Opens a store, with what an earlier process recorded.
     ///
-    /// A damaged or foreign file is moved aside, and a folder that cannot be written leaves everything in memory: both
-    /// are said once and counted, and watching goes on.
+    /// A damaged or foreign file is moved aside, and so are single records that cannot be read; a folder that cannot be
+    /// written leaves everything in memory. Each is said once and counted, and watching goes on.
     ///
     /// # Errors
     /// When another process uses the folder, or a newer version made the file: going on would do harm.
@@ -216,7 +217,7 @@ impl Shared {
     fn complain(&self, error: &StoreError, now: Timestamp) {
         self.instruments.store_errors_total.inc();
         self.instruments.set_store_up(false);
-        if let Some(held_back) = self.throttle.admit("commit", now) {
+        if let Some(Admitted { held_back }) = self.throttle.admit("commit", now) {
             tracing::error!(
                 error = error.chain(),
                 held_back,
@@ -246,7 +247,18 @@ async fn open_folder(
         }
         opened => opened,
     };
-    let (database, records) = opened?;
+    let (mut database, Records { read, unreadable }) = opened?;
     folder.note_opened();
-    Ok((folder, database, records))
+    if let Some(first) = unreadable.first() {
+        let aside = folder.write_aside(&unreadable, clock.now())?;
+        database::remove(&mut database, &unreadable).await?;
+        tracing::error!(
+            count = unreadable.len(),
+            aside = %aside.display(),
+            error = %first.error,
+            "records of the store cannot be read and are moved aside: what they were about is seen anew"
+        );
+        instruments.store_errors_total.inc();
+    }
+    Ok((folder, database, read))
 }

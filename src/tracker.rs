@@ -81,6 +81,8 @@ impl Tracker {
         match input {
             Input::Sighted(sighting) => self.sighted(&sighting, now),
             Input::Configured(operations) => self.configured(&operations, now),
+            Input::Overheard(heard) => self.overheard(&heard, now),
+            Input::Dismissed(target) => self.dismissed(&target, now),
             Input::Looked(look) => self.looked(look, now),
             Input::Listed(listing) => self.listed(listing, now),
             Input::ProjectFollowed(project_id) => self.fleet.follow(project_id),
@@ -129,6 +131,11 @@ impl Tracker {
     pub fn find(&self, target: &Target) -> Option<&TrackedOperation> {
         let slot = self.rows.find(target)?;
         self.rows.get(slot).map(Arc::as_ref)
+    }
+
+    /// Whether an operation, or any execution of a job, was under watch and has left for good.
+    pub fn knew(&self, target: &Target) -> bool {
+        self.ended.knows(target)
     }
 
     /// When the next look is due.
@@ -202,7 +209,7 @@ impl Tracker {
         };
         self.fleet.shift(Some(&before), None);
         self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(&before)));
-        if before.outcome.is_some() {
+        if before.outcome.is_some() || departure == Departure::Dismissed {
             self.ended.remember(&before);
         }
         self.events.push(Event {

@@ -1,15 +1,31 @@
 //! What may be typed.
 
+mod running;
+mod starting;
+
+pub(crate) use running::{List, Running, Track, Untrack};
+pub(crate) use starting::{JobCommand, JobExecute, NotebookCommand, NotebookExecute, Start};
+
 use crate::config::{Flags, LogFormat, LogLevel};
 use crate::model::OperationId;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+/// What `--version` says: the version, and which commit and compiler it comes from.
+const BUILD: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (revision ",
+    env!("DATASPHERE_EXPORTER_REVISION"),
+    ", rustc ",
+    env!("DATASPHERE_EXPORTER_RUSTC_VERSION"),
+    ")"
+);
+
 /// A Prometheus exporter for Yandex DataSphere: follows jobs, notebooks and other long-running operations, and tells
 /// how they are and how they end.
 #[derive(Debug, Parser)]
-#[command(name = "datasphere-exporter", version, args_conflicts_with_subcommands = true)]
+#[command(name = "datasphere-exporter", version = BUILD, args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) serve: Serve,
@@ -27,12 +43,24 @@ pub(crate) enum Command {
     /// Only the simulator: a believable DataSphere on a local port
     Simulate(Simulate),
     /// Check the configuration and end
-    CheckConfig(Settings),
+    CheckConfig(Printed),
     /// Print the configuration in effect, with secrets as ***
-    PrintConfig(Settings),
+    PrintConfig(Printed),
     /// One operation, straight from the cloud
     #[command(subcommand)]
     Operation(OperationCommand),
+    /// Jobs, straight from the cloud
+    #[command(subcommand)]
+    Job(JobCommand),
+    /// Notebooks, straight from the cloud
+    #[command(subcommand)]
+    Notebook(NotebookCommand),
+    /// Have a running exporter watch operations
+    Track(Track),
+    /// Have a running exporter watch and show operations no more, and never count them again
+    Untrack(Untrack),
+    /// Show what a running exporter watches
+    List(List),
     /// Print a completion script for a shell
     Completion {
         /// Which shell
@@ -50,6 +78,16 @@ pub(crate) struct Serve {
     pub(crate) config_check: bool,
 }
 
+/// `check-config` and `print-config`.
+#[derive(Args, Debug)]
+pub(crate) struct Printed {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
 /// Settings on the command line. Each may also come from the environment, as `DATASPHERE_EXPORTER_` and its name with
 /// dots and dashes as underscores; a flag wins over the environment, and that over the file.
 #[derive(Args, Clone, Debug, Default)]
@@ -62,6 +100,34 @@ pub(crate) struct Settings {
     pub(crate) storage_path: Option<String>,
     #[command(flatten)]
     pub(crate) surface: Surface,
+}
+
+/// Settings of a command that calls the cloud itself.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Access {
+    /// The configuration, of which `cloud` and `watch` matter; docs/configuration.md lists all keys
+    #[arg(long = "config.file", value_name = "FILE")]
+    config_file: Option<PathBuf>,
+    /// error, warn, info, debug or trace [default: info]
+    #[arg(long = "log.level", value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// logfmt or json [default: logfmt]
+    #[arg(long = "log.format", value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl From<&Access> for Settings {
+    fn from(access: &Access) -> Self {
+        Self {
+            config_file: access.config_file.clone(),
+            surface: Surface {
+                log_level: access.log_level.clone(),
+                log_format: access.log_format.clone(),
+                ..Surface::default()
+            },
+            ..Self::default()
+        }
+    }
 }
 
 /// What is served and logged, and how.
@@ -161,6 +227,9 @@ pub(crate) enum OperationCommand {
     /// Show how an operation is
     Get(Get),
     /// Follow an operation to its end; exits with 0 success, 3 failure, 4 error, 5 cancelled, 6 lost
+    ///
+    /// On a terminal it draws a bar, with the time that is left if it goes on like that. Ctrl-C ends the watching, not
+    /// the operation, and exits with 130.
     Watch(Get),
     /// Ask an operation to end
     Cancel(Cancel),
@@ -172,7 +241,7 @@ pub(crate) struct Get {
     /// The operation's id
     pub(crate) id: OperationId,
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub(crate) access: Access,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
@@ -193,6 +262,6 @@ pub(crate) struct Cancel {
 pub(crate) enum Output {
     /// Lines for people.
     Text,
-    /// One JSON document, as the API of `serve` gives it.
+    /// One JSON document a line; docs/commands.md tells their shapes.
     Json,
 }

@@ -3,13 +3,14 @@
 use crate::app::{REVISION, RUSTC_VERSION, VERSION};
 use crate::catalogue::Instruments;
 use crate::cli::arguments::{Cancel, Get, Output};
+use crate::cli::watch::sighting;
 use crate::cli::{Exit, logging, say, serve};
 use crate::clock::{Clock, Timestamp};
 use crate::cloud::Client;
-use crate::config::Config;
+use crate::config::{Config, LogLevel};
 use crate::model::{
-    Decoded, Input, JobStatus, Kind, Labels, Look, LookAnswer, NotebookStatus, OperationSnapshot,
-    OutcomeKind, Sighting, Source, Target, Text, TrackedOperation,
+    Decoded, Input, JobStatus, Kind, Look, LookAnswer, NotebookStatus, OperationId, OperationSnapshot,
+    OutcomeKind, Target, Text, TrackedOperation,
 };
 use crate::tracker::{self, Tracker};
 use crate::web;
@@ -22,7 +23,7 @@ use std::time::Duration;
 pub(crate) fn get(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
     let (client, clock, runtime) = connect(config)?;
     let answer = runtime.block_on(client.get_operation(&arguments.id))?;
-    let row = believe(arguments, answer, clock.now()).context("the answer names another operation")?;
+    let row = believe(&arguments.id, answer, clock.now()).context("the answer names another operation")?;
     say(&show(&row, arguments.output, clock.now()));
     Ok(Exit::Well)
 }
@@ -52,7 +53,7 @@ pub(crate) fn cancel(arguments: &Cancel, config: &Config) -> anyhow::Result<Exit
         }
     })?;
     let done = answer.value.done;
-    let row = believe(get, answer, clock.now()).context("the answer names another operation")?;
+    let row = believe(&get.id, answer, clock.now()).context("the answer names another operation")?;
     if get.output == Output::Text {
         say(if done {
             "it has ended"
@@ -66,7 +67,12 @@ pub(crate) fn cancel(arguments: &Cancel, config: &Config) -> anyhow::Result<Exit
 
 /// A client for a command that is about one operation, and a runtime for it.
 pub(crate) fn connect(config: &Config) -> anyhow::Result<(Client, Clock, tokio::runtime::Runtime)> {
-    logging::start(config.log_level, config.log_format, None);
+    // What `info` says of an operation the command says itself, and it would break into the bar.
+    let level = match config.log_level {
+        LogLevel::Info => LogLevel::Warn,
+        level => level,
+    };
+    logging::start(level, config.log_format, None);
     let runtime = serve::runtime()?;
     let clock = Clock::system();
     let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
@@ -78,13 +84,13 @@ pub(crate) fn connect(config: &Config) -> anyhow::Result<(Client, Clock, tokio::
 }
 
 /// What the tracker would believe after this one answer.
-fn believe(
-    arguments: &Get,
+pub(crate) fn believe(
+    id: &OperationId,
     answer: Decoded<OperationSnapshot>,
     now: Timestamp,
 ) -> Option<Arc<TrackedOperation>> {
     let mut tracker = Tracker::new(tracker::Settings::default());
-    let target = Target::Operation(arguments.id.clone());
+    let target = Target::Operation(id.clone());
     let described = Decoded {
         value: OperationSnapshot {
             described: true,
@@ -93,13 +99,7 @@ fn believe(
         gaps: answer.gaps,
     };
     let look = LookAnswer::Operation(Box::new(described));
-    let sighting = Sighting {
-        target: target.clone(),
-        source: Source::Config,
-        labels: Labels::default(),
-        trace_context: None,
-    };
-    tracker.apply(Input::Sighted(sighting), now);
+    tracker.apply(Input::Sighted(sighting(id)), now);
     tracker.apply(
         Input::Looked(Look {
             target,
@@ -108,7 +108,7 @@ fn believe(
         }),
         now,
     );
-    tracker.view().operations.find(arguments.id.as_str()).cloned()
+    tracker.view().operations.find(id.as_str()).cloned()
 }
 
 /// An operation for a person or a program.

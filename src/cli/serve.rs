@@ -14,13 +14,17 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
         .as_ref()
         .and_then(|delivery| delivery.own.as_ref());
     logging::start(config.log_level, config.log_format, traces);
-    runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let exit = runtime.block_on(async {
         let app = App::bind(config).await?;
         for address in app.addresses() {
             tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         }
         run(app, CancellationToken::new()).await
-    })
+    });
+    // Whoever still reads from a file system that hangs is not waited for.
+    runtime.shutdown_background();
+    exit
 }
 
 /// Runs an exporter that is bound until a signal ends it, which cancels `stop` for whoever else feeds it.

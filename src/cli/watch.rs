@@ -1,16 +1,19 @@
-//! `operation watch`: follows one operation to its end.
+//! `operation watch`, and what `--wait` does: follows one operation to its end.
 
 use crate::cli::Exit;
 use crate::cli::arguments::{Get, Output};
 use crate::cli::operation::{connect, duration, exit, show, status, time_left};
-use crate::cli::say;
+use crate::cli::{say, say_aside};
 use crate::clock::{Clock, Timestamp};
+use crate::cloud::Client;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::flow::{Inbox, ViewReader, ViewWriter};
-use crate::model::{Input, Labels, Outcome, Sighting, Source, Target, TrackedOperation};
+use crate::model::{
+    Input, Labels, OperationId, Outcome, Overheard, Sighting, Source, Target, TrackedOperation,
+};
 use crate::tracker::Tracker;
-use anyhow::bail;
+use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -23,51 +26,89 @@ const INTERVAL_MAX: Duration = Duration::from_secs(10);
 /// How often a bar is drawn: its clock runs between two looks.
 const DRAW_INTERVAL: Duration = Duration::from_secs(1);
 
+/// What it takes to follow an operation, and how to tell of it.
+pub(crate) struct Story<'a> {
+    pub(crate) client: Client,
+    pub(crate) clock: Clock,
+    pub(crate) config: &'a Config,
+    pub(crate) output: Output,
+}
+
 /// Follows an operation; exits with its outcome.
 pub(crate) fn watch(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
-    let mut settings = config.tracker.clone();
-    let engine_settings = config.engine;
     let (client, clock, runtime) = connect(config)?;
-    settings.interval_max = settings.interval_max.min(INTERVAL_MAX).max(settings.interval);
     runtime.block_on(async {
-        client.get_operation(&arguments.id).await?;
-        let (inbox, deliveries) = Inbox::new();
-        let (writer, views) = ViewWriter::new();
-        let engine = Engine::new(
-            engine_settings,
-            Tracker::new(settings),
+        let asked_at = clock.now();
+        let answer = client.get_operation(&arguments.id).await?;
+        let story = Story {
             client,
             clock,
-            deliveries,
-            None,
-            writer,
-        );
-        let mut tasks = JoinSet::new();
-        tasks.spawn(engine.run());
-        let target = Target::Operation(arguments.id.clone());
-        inbox
-            .send(Input::Sighted(Sighting {
-                target,
-                source: Source::Config,
-                labels: Labels::default(),
-                trace_context: None,
-            }))
-            .await?;
-        let outcome = follow(arguments, views, clock).await?;
-        Ok(exit(outcome.kind()))
+            config,
+            output: arguments.output,
+        };
+        let heard = Overheard {
+            sighting: sighting(&arguments.id),
+            asked_at,
+            answer,
+        };
+        follow(story, heard).await
     })
 }
 
-async fn follow(arguments: &Get, mut views: ViewReader, clock: Clock) -> anyhow::Result<Outcome> {
-    let display = Display::new(arguments.output);
+/// Follows an operation of which somebody heard, to its end or until Ctrl-C, which does not end the operation.
+pub(crate) async fn follow(story: Story<'_>, heard: Overheard) -> anyhow::Result<Exit> {
+    let Story {
+        client,
+        clock,
+        config,
+        output,
+    } = story;
+    let Target::Operation(id) = heard.sighting.target.clone() else {
+        bail!("an operation is followed by its id");
+    };
+    let mut settings = config.tracker.clone();
+    settings.interval_max = settings.interval_max.min(INTERVAL_MAX).max(settings.interval);
+    let (inbox, deliveries) = Inbox::new();
+    let (writer, views) = ViewWriter::new();
+    let tracker = Tracker::new(settings);
+    let engine = Engine::new(config.engine, tracker, client, clock, deliveries, None, writer);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(engine.run());
+    inbox.send(Input::Overheard(Box::new(heard))).await?;
+    tokio::select! {
+        outcome = tell(&id, output, views, clock) => Ok(exit(outcome?.kind())),
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.context("cannot listen to signals")?;
+            say_aside(&format!(
+                "{id} goes on; `operation watch {id}` follows it again, `operation cancel {id}` ends it"
+            ));
+            Ok(Exit::Interrupted)
+        }
+    }
+}
+
+/// An operation that somebody named on the command line.
+pub(crate) fn sighting(id: &OperationId) -> Sighting {
+    Sighting {
+        target: Target::Operation(id.clone()),
+        source: Source::Config,
+        labels: Labels::default(),
+        trace_context: None,
+    }
+}
+
+async fn tell(
+    id: &OperationId,
+    output: Output,
+    mut views: ViewReader,
+    clock: Clock,
+) -> anyhow::Result<Outcome> {
+    let display = Display::new(output);
     let mut shown: Option<Arc<TrackedOperation>> = None;
     loop {
         let view = views.view();
-        if let Some(row) = view
-            .operations
-            .find(arguments.id.as_str())
-            .filter(|row| row.observed)
-        {
+        let row = view.operations.find(id.as_str());
+        if let Some(row) = row.filter(|row| row.observed) {
             let same = |before: &Arc<TrackedOperation>| is_same(before, row);
             display.draw(row, shown.as_ref().is_some_and(same), clock.now());
             shown = Some(Arc::clone(row));

@@ -8,7 +8,7 @@ use crate::cloud::renewal::{Fetch, Lease, Renewed};
 use crate::cloud::rest::Http;
 use crate::cloud::screen::Screened;
 use crate::cloud::{CloudError, Endpoints, Settings};
-use crate::flow::Throttle;
+use crate::flow::{Admitted, Throttle};
 use crate::proto::yandex::cloud::endpoint::{ListApiEndpointsRequest, ListApiEndpointsResponse};
 use http::HeaderMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -252,7 +252,7 @@ impl Discovery {
     }
 
     fn tell(&self, error: &CloudError) {
-        if let Some(held_back) = self.throttle.admit("discovery", self.clock.now()) {
+        if let Some(Admitted { held_back }) = self.throttle.admit("discovery", self.clock.now()) {
             let error = error.chain();
             tracing::warn!(
                 error,

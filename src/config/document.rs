@@ -67,7 +67,7 @@ that it can be read again.
 line, key and what is allowed; the exit code is 64.
 - Durations are whole numbers with units, the longest unit first: `ms`, `s`, `m`, `h`, `d`, `w`; for instance `10s`, \
 `2m`, `1h30m`, `7d`.
-- A path that is not absolute begins at the folder of the file; from a variable of the environment, at the working \
+- A path, or a pattern of paths, that is not absolute begins at the folder of the file; from a variable of the environment, at the working \
 directory.
 - A key without a value is the same as no key. `${VAR}` is not expanded: secrets come from files or the environment.
 

@@ -37,7 +37,9 @@ impl Web {
 }
 
 section! {
-    /// What is logged, to standard error. Each key has a flag and a variable of the environment.
+    /// What is logged, to standard error. What goes wrong again and again is one line a minute, in which `held_back`
+    /// tells how often it was not said since the line before; where it is missing, never. Each key has a flag and a
+    /// variable of the environment.
     Log {
         /// The least important messages that are logged.
         level: LogLevel = LogLevel::Info, Any;

@@ -2,17 +2,18 @@
 
 use crate::config::error::Invalid;
 use crate::config::node::{Node, Value};
-use crate::config::setting::{Any, AtMost, Between, Row, Setting, section, text, unexpected};
+use crate::config::setting::{Any, AtMost, Between, Row, Setting, parse, section, text, unexpected};
 use crate::config::value::LabelName;
 use crate::config::yaml::Yaml;
 use crate::engine;
-use crate::limits::{LABELS_MAX, PROJECTS_MAX};
+use crate::limits::{EXECUTION_PATTERNS_MAX, LABELS_MAX, PROJECTS_MAX};
 use crate::model::{CommunityId, Labels, OperationId, ProjectId, Text};
-use crate::sources;
+use crate::sources::{self, FilePattern};
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::hash::Hash;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,9 @@ section! {
         /// Longest time between two looks at one operation, as far as `requests_per_second` allows: the rate limit
         /// wins, and `datasphere_exporter_poll_lag_seconds` shows the lag.
         interval_max: Duration = Duration::from_mins(2), Between(SECOND, INTERVAL_MAX);
-        /// Time between two listings of a project's live jobs, one listing for all of them.
+        /// Time between two listings of a project's live jobs, one listing for all of them. Failures in a row double this
+        /// and the next two times, up to half a minute while the cloud does not answer, and up to five minutes while it
+        /// refuses.
         list_interval: Duration = Duration::from_secs(10), Between(SECOND, INTERVAL_MAX);
         /// Time between two listings of a project's ended jobs, so that a job which failed between two listings of
         /// the live ones is not missed.
@@ -53,6 +56,11 @@ section! {
         projects: Vec<ProjectId> = Vec::new(), AtMost(PROJECTS_MAX);
         /// Communities whose projects are listed, each followed as if it were named above.
         communities: Vec<CommunityId> = Vec::new(), AtMost(PROJECTS_MAX);
+        /// Files that `datasphere project job execute --async -o FILE` and `fork` write: the operations in them are
+        /// watched. `*`, `?` and `[…]` stand for parts of a name, `**` for any number of folders. A new file is
+        /// noticed at once where the system tells of changes, and within 30 seconds elsewhere; its folder may come
+        /// later. Files are only read, and an operation whose file vanishes stays watched.
+        execution_files: Vec<FilePattern> = Vec::new(), AtMost(EXECUTION_PATTERNS_MAX);
     }
 }
 
@@ -155,6 +163,20 @@ impl Setting for WatchedOperation {
     }
 }
 
+impl Setting for FilePattern {
+    fn kind() -> String {
+        "a path or pattern such as /var/lib/datasphere/*.json".to_owned()
+    }
+
+    fn read(node: &Node) -> Result<Self, Invalid> {
+        parse(node, Self::parse)
+    }
+
+    fn write(&self) -> Yaml {
+        Yaml::Text(self.to_string())
+    }
+}
+
 impl Setting for Labels {
     fn kind() -> String {
         format!("at most {LABELS_MAX} labels with their values")
@@ -186,6 +208,13 @@ impl Setting for Labels {
 }
 
 impl Watch {
+    /// Patterns of files begin at the folder of the configuration.
+    pub(crate) fn begin_at(&mut self, folder: &Path) {
+        for pattern in &mut self.execution_files {
+            *pattern = pattern.within(folder);
+        }
+    }
+
     /// Settings of the sources.
     pub(crate) fn sources(&self) -> sources::Settings {
         let operations = self.operations.iter();
@@ -195,6 +224,7 @@ impl Watch {
                 .collect(),
             projects: self.projects.clone(),
             communities: self.communities.clone(),
+            execution_files: self.execution_files.clone(),
             list_interval: self.list_interval,
             sweep_interval: self.sweep_interval,
             balance_interval: self.balance_interval,

@@ -1,5 +1,7 @@
 //! Writes a configuration so that it can be read again.
 
+use serde_json::Value;
+
 /// A value to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Yaml {
@@ -23,6 +25,21 @@ impl Yaml {
         let mut out = String::new();
         self.block(0, &mut out);
         out
+    }
+
+    /// As JSON, which says the same.
+    pub(crate) fn json(&self) -> Value {
+        match self {
+            Self::Absent | Self::Comment(_) => Value::Null,
+            Self::Plain(word) => word.parse().unwrap_or_else(|_| Value::String(word.clone())),
+            Self::Text(text) => Value::String(text.clone()),
+            Self::List(items) => items.iter().map(Self::json).collect(),
+            Self::Section(entries) => entries
+                .iter()
+                .filter(|(_, value)| !matches!(value, Self::Absent | Self::Comment(_)))
+                .map(|(key, value)| (key.clone(), value.json()))
+                .collect(),
+        }
     }
 
     /// On one line.

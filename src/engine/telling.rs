@@ -3,9 +3,9 @@
 #[cfg(test)]
 mod tests;
 
-use crate::flow::{Latch, ViewWriter};
+use crate::flow::{Latch, Reply, ViewWriter};
 use crate::limits::{EVENTS_WAITING_MAX, PUBLISH_INTERVAL_MIN, STORE_COMMIT_TIME_MAX, STORE_RETRY_INTERVAL};
-use crate::model::{Event, View};
+use crate::model::{Admission, Event, View};
 use crate::store::{Batch, Store};
 use crate::traces::Encoder;
 use crate::tracker::Tracker;
@@ -32,6 +32,8 @@ pub(crate) struct Telling {
     keeping: Option<Keeping>,
     /// Changes of which spans are to be made.
     events: Vec<Event>,
+    /// Who waits for the next view.
+    waiting: Waiting,
     /// At most one; it tells whether it succeeded.
     commits: JoinSet<bool>,
     /// When a store that failed is written again.
@@ -43,12 +45,20 @@ pub(crate) struct Telling {
     is_behind: bool,
 }
 
+/// Who waits for a view.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// Released with it.
+    latches: Vec<Latch>,
+    /// Sent with it.
+    replies: Vec<(Reply, Admission)>,
+}
+
 /// A view that waits for a commit.
 #[derive(Debug)]
 struct Held {
     view: View,
-    /// Released with it.
-    latches: Vec<Latch>,
+    waiting: Waiting,
     /// When it is told all the same.
     overdue_at: Instant,
 }
@@ -60,6 +70,7 @@ impl Telling {
             views,
             keeping,
             events: Vec::new(),
+            waiting: Waiting::default(),
             commits: JoinSet::new(),
             retry_at: None,
             held: None,
@@ -68,10 +79,12 @@ impl Telling {
         }
     }
 
-    /// When a change may be told at the earliest; `None` while a commit is under way that is not overdue.
+    /// When a change may be told at the earliest: at once if somebody waits for it. `None` while a commit is under way
+    /// that is not overdue.
     pub(crate) fn next_at(&self) -> Option<Instant> {
         let now = Instant::now();
-        let at = self.told_at.map_or(now, |at| at + PUBLISH_INTERVAL_MIN);
+        let rested = self.told_at.filter(|_| self.waiting.replies.is_empty());
+        let at = rested.map_or(now, |at| at + PUBLISH_INTERVAL_MIN);
         self.held.is_none().then_some(at)
     }
 
@@ -93,6 +106,16 @@ impl Telling {
         !self.commits.is_empty()
     }
 
+    /// Has the latches released with the next view.
+    pub(crate) fn release_with_next(&mut self, latches: Vec<Latch>) {
+        self.waiting.latches.extend(latches);
+    }
+
+    /// Has somebody answered with the next view.
+    pub(crate) fn reply_with_next(&mut self, reply: Reply, admission: Admission) {
+        self.waiting.replies.push((reply, admission));
+    }
+
     /// Keeps changes until spans are made of them, which the next commit does. Of more than can wait for a store that
     /// fails, the oldest are given up, and their spans are counted as dropped.
     pub(crate) fn note(&mut self, events: &[Event]) {
@@ -112,16 +135,17 @@ impl Telling {
     }
 
     /// Tells what the tracker believes now, with what changed since the last call.
-    pub(crate) fn tell(&mut self, tracker: &mut Tracker, latches: Vec<Latch>) {
+    pub(crate) fn tell(&mut self, tracker: &mut Tracker) {
         self.told_at = Some(Instant::now());
+        let waiting = std::mem::take(&mut self.waiting);
         let Some(Keeping { store, encoder }) = self.keeping.clone() else {
             tracker.forget_records();
-            return self.publish(tracker.view(), latches);
+            return self.publish(tracker.view(), waiting);
         };
         if self.is_committing() || self.retry_at.is_some_and(|at| at > Instant::now()) {
             // What is to be kept waits in the tracker, the newest of each key.
             self.is_behind = true;
-            return self.publish(tracker.view(), latches);
+            return self.publish(tracker.view(), waiting);
         }
         let (records, events, view) = (
             tracker.take_records(),
@@ -131,7 +155,7 @@ impl Telling {
         let projects = Arc::clone(&view.projects);
         self.held = Some(Held {
             view,
-            latches,
+            waiting,
             overdue_at: Instant::now() + STORE_COMMIT_TIME_MAX,
         });
         self.retry_at = None;
@@ -181,7 +205,7 @@ impl Telling {
             self.committed().await;
         }
         self.retry_at = None;
-        self.tell(&mut tracker, Vec::new());
+        self.tell(&mut tracker);
         while self.is_committing() {
             self.committed().await;
         }
@@ -194,12 +218,15 @@ impl Telling {
 
     fn release(&mut self) {
         if let Some(held) = self.held.take() {
-            self.publish(held.view, held.latches);
+            self.publish(held.view, held.waiting);
         }
     }
 
-    fn publish(&self, view: View, latches: Vec<Latch>) {
+    fn publish(&self, view: View, waiting: Waiting) {
         self.views.publish(view);
-        drop(latches);
+        drop(waiting.latches);
+        for (reply, admission) in waiting.replies {
+            reply.send(admission);
+        }
     }
 }

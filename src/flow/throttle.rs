@@ -14,13 +14,20 @@ use std::time::Duration;
 /// # use datasphere_exporter::{clock::Timestamp, flow::Throttle};
 /// # let now = Timestamp::from_seconds(1_700_000_000, 0).unwrap();
 /// let throttle = Throttle::default();
-/// assert_eq!(throttle.admit("poll", now), Some(0), "said");
-/// assert_eq!(throttle.admit("poll", now), None, "held back");
+/// assert!(throttle.admit("poll", now).is_some(), "said");
+/// assert!(throttle.admit("poll", now).is_none(), "held back");
 /// ```
 #[derive(Debug)]
 pub struct Throttle {
     interval: Duration,
     lines: Mutex<HashMap<SmolStr, Line>>,
+}
+
+/// A line that may be said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admitted {
+    /// How often it was held back since it was last said; `None` when it was not, so that no line tells a zero.
+    pub held_back: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -48,11 +55,10 @@ impl Throttle {
         }
     }
 
-    /// Whether to say it now: `Some` with the number of times it was held back since it was last said, or `None`
-    /// to hold it back.
+    /// Whether to say it now; `None` is to hold it back.
     ///
     /// Keys should come from a small set; beyond `limits::THROTTLE_KEYS_MAX` at once they share one interval.
-    pub fn admit(&self, key: &str, now: Timestamp) -> Option<u64> {
+    pub fn admit(&self, key: &str, now: Timestamp) -> Option<Admitted> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let full = lines.len() >= THROTTLE_KEYS_MAX && !lines.contains_key(key);
         if full {
@@ -69,20 +75,25 @@ impl Throttle {
                 held_back: 0,
             };
             lines.insert(SmolStr::new(key), line);
-            return Some(0);
+            return Some(Admitted { held_back: None });
         };
         if now.since(line.said_at) < self.interval {
             line.held_back = line.held_back.saturating_add(1);
             return None;
         }
         line.said_at = now;
-        Some(std::mem::take(&mut line.held_back))
+        let held_back = std::mem::take(&mut line.held_back);
+        Some(Admitted {
+            held_back: (held_back > 0).then_some(held_back),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const AT_FIRST: Option<Admitted> = Some(Admitted { held_back: None });
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(1_700_000_000 + seconds, 0).expect("in range")
@@ -93,15 +104,16 @@ mod tests {
         let throttle = Throttle::default();
         let said: Vec<_> = (0..150)
             .filter_map(|second| throttle.admit("poll", at(second)))
+            .map(|admitted| admitted.held_back)
             .collect();
-        assert_eq!(said, [0, 59, 59]);
+        assert_eq!(said, [None, Some(59), Some(59)]);
     }
 
     #[test]
     fn keys_do_not_silence_each_other() {
         let throttle = Throttle::default();
-        assert_eq!(throttle.admit("poll", at(0)), Some(0));
-        assert_eq!(throttle.admit("list", at(0)), Some(0));
+        assert_eq!(throttle.admit("poll", at(0)), AT_FIRST);
+        assert_eq!(throttle.admit("list", at(0)), AT_FIRST);
     }
 
     #[test]
@@ -111,7 +123,7 @@ mod tests {
             .filter(|n| throttle.admit(&n.to_string(), at(0)).is_some())
             .count();
         assert_eq!(said, THROTTLE_KEYS_MAX + 1, "further keys share one line");
-        assert_eq!(throttle.admit("a new one", at(61)), Some(0));
+        assert_eq!(throttle.admit("a new one", at(61)), AT_FIRST);
         assert_eq!(throttle.lines.lock().expect("not poisoned").len(), 1);
     }
 }

@@ -76,4 +76,6 @@ pub enum Departure {
     Replaced,
     /// The configuration does not name it any more, and it was never observed.
     Unconfigured,
+    /// Somebody asked for it.
+    Dismissed,
 }

@@ -6,6 +6,7 @@ use crate::model::{
     ProjectId, RpcError, Source, Text, Trace, TraceContext, Visit,
 };
 use smol_str::SmolStr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,11 +196,22 @@ pub struct About {
 
 /// Time spent in statuses that were left, and which ones were visited at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
+#[serde(from = "StatusTimesRecord", into = "StatusTimesRecord")]
 pub struct StatusTimes {
     millis: [u32; JobStatus::ALL.len()],
     visits: [u8; JobStatus::ALL.len()],
     measured: u16,
+}
+
+/// What of them survives a restart: by the words of the API, so that another version may know more statuses or fewer.
+type StatusTimesRecord = BTreeMap<SmolStr, StatusTimeRecord>;
+
+/// Visits to one status.
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
+struct StatusTimeRecord {
+    visits: u8,
+    /// Of those that were measured.
+    time_ms: Option<u32>,
 }
 
 impl StatusTimes {
@@ -249,6 +261,42 @@ impl StatusTimes {
         JobStatus::ALL
             .into_iter()
             .filter_map(|status| self.get(status).map(|time| (status, time)))
+    }
+}
+
+impl From<StatusTimes> for StatusTimesRecord {
+    fn from(times: StatusTimes) -> Self {
+        let record = |status: JobStatus| {
+            let time = times.get(status);
+            let known = StatusTimeRecord {
+                visits: times.visits(status),
+                time_ms: time.map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX)),
+            };
+            (SmolStr::new_static(status.label()), known)
+        };
+        let left = JobStatus::ALL
+            .into_iter()
+            .filter(|status| times.was_left(*status));
+        left.map(record).collect()
+    }
+}
+
+impl From<StatusTimesRecord> for StatusTimes {
+    /// Of statuses that this version does not know nothing is kept.
+    fn from(record: StatusTimesRecord) -> Self {
+        let mut times = Self::default();
+        for (label, known) in record {
+            let Some(status) = JobStatus::from_label(&label) else {
+                continue;
+            };
+            if let Some(time_ms) = known.time_ms {
+                times.add(status, Duration::from_millis(time_ms.into()));
+            }
+            if let Some(visits) = times.visits.get_mut(status.index()) {
+                *visits = known.visits;
+            }
+        }
+        times
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{
     Project, ProjectId, ResultKey, Source, SpanLink, Target, Text, TrackedOperation, Unreadable,
 };
 use smol_str::SmolStr;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A piece of belief: a newer record of the same key replaces it.
@@ -32,7 +32,7 @@ pub enum RecordKey {
     Expiry(ProjectId, JobId),
     /// Up to where the ends in a project are no news.
     Horizon(ProjectId),
-    /// An operation or a job whose end was counted and that has left.
+    /// An operation or a job that was counted and has left for good.
     Ended(Target),
     /// An operation under watch.
     Operation(OperationKey),
@@ -136,7 +136,8 @@ struct ProjectRecord {
     finished_total: Vec<(Kind, OutcomeKind, u64)>,
     results_total: Vec<(ResultKey, u64)>,
     durations: Vec<(Kind, OutcomeKind, Histogram)>,
-    status_durations: Vec<(JobStatus, Histogram)>,
+    /// By the words of the API, so that another version may know more statuses or fewer.
+    status_durations: BTreeMap<SmolStr, Histogram>,
     unit_balance: Option<i64>,
     units_spent_total: Option<u64>,
     units_per_hour_max: Option<i64>,
@@ -174,7 +175,7 @@ impl serde::Serialize for Project {
             status_durations: self
                 .status_durations
                 .iter()
-                .filter_map(|(status, known)| Some((*status, observed(known)?)))
+                .filter_map(|(status, known)| Some((SmolStr::new_static(status.label()), observed(known)?)))
                 .collect(),
             unit_balance: self.unit_balance,
             units_spent_total: self.units_spent_total,
@@ -213,7 +214,10 @@ impl<'de> serde::Deserialize<'de> for Project {
         let status_durations = record.status_durations.into_iter();
         project
             .status_durations
-            .extend(status_durations.map(|(status, known)| (status, Arc::new(known))));
+            .extend(status_durations.filter_map(|(label, known)| {
+                let status = JobStatus::from_label(&label)?;
+                Some((status, Arc::new(known)))
+            }));
         project.unit_balance = record.unit_balance;
         project.units_spent_total = record.units_spent_total;
         project.units_per_hour_max = record.units_per_hour_max;

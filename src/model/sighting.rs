@@ -19,6 +19,10 @@ pub enum Input {
     Sighted(Sighting),
     /// These, and no others, are the operations that the configuration names.
     Configured(HashSet<OperationId>),
+    /// Somebody else's call was answered with an operation.
+    Overheard(Box<Overheard>),
+    /// Nobody wants this watched or shown any more.
+    Dismissed(Target),
     /// A look at one operation or job came back.
     Looked(Look),
     /// A listing of a project's jobs came back.
@@ -36,6 +40,23 @@ pub enum Input {
     },
 }
 
+impl Input {
+    /// The one operation or job that it is about, if it is about one that is to be watched or not.
+    pub fn target(&self) -> Option<&Target> {
+        match self {
+            Self::Sighted(sighting) => Some(&sighting.target),
+            Self::Overheard(heard) => Some(&heard.sighting.target),
+            Self::Dismissed(target) => Some(target),
+            Self::Looked(look) => Some(&look.target),
+            Self::Configured(_)
+            | Self::Listed(_)
+            | Self::Project(_)
+            | Self::ProjectFollowed(_)
+            | Self::Balance { .. } => None,
+        }
+    }
+}
+
 /// Somebody names an operation or a job that should be watched.
 #[derive(Clone, Debug)]
 pub struct Sighting {
@@ -47,6 +68,30 @@ pub struct Sighting {
     pub labels: Labels,
     /// Where the caller stood in its own trace, if it said so.
     pub trace_context: Option<TraceContext>,
+}
+
+/// An operation in an answer to somebody else's call: a sighting, and as good as a look.
+#[derive(Clone, Debug)]
+pub struct Overheard {
+    /// Who is to be watched, by its operation id.
+    pub sighting: Sighting,
+    /// When the call left: its answer tells nothing of what happened later.
+    pub asked_at: Timestamp,
+    /// What was answered.
+    pub answer: Decoded<OperationSnapshot>,
+}
+
+/// What became of an input that somebody waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It brought an operation under watch.
+    New,
+    /// Its operation was under watch before it.
+    Known,
+    /// Its operation was followed to its end or dismissed, and has left.
+    Gone,
+    /// There is no room: `watch.tracked_max`.
+    Full,
 }
 
 /// What an operation is known by, and so what is asked for.

@@ -28,7 +28,7 @@ impl Kind {
 
 /// A job's status, `yandex.cloud.datasphere.v2.jobs.JobStatus`, in the order of a life cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobStatus {
     /// Accepted, waiting.
     Creating,
@@ -46,7 +46,8 @@ pub enum JobStatus {
     Error,
     /// Ended by a cancellation.
     Cancelled,
-    /// A number this version does not know, or none.
+    /// A number this version does not know, or none; in a record, the word of a newer version.
+    #[serde(other)]
     Unknown,
 }
 
@@ -77,6 +78,11 @@ impl JobStatus {
             Self::Cancelled => "CANCELLED",
             Self::Unknown => "UNKNOWN",
         }
+    }
+
+    /// The status of this word, if this version knows it.
+    pub fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.label() == label)
     }
 
     /// Its place in [`Self::ALL`].
@@ -278,6 +284,12 @@ mod tests {
     fn every_status_knows_its_place() {
         for (place, status) in JobStatus::ALL.into_iter().enumerate() {
             assert_eq!(status.index(), place);
+            assert_eq!(JobStatus::from_label(status.label()), Some(status));
+            assert_eq!(
+                serde_json::to_value(status).expect("JSON"),
+                status.label(),
+                "in records too"
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use crate::cloud::{CloudError, PageTrail};
 use crate::flow::{Latch, Readiness};
 use crate::model::{CommunityId, ProjectId};
 use crate::sources::Context;
-use crate::sources::pace::Pace;
+use crate::sources::pace::{Ending, Pace};
 use crate::sources::project::Project;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -34,15 +34,16 @@ impl Community {
             Pace::new(self.context.settings.list_interval),
         );
         while let Some(found) = stop.run_until_cancelled(self.list_projects()).await {
+            let ending = found.as_ref().err().copied().unwrap_or(Ending::Answered);
             for project_id in found.iter().flatten().filter(|id| self.context.claim(id)) {
                 let project = Project::new(project_id.clone(), self.context.clone());
                 let latch = first.is_some().then(|| readiness.latch());
                 projects.spawn(project.run(latch, stop.clone()));
             }
             first = None;
-            retry.done(found.is_some());
-            pace.done(true);
-            let next = if found.is_some() {
+            retry.done(ending);
+            pace.done(Ending::Answered);
+            let next = if ending == Ending::Answered {
                 pace.due_at()
             } else {
                 retry.due_at()
@@ -56,15 +57,15 @@ impl Community {
         while projects.join_next().await.is_some() {}
     }
 
-    /// The projects of all pages, or `None` when a page failed.
-    async fn list_projects(&self) -> Option<Vec<ProjectId>> {
+    /// The projects of all pages, or how the call for a page failed.
+    async fn list_projects(&self) -> Result<Vec<ProjectId>, Ending> {
         let mut found = Vec::new();
         match self.page_through(&mut found).await {
-            Ok(()) => Some(found),
+            Ok(()) => Ok(found),
             Err(error) => {
                 self.context
                     .complain(self.id.as_str(), &error, "listing the projects of a community");
-                None
+                Err(Ending::from(&error))
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::flow::{InboxClosed, Latch};
 use crate::limits::{LISTED_JOBS_MAX, SWEEP_PAGES_MAX};
 use crate::model::{Decoded, Input, JobListing, JobSnapshot, ListingScope, ProjectId};
 use crate::sources::Context;
-use crate::sources::pace::Pace;
+use crate::sources::pace::{Ending, Pace};
 use tokio_util::sync::CancellationToken;
 
 /// Balances change all the time, names and limits hardly ever.
@@ -93,15 +93,14 @@ impl Project {
         Ok(())
     }
 
-    /// Lists the live jobs. Whether the listing reached its end.
-    async fn list_live(&self) -> Result<bool, InboxClosed> {
+    /// Lists the live jobs, all or none.
+    async fn list_live(&self) -> Result<Ending, InboxClosed> {
         let asked_at = self.context.clock.now();
         let mut jobs = Vec::new();
         let listed = self.page_through(&mut jobs).await;
         let complete = listed.is_ok();
         self.hand_over(ListingScope::Live, asked_at, complete, jobs, listed.err())
-            .await?;
-        Ok(complete)
+            .await
     }
 
     async fn page_through(&self, jobs: &mut Vec<Decoded<JobSnapshot>>) -> Result<(), CloudError> {
@@ -122,8 +121,8 @@ impl Project {
         Ok(())
     }
 
-    /// Lists ended jobs up to what an earlier pass has seen. Whether nothing failed.
-    async fn sweep_ended(&self, sweep: &mut Sweep) -> Result<bool, InboxClosed> {
+    /// Lists ended jobs up to what an earlier pass has seen.
+    async fn sweep_ended(&self, sweep: &mut Sweep) -> Result<Ending, InboxClosed> {
         let asked_at = self.context.clock.now();
         let mut jobs = Vec::new();
         let swept = self.turn_pages(sweep, &mut jobs).await;
@@ -134,10 +133,8 @@ impl Project {
             Ok(is_over) => (is_over, None),
             Err(error) => (false, Some(error)),
         };
-        let succeeded = failure.is_none();
         self.hand_over(ListingScope::Ended, asked_at, is_over, jobs, failure)
-            .await?;
-        Ok(succeeded)
+            .await
     }
 
     /// Whether the pass is over.
@@ -160,6 +157,7 @@ impl Project {
         Ok(sweep.rest())
     }
 
+    /// Gives a listing to the engine, also one that failed. How it ended.
     async fn hand_over(
         &self,
         scope: ListingScope,
@@ -167,7 +165,8 @@ impl Project {
         complete: bool,
         jobs: Vec<Decoded<JobSnapshot>>,
         failure: Option<CloudError>,
-    ) -> Result<(), InboxClosed> {
+    ) -> Result<Ending, InboxClosed> {
+        let ending = failure.as_ref().map_or(Ending::Answered, Ending::from);
         if let Some(error) = failure {
             self.context
                 .complain(self.id.as_str(), &error, "listing the jobs of a project");
@@ -180,18 +179,19 @@ impl Project {
             complete,
             jobs,
         };
-        self.context.inbox.send(Input::Listed(listing)).await
+        self.context.inbox.send(Input::Listed(listing)).await?;
+        Ok(ending)
     }
 
-    /// Looks at the balance, and now and then at name and limits. Whether all answered.
-    async fn look_at_balance(&self, describe: bool) -> Result<bool, InboxClosed> {
+    /// Looks at the balance, and now and then at name and limits; the worse of both endings.
+    async fn look_at_balance(&self, describe: bool) -> Result<Ending, InboxClosed> {
         let client = &self.context.client;
-        let mut succeeded = true;
+        let mut ending = Ending::Answered;
         if describe {
             match client.get_project(&self.id).await {
                 Ok(project) => self.context.inbox.send(Input::Project(project.value)).await?,
                 Err(error) => {
-                    succeeded = false;
+                    ending = Ending::from(&error);
                     self.context
                         .complain(self.id.as_str(), &error, "reading a project's name and limits");
                 }
@@ -206,12 +206,12 @@ impl Project {
                     .await?;
             }
             Err(error) => {
-                succeeded = false;
+                ending = ending.max(Ending::from(&error));
                 self.context
                     .complain(self.id.as_str(), &error, "reading a project's unit balance");
             }
         }
-        Ok(succeeded)
+        Ok(ending)
     }
 }
 

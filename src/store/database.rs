@@ -1,8 +1,10 @@
 //! The database file: opened, checked, brought to the newest schema.
 
+use crate::limits::STORE_ROWS_MAX;
 use crate::model::{Record, RecordKey, RecordValue};
 use crate::store::StoreError;
 use crate::store::folder::{Folder, Header};
+use crate::store::writer::{query, rows};
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
 };
@@ -19,6 +21,25 @@ const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_records_and_spans.s
 /// The schema of this version of the program.
 pub(crate) const SCHEMA: u32 = 1;
 
+/// What is in the table of records.
+#[derive(Debug, Default)]
+pub(crate) struct Records {
+    /// What is believed.
+    pub(crate) read: Vec<Record>,
+    /// What this version cannot read: a newer one wrote it, or it is damaged.
+    pub(crate) unreadable: Vec<UnreadableRecord>,
+}
+
+/// A record as it lies in the table.
+#[derive(Debug)]
+pub(crate) struct UnreadableRecord {
+    row: i64,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
+    /// Why it cannot be read.
+    pub(crate) error: serde_json::Error,
+}
+
 /// A database in memory, for when there is no file.
 pub(crate) async fn in_memory() -> Result<SqliteConnection, StoreError> {
     let mut database = SqliteConnection::connect_with(&SqliteConnectOptions::new().in_memory(true)).await?;
@@ -27,7 +48,7 @@ pub(crate) async fn in_memory() -> Result<SqliteConnection, StoreError> {
 }
 
 /// The database of a folder with its records, made when it is not there yet.
-pub(crate) async fn open(folder: &Folder) -> Result<(SqliteConnection, Vec<Record>), StoreError> {
+pub(crate) async fn open(folder: &Folder) -> Result<(SqliteConnection, Records), StoreError> {
     let path = folder.database();
     match folder.header()? {
         None => make(folder).await?,
@@ -47,7 +68,7 @@ pub(crate) async fn open(folder: &Folder) -> Result<(SqliteConnection, Vec<Recor
     }
 }
 
-async fn load(database: &mut SqliteConnection, path: &Path) -> Result<Vec<Record>, StoreError> {
+async fn load(database: &mut SqliteConnection, path: &Path) -> Result<Records, StoreError> {
     refuse_newer(path, schema(database).await?)?;
     sqlx::raw_sql(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
@@ -150,16 +171,57 @@ async fn migrate(database: &mut SqliteConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn records(database: &mut SqliteConnection) -> Result<Vec<Record>, StoreError> {
-    let mut records = Vec::new();
-    let mut rows = sqlx::query("SELECT key, value FROM records").fetch(database);
-    while let Some(row) = rows.next().await {
+/// All records. One that cannot be read leaves the others as they are; where none can, the file is at fault.
+async fn records(database: &mut SqliteConnection) -> Result<Records, StoreError> {
+    let mut records = Records::default();
+    let mut table = sqlx::query("SELECT rowid, key, value FROM records").fetch(database);
+    while let Some(row) = table.next().await {
         let row = row?;
-        let (key, value): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
-        records.push(Record {
-            key: serde_json::from_str::<RecordKey>(key)?,
-            value: Some(serde_json::from_str::<RecordValue>(value)?),
-        });
+        let (key, value): (&[u8], &[u8]) = (row.try_get(1)?, row.try_get(2)?);
+        match record(key, value) {
+            Ok(record) => records.read.push(record),
+            Err(error) => records.unreadable.push(UnreadableRecord {
+                row: row.try_get(0)?,
+                key: key.to_owned(),
+                value: value.to_owned(),
+                error,
+            }),
+        }
+    }
+    match records.unreadable.pop() {
+        Some(last) if records.read.is_empty() => return Err(last.error.into()),
+        last => records.unreadable.extend(last),
     }
     Ok(records)
+}
+
+fn record(key: &[u8], value: &[u8]) -> Result<Record, serde_json::Error> {
+    Ok(Record {
+        key: serde_json::from_slice::<RecordKey>(key)?,
+        value: Some(serde_json::from_slice::<RecordValue>(value)?),
+    })
+}
+
+/// Takes records out of the table: a later start must not believe what this one did not.
+pub(crate) async fn remove(
+    database: &mut SqliteConnection,
+    records: &[UnreadableRecord],
+) -> Result<(), StoreError> {
+    begin(database).await?;
+    let removed = remove_rows(database, records).await;
+    end(database, removed).await
+}
+
+async fn remove_rows(
+    database: &mut SqliteConnection,
+    records: &[UnreadableRecord],
+) -> Result<(), StoreError> {
+    for chunk in records.chunks(STORE_ROWS_MAX) {
+        let statement = format!("DELETE FROM records WHERE rowid IN {}", rows(1, chunk.len()));
+        let query = chunk
+            .iter()
+            .fold(query(statement), |query, record| query.bind(record.row));
+        query.execute(&mut *database).await?;
+    }
+    Ok(())
 }

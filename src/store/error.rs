@@ -8,10 +8,16 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another process holds it.
-    #[error("{} is in use by another process; give each exporter a storage.path of its own", path.display())]
+    #[error(
+        "{} is in use by another process{}; give each exporter a storage.path of its own",
+        path.display(),
+        pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+    )]
     InUse {
         /// The folder.
         path: PathBuf,
+        /// What that process calls itself: its number in its own container, if it is in one.
+        pid: Option<u32>,
     },
     /// A later version of the program made it.
     #[error(

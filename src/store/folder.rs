@@ -2,14 +2,18 @@
 
 use crate::clock::Timestamp;
 use crate::store::StoreError;
+use crate::store::database::UnreadableRecord;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// The database, beside which SQLite keeps its log (`-wal`) and that log's index (`-shm`).
 const DATABASE: &str = "state.db";
+
+/// The file whose lock makes the folder ours; in it, the number of the process that holds it.
+const LOCK: &str = "lock";
 
 /// A database that is being made; renamed once it is whole.
 const UNFINISHED: &str = "state.db.new";
@@ -47,18 +51,19 @@ impl Folder {
             .mode(0o700)
             .create(path)
             .map_err(failed)?;
-        let lock = private()
-            .truncate(false)
-            .open(path.join("lock"))
-            .map_err(failed)?;
+        let lock = private().truncate(false).open(path.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: lock,
-                opened: OnceLock::new(),
-            }),
+            Ok(()) => {
+                tell_pid(&lock);
+                Ok(Self {
+                    path: path.to_owned(),
+                    _lock: lock,
+                    opened: OnceLock::new(),
+                })
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
                 path: path.to_owned(),
+                pid: told_pid(path),
             }),
             Err(TryLockError::Error(source)) => Err(failed(source)),
         }
@@ -124,12 +129,7 @@ impl Folder {
 
     /// Moves the database out of the way, with all that belongs to it. Where it is now.
     pub(crate) fn move_aside(&self, now: Timestamp) -> Result<PathBuf, StoreError> {
-        let stamp: String = now
-            .rfc3339()
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
-        let aside = self.path.join(format!("state-{stamp}.damaged"));
+        let aside = self.dated(now, "damaged");
         for name in std::iter::once("").chain(COMPANIONS) {
             match fs::rename(with_suffix(&self.database(), name), with_suffix(&aside, name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(self.failed(error)),
@@ -139,12 +139,49 @@ impl Folder {
         Ok(aside)
     }
 
+    /// Writes records that could not be read beside the database, a line each. Where they are now.
+    pub(crate) fn write_aside(
+        &self,
+        records: &[UnreadableRecord],
+        now: Timestamp,
+    ) -> Result<PathBuf, StoreError> {
+        let aside = self.dated(now, "unreadable");
+        let written = private().append(true).open(&aside).and_then(|mut file| {
+            for UnreadableRecord { key, value, .. } in records {
+                file.write_all(&[key, b"\t".as_slice(), value, b"\n"].concat())?;
+            }
+            file.sync_all()
+        });
+        written.map(|()| aside).map_err(|source| self.failed(source))
+    }
+
+    /// A name for what is put beside the database now.
+    fn dated(&self, now: Timestamp, ending: &str) -> PathBuf {
+        let mut stamp = now.rfc3339();
+        stamp.retain(|sign| sign.is_ascii_alphanumeric());
+        self.path.join(format!("state-{stamp}.{ending}"))
+    }
+
     fn failed(&self, source: io::Error) -> StoreError {
         StoreError::Folder {
             path: self.path.clone(),
             source,
         }
     }
+}
+
+/// Tells others who holds the lock. That it cannot be written matters to nobody but a reader of an error.
+fn tell_pid(mut lock: &File) {
+    let told = lock
+        .set_len(0)
+        .and_then(|()| writeln!(lock, "{}", std::process::id()));
+    drop(told);
+}
+
+/// Who holds the lock, as far as it could tell.
+fn told_pid(path: &Path) -> Option<u32> {
+    let told = fs::read_to_string(path.join(LOCK)).ok()?;
+    told.trim().parse().ok()
 }
 
 /// Device and inode of a file, if it is there.

@@ -86,13 +86,13 @@ async fn contents(store: &Store) -> Vec<String> {
         .collect()
 }
 
-/// Files that were moved aside.
-fn aside(path: &Path) -> Vec<String> {
+/// Files of this ending, which something was moved to.
+fn aside(path: &Path, ending: &str) -> Vec<String> {
     let names = fs::read_dir(path).expect("a folder").map(|entry| {
         let name = entry.expect("an entry").file_name();
         name.to_string_lossy().into_owned()
     });
-    names.filter(|name| name.ends_with(".damaged")).collect()
+    names.filter(|name| name.ends_with(ending)).collect()
 }
 
 /// A folder with a store of one record, closed.
@@ -190,7 +190,17 @@ async fn a_second_process_is_refused() {
     let folder = TempDir::new().expect("a folder");
     let (_first, _) = open(folder.path()).await;
     let second = open_with(folder.path(), &instruments(), |_| {}).await;
-    assert!(matches!(second, Err(StoreError::InUse { .. })), "{second:?}");
+    let own = std::process::id();
+    assert!(
+        matches!(second, Err(StoreError::InUse { pid: Some(pid), .. }) if pid == own),
+        "{second:?}"
+    );
+    assert!(
+        second.is_err_and(|error| error
+            .to_string()
+            .contains(&format!("another process (pid {own});"))),
+        "it says which"
+    );
 }
 
 #[tokio::test]
@@ -207,7 +217,7 @@ async fn a_file_of_a_newer_version_is_refused_and_untouched() {
         fs::read(folder.path().join("state.db")).expect("the file"),
         before
     );
-    assert!(aside(folder.path()).is_empty());
+    assert!(aside(folder.path(), ".damaged").is_empty());
 }
 
 /// Damages a used folder, and expects a fresh store and the damaged file beside it.
@@ -219,11 +229,11 @@ async fn is_moved_aside(damage: impl AsyncFnOnce(&Path)) {
         .await
         .expect("a fresh one");
     assert!(store.is_durable() && records.is_empty());
-    assert_eq!(aside(folder.path()).len(), 1);
+    assert_eq!(aside(folder.path(), ".damaged").len(), 1);
     assert_eq!(instruments.store_errors_total.get(), 1);
     close(store).await;
     assert!(open(folder.path()).await.0.is_durable());
-    assert_eq!(aside(folder.path()).len(), 1);
+    assert_eq!(aside(folder.path(), ".damaged").len(), 1);
 }
 
 #[tokio::test]
@@ -264,6 +274,45 @@ async fn records_that_are_not_what_was_written_are_moved_aside_with_their_file()
     is_moved_aside(async |path| sql(path, "UPDATE records SET value = '{\"expiry\":'").await).await;
     is_moved_aside(async |path| sql(path, "UPDATE records SET value = x'ff00'").await).await;
     is_moved_aside(async |path| sql(path, "DROP TABLE records").await).await;
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_moved_aside_and_the_others_stay() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, _) = open(folder.path()).await;
+    let batch = Batch {
+        records: (0..5).map(|job| expiry(job, 1)).collect(),
+        spans: vec![span(1, "one", false)],
+    };
+    store.commit(batch).await.expect("committed");
+    close(store).await;
+    for strange in [
+        "UPDATE records SET value = '{\"expiry\":' WHERE key LIKE '%j1%'",
+        "UPDATE records SET value = x'ff00' WHERE key LIKE '%j2%'",
+        "UPDATE records SET key = '{\"mood\":\"p1\"}', value = '{\"mood\":3}' WHERE key LIKE '%j3%'",
+    ] {
+        sql(folder.path(), strange).await;
+    }
+    let instruments = instruments();
+    let (store, records) = open_with(folder.path(), &instruments, |_| {})
+        .await
+        .expect("a store");
+    assert_eq!(records, [expiry(0, 1), expiry(4, 1)]);
+    assert_eq!(contents(&store).await, ["one"]);
+    assert_eq!(instruments.store_errors_total.get(), 1);
+    let aside = aside(folder.path(), ".unreadable");
+    let lines = fs::read(folder.path().join(&aside[0])).expect("a file");
+    let mut lines: Vec<&[u8]> = lines.split(|byte| *byte == b'\n').collect();
+    lines.sort_unstable();
+    assert_eq!(lines.len(), 4, "three and the end of the file");
+    assert_eq!(lines[3], b"{\"mood\":\"p1\"}\t{\"mood\":3}");
+    close(store).await;
+
+    let instruments = self::instruments();
+    let (_store, records) = open_with(folder.path(), &instruments, |_| {})
+        .await
+        .expect("a store");
+    assert_eq!((records.len(), instruments.store_errors_total.get()), (2, 0));
 }
 
 #[tokio::test]

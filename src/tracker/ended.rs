@@ -1,4 +1,4 @@
-//! Which ends were counted, beyond the rows that are still there, and which lie before watching began.
+//! Which operations have left for good, so that nothing is counted twice, and which ends lie before watching began.
 
 use crate::clock::Timestamp;
 use crate::limits::ENDED_IDS_MAX;
@@ -9,7 +9,7 @@ use crate::model::{
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-/// Ids whose end was counted, the oldest forgotten first, and per project the newest end that lies before.
+/// Ids that were counted and have left, the oldest forgotten first, and per project the newest end that lies before.
 #[derive(Debug, Default)]
 pub(crate) struct EndedIds {
     counted: HashMap<Target, EndedRecord>,
@@ -22,7 +22,7 @@ pub(crate) struct EndedIds {
 }
 
 impl EndedIds {
-    /// Remembers a row that leaves after its end.
+    /// Remembers a row that leaves for good: after its end, or because it was dismissed.
     pub(crate) fn remember(&mut self, row: &TrackedOperation) {
         let is_first = |trace: &&Arc<Trace>| row.attempt == 1 && trace.parent_id.is_some();
         let in_callers_trace = row.trace.as_ref().filter(is_first);
@@ -108,7 +108,7 @@ impl EndedIds {
         self.horizons.extend(horizons);
     }
 
-    /// Whether an operation or any execution of a job was counted.
+    /// Whether an operation or any execution of a job was counted and has left.
     pub(crate) fn knows(&self, target: &Target) -> bool {
         self.counted.contains_key(target)
     }

@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::limits::{ALIASES_MAX, LOST_AFTER_MIN, LOST_LOOKS_MIN, SILENT_END_MAX, UNDESCRIBED_LOOKS_MAX};
 use crate::model::{
     Departure, JobSnapshot, JobStatus, Kind, Look, LookAnswer, LookError, OperationSnapshot, Outcome,
-    ProjectScope, RpcCode, State, Target, TrackedOperation, Unreadable,
+    Overheard, ProjectScope, RpcCode, State, Target, TrackedOperation, Unreadable,
 };
 use crate::tracker::Tracker;
 use crate::tracker::observation::{Observation, enter_status, observe, observe_ended};
@@ -30,6 +30,17 @@ impl Tracker {
                 slot
             }
         };
+        self.reschedule(slot, now);
+    }
+
+    /// Somebody else's call told of an operation: it is watched, and the answer spares it a look.
+    pub(crate) fn overheard(&mut self, heard: &Overheard, now: Timestamp) {
+        self.sighted(&heard.sighting, now);
+        let Some(slot) = self.rows.find(&heard.sighting.target) else {
+            return;
+        };
+        self.rows.seen(slot);
+        let slot = self.answered(slot, &heard.answer.value, heard.asked_at, now);
         self.reschedule(slot, now);
     }
 

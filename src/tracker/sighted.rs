@@ -38,6 +38,13 @@ impl Tracker {
         }
     }
 
+    /// Nobody wants it any more: it leaves, and whoever else names it does not bring it back.
+    pub(crate) fn dismissed(&mut self, target: &Target, now: Timestamp) {
+        if let Some(slot) = self.rows.find(target) {
+            self.leave(slot, Departure::Dismissed, now);
+        }
+    }
+
     /// A new row, if there is room or if an ended one can make room.
     pub(crate) fn track(
         &mut self,

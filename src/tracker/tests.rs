@@ -2,6 +2,7 @@
 
 mod exemplars;
 mod listing;
+mod others;
 pub(crate) mod properties;
 pub(crate) mod story;
 mod traced;

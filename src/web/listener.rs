@@ -1,7 +1,7 @@
 //! Listening, and the bounded number of connections.
 
 use crate::clock::Clock;
-use crate::flow::Throttle;
+use crate::flow::{Admitted, Throttle};
 use crate::limits::{HTTP_ACCEPT_PAUSE, HTTP_CONNECTIONS_MAX};
 use crate::web::WebError;
 use crate::web::connection::{Patience, serve};
@@ -99,7 +99,7 @@ impl Door {
                         });
                     }
                     Err(error) => {
-                        if let Some(held_back) = throttle.admit("accept", self.clock.now()) {
+                        if let Some(Admitted { held_back }) = throttle.admit("accept", self.clock.now()) {
                             tracing::warn!(%error, held_back, "a connection was not accepted; trying on");
                         }
                         tokio::time::sleep(HTTP_ACCEPT_PAUSE).await;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fetches what the real checks and the benchmarks need on a Debian machine; does nothing where it is there already.
 #
-# Python packages and the servers of Prometheus go into a cache that survives `target/`, and are linked from
-# `target/real/`. Prometheus is unpacked, not installed: three majors live side by side, and no daemon is started.
+# Python packages, the servers of Prometheus and Alertmanager go into a cache that survives `target/`, and are linked
+# from `target/real/`. Servers are unpacked, not installed: majors live side by side, and no daemon is started.
 set -euo pipefail
 
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
@@ -12,6 +12,9 @@ python=$(command -v python3.11 || command -v python3)
 
 # The suites of Debian that carry the majors of Prometheus: 2.42, 2.53 and 3.5.
 suites=(bookworm trixie forky)
+# Those that carry the oldest and the newest Alertmanager: 0.25 and 0.33.
+alertmanager_suites=(bookworm forky)
+absent=()
 
 main() {
     mkdir -p "$tools" "$cache"
@@ -19,17 +22,28 @@ main() {
     flock 9
     install_packages
     make_venv
-    rm -f "$tools"/prometheus-*
+    rm -f "$tools"/prometheus-* "$tools"/alertmanager-*
+    local suite packages
     for suite in "${suites[@]}"; do
-        fetch_prometheus "$suite" || absent+=("$suite")
+        packages=(prometheus promtool)
+        # Before trixie the one package holds both programs.
+        [[ $suite != bookworm ]] || packages=(prometheus)
+        fetch prometheus "$suite" "${packages[@]}" || absent+=("Prometheus of $suite")
     done
-    link_prometheus
+    for suite in "${alertmanager_suites[@]}"; do
+        fetch alertmanager "$suite" prometheus-alertmanager || absent+=("Alertmanager of $suite")
+    done
+    link_all prometheus prometheus "${suites[@]}"
+    link_all alertmanager prometheus-alertmanager "${alertmanager_suites[@]}"
+    [[ ${#absent[@]} -eq 0 ]] || printf 'install.sh: could not be had, so not checked: %s\n' "${absent[@]}" >&2
+    fetch_compose
     rm -rf "$cache/apt"
 }
 
 install_packages() {
     local missing=()
     command -v valgrind >/dev/null || missing+=(valgrind)
+    command -v buildah >/dev/null || missing+=(buildah)
     "$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     [[ ${#missing[@]} -gt 0 ]] || return 0
     as_root apt-get update
@@ -55,22 +69,34 @@ make_venv() {
     ln -sfn "$venv" "$tools/venv"
 }
 
-# Unpacks prometheus and promtool of a suite into the cache.
-fetch_prometheus() {
-    local suite=$1 unpacked=$cache/prometheus-$1
-    [[ ! -x $unpacked/usr/bin/promtool ]] || return 0
+# Unpacks packages of a suite into a folder of the cache, which is there only when it is whole.
+fetch() {
+    local name=$1 suite=$2 unpacked=$cache/$1-$2 package
+    shift 2
+    [[ ! -d $unpacked ]] || return 0
     private_apt update >/dev/null || return 1
-    local packages=("prometheus/$suite")
-    # Before trixie the one package holds both programs.
-    [[ $suite == bookworm ]] || packages+=("promtool/$suite")
     rm -rf "$unpacked.part" && mkdir -p "$unpacked.part"
-    (cd "$unpacked.part" && private_apt download "${packages[@]}" >/dev/null) || return 1
-    local package
+    (cd "$unpacked.part" && private_apt download "${@/%//$suite}" >/dev/null) || return 1
     for package in "$unpacked.part"/*.deb; do
         dpkg-deb --extract "$package" "$unpacked.part" || return 1
         rm "$package"
     done
-    rm -rf "$unpacked" && mv "$unpacked.part" "$unpacked"
+    [[ $name != alertmanager ]] || make_movable "$unpacked.part/usr/bin/prometheus-alertmanager" || return 1
+    mv "$unpacked.part" "$unpacked"
+}
+
+# Debian's Alertmanager reads its templates from where they would be installed. A name of the same length for the
+# folder that it runs in makes it read them wherever they are.
+make_movable() {
+    local installed=/usr/share/prometheus/alertmanager here
+    here=$(printf './%.0s' {1..17})
+    [[ ${#here} -eq ${#installed} ]] && LC_ALL=C sed -i "s|$installed|$here|g" "$1"
+}
+
+# Docker Compose, which reads a file without any engine, as `target/real/docker-compose`.
+fetch_compose() {
+    fetch docker-compose trixie docker-compose
+    ln -sfn "$cache/docker-compose-trixie/usr/libexec/docker/cli-plugins/docker-compose" "$tools/docker-compose"
 }
 
 # apt with sources, lists and caches of its own: the machine's configuration stays as it is.
@@ -101,26 +127,26 @@ debian_mirror() {
         awk '$1 ~ /^(bookworm|stable|oldstable)$/ { print $2; exit }'
 }
 
-# `target/real/prometheus-<version>` holds `prometheus` and `promtool`. The machine's own is taken where none was fetched.
-link_prometheus() {
-    local suite program
-    for suite in "${suites[@]}"; do
-        [[ -x $cache/prometheus-$suite/usr/bin/promtool ]] && link_version "$cache/prometheus-$suite/usr/bin"
+# `target/real/<name>-<version>` holds the server and its tool. The machine's own is taken where none was fetched.
+link_all() {
+    local name=$1 program=$2 suite own
+    shift 2
+    for suite; do
+        [[ ! -d $cache/$name-$suite ]] || link_version "$name" "$cache/$name-$suite/usr/bin/$program"
     done
-    if program=$(command -v prometheus); then link_version "$(dirname "$(realpath "$program")")"; fi
-    local versions=("$tools"/prometheus-*)
+    if own=$(command -v "$program"); then link_version "$name" "$(realpath "$own")"; fi
+    local versions=("$tools/$name"-*)
     if [[ ! -e ${versions[0]} ]]; then
-        echo "install.sh: no Prometheus could be had, neither from the machine nor from Debian's mirror" >&2
+        echo "install.sh: no $name could be had, neither from the machine nor from Debian's mirror" >&2
         exit 1
     fi
-    echo "Prometheus: ${versions[*]##*/prometheus-}"
-    [[ -z ${absent[*]-} ]] || echo "install.sh: could not be had, so not checked: Prometheus of ${absent[*]}" >&2
+    echo "$name: ${versions[*]##*/"$name"-}"
 }
 
 link_version() {
     local version
-    version=$("$1/prometheus" --version 2>&1 | sed -n 's/^prometheus, version \([0-9]*\.[0-9]*\).*/\1/p')
-    [[ -e $tools/prometheus-$version ]] || ln -sfn "$1" "$tools/prometheus-$version"
+    version=$("$2" --version 2>&1 | sed -n "s/^$1, version \([0-9]*\.[0-9]*\).*/\1/p")
+    [[ -e $tools/$1-$version ]] || ln -sfn "$(dirname "$2")" "$tools/$1-$version"
 }
 
 main

@@ -91,6 +91,7 @@ watch:
   projects: [ bt1project ]
   communities:
     - bt1community
+  execution_files: [ runs/*.json, "/var/lib/**/x.json" ]
 metrics:
   per_run: false
   series_max: 5
@@ -148,6 +149,9 @@ fn every_key_reaches_its_room() {
         .collect();
     assert_eq!(operations, [("bt1plain", 0), ("bt1labelled", 2)]);
     assert_eq!(config.sources.communities.len(), 1);
+    let patterns = config.sources.execution_files.iter();
+    let patterns: Vec<_> = patterns.map(ToString::to_string).collect();
+    assert_eq!(patterns, ["/etc/exporter/runs/*.json", "/var/lib/**/x.json"]);
     assert_eq!(config.engine.concurrency, 7);
     assert_eq!(config.web.listen_addresses, ["127.0.0.1:0"]);
     assert_eq!(
@@ -218,7 +222,7 @@ fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
         ),
         ("watch: 10s\n", "1: watch: expected keys, found a single value; known here: interval, interval_max, \
             list_interval, sweep_interval, balance_interval, request_timeout, concurrency, requests_per_second, \
-            retention, tracked_max, operations, projects, communities".to_owned()),
+            retention, tracked_max, operations, projects, communities, execution_files".to_owned()),
         ("- a\n", format!("1: expected keys, found a list; known here: {sections}")),
         ("watch:\n  interval: 10\n", "2: watch.interval: expected a duration such as 10s, 2m, 1h30m or 7d".to_owned()),
         ("watch:\n  interval: [10s]\n", "2: watch.interval: expected a duration such as 10s, 2m, 1h30m or 7d, found a list".to_owned()),
@@ -237,6 +241,10 @@ fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
         ("watch:\n  operations: [{id: a, labels: {__name__: x}}]\n", "2: watch.operations[0].labels.__name__: expected a label \
             name of at most 64 letters, digits and underscores, without a digit or two underscores first".to_owned()),
         ("watch:\n  tracked_max: 1\n  operations: [a, b]\n", "3: watch.operations: more than watch.tracked_max (1)".to_owned()),
+        ("watch:\n  execution_files: [/runs/]\n", "2: watch.execution_files[0]: expected a path or pattern such as \
+            /var/lib/datasphere/*.json: it names a folder; write which of its files, such as *.json".to_owned()),
+        ("watch:\n  execution_files: ['/runs/[a']\n", "2: watch.execution_files[0]: expected a path or pattern such as \
+            /var/lib/datasphere/*.json: invalid range pattern".to_owned()),
         ("metrics:\n  per_run: yes\n", "2: metrics.per_run: expected true or false".to_owned()),
         ("metrics:\n  job_names: {rewrite: [{regex: '(t1.secret'}]}\n", "2: metrics.job_names.rewrite[0].regex: expected a \
             regular expression: unclosed group".to_owned()),

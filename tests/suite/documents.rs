@@ -2,6 +2,7 @@
 
 use crate::support::{World, finished};
 use datasphere_exporter::catalogue;
+use datasphere_exporter::cli;
 use datasphere_exporter::metrics::{Exposition, Format, Settings};
 use datasphere_exporter::model::OutcomeKind;
 use datasphere_exporter::traces;
@@ -21,6 +22,20 @@ fn the_document_of_the_metrics_tells_what_the_catalogue_declares() {
     assert!(
         told == catalogue::document(),
         "docs/metrics.md is not what the code declares; UPDATE_DOCS=1 cargo test --test suite documents makes it so"
+    );
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
+fn the_document_of_the_commands_tells_what_may_be_typed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/commands.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, cli::document()).unwrap();
+    }
+    let told = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        told == cli::document(),
+        "docs/commands.md is not what the code declares; UPDATE_DOCS=1 cargo test --test suite documents makes it so"
     );
 }
 

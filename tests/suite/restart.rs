@@ -1,12 +1,14 @@
 //! What survives a process that is killed, and what a store that fails does not stop.
 
+use crate::scene;
 use crate::support::{Setup, World, finished, row};
 use datasphere_exporter::app::App;
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::{Clock, Timestamp};
 use datasphere_exporter::config::{Config, Flags};
 use datasphere_exporter::model::{
-    Kind, Labels, OperationId, Outcome, OutcomeKind, Record, RecordKey, Sighting, Source, Target, Text, View,
+    JobStatus, Kind, Labels, OpenQuestions, OperationId, OperationRecord, Outcome, OutcomeKind, Record,
+    RecordKey, Sighting, Source, StatusTimes, Target, Text, TrackedOperation, View,
 };
 use datasphere_exporter::simulator::Handle;
 use datasphere_exporter::store::{self, Store};
@@ -14,6 +16,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection, Executor};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -34,6 +37,40 @@ fn fleet() -> String {
         "speed: 600\ncommunities: [ {{ name: c, id: c, projects: [ {{ name: vision, id: vision, unit_balance: 1000, \
          jobs: [ {jobs} ] }} ] }} ]"
     )
+}
+
+#[test]
+fn a_status_that_only_a_newer_version_knows_leaves_the_rest_of_its_record_as_it_is() {
+    let record = OperationRecord {
+        row: Arc::new(scene::training()),
+        looked_at: Some(scene::now()),
+        listed_at: None,
+        is_seen: true,
+        open: OpenQuestions::default(),
+    };
+    let written = serde_json::to_string(&record).expect("JSON");
+    assert_eq!(
+        serde_json::from_str::<OperationRecord>(&written).ok().as_ref(),
+        Some(&record)
+    );
+
+    let newer = written
+        .replace("\"EXECUTING\"", "\"HIBERNATING\"")
+        .replace("\"PREPARING\":", "\"DREAMING\":");
+    let read: OperationRecord = serde_json::from_str(&newer).expect("a record");
+    let (mut expected, row) = (record.clone(), &record.row);
+    let mut status_times = StatusTimes::default();
+    status_times.add(
+        JobStatus::Creating,
+        row.status_times.get(JobStatus::Creating).expect("a time"),
+    );
+    let known = TrackedOperation {
+        status: Some(JobStatus::Unknown),
+        status_times,
+        ..TrackedOperation::clone(row)
+    };
+    expected.row = Arc::new(known);
+    assert_eq!(read, expected);
 }
 
 /// Short enough for the fleet's speed.

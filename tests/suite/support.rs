@@ -7,7 +7,7 @@ use datasphere_exporter::cloud::{Auth, Channels, Client, Http, Transport};
 use datasphere_exporter::engine::{Engine, Keeping};
 use datasphere_exporter::flow::{Inbox, Readiness, ViewReader, ViewWriter};
 use datasphere_exporter::model::{
-    Input, JobStatus, Kind, OutcomeKind, Project, Record, Sighting, TrackedOperation, View,
+    Admission, Input, JobStatus, Kind, OutcomeKind, Project, Record, Sighting, TrackedOperation, View,
 };
 use datasphere_exporter::simulator::{Handle, Scenario};
 use datasphere_exporter::sources::Sources;
@@ -147,6 +147,12 @@ impl World {
     pub(crate) async fn sight(&self, sighting: Sighting) {
         let inbox = self.inbox.as_ref().expect("a watcher");
         inbox.send(Input::Sighted(sighting)).await.expect("an engine");
+    }
+
+    /// Hands something over, and waits until it is told.
+    pub(crate) async fn deliver(&self, input: Input) -> Option<Admission> {
+        let inbox = self.inbox.as_ref().expect("a watcher");
+        inbox.deliver(input).await.expect("an engine").told().await
     }
 
     /// Ends the watcher wherever it is.

@@ -2,10 +2,15 @@
 
 use crate::support::{World, finished, jobs, project, row};
 use datasphere_exporter::cloud::Transport;
-use datasphere_exporter::model::{Gap, JobStatus, Kind, Labels, Outcome, OutcomeKind, State, Unreadable};
+use datasphere_exporter::model::{
+    Admission, Gap, Input, JobStatus, Kind, Labels, Outcome, OutcomeKind, Sighting, Source, State, Target,
+    Unreadable,
+};
 use datasphere_exporter::proto::google::rpc::Code;
 use datasphere_exporter::simulator::scenario::{Action, Fault, JobScript, Part};
+use datasphere_exporter::sources::FilePattern;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// A project with jobs that run an hour, one that fails, and one that is refused within seconds.
 const FLEET: &str = r"
@@ -429,5 +434,62 @@ async fn what_cannot_be_true_is_a_counted_gap_and_the_rest_is_shown() {
         row(&view, "op-notebook").map(|row| row.kind),
         Some(Kind::Notebook),
         "an answer of 5 MiB"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_operation_that_a_file_names_is_watched_to_its_end_though_the_file_vanishes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("train.json");
+    std::fs::write(&file, r#"{"job_id": "train", "operation_id": "op-train"}"#).expect("a file");
+    let pattern = FilePattern::parse("*.json").expect("a pattern");
+    let mut world = World::start(FLEET, |setup, _| {
+        setup.sources.execution_files = vec![pattern.within(folder.path())];
+    });
+    world
+        .until("progress", |view| {
+            row(view, "op-train").is_some_and(|row| row.reported.progress.is_some())
+        })
+        .await;
+    let row_before = row(&world.view(), "op-train").expect("a row");
+    assert_eq!(row_before.source, Source::File);
+    std::fs::remove_file(&file).expect("a file");
+    world
+        .until("the end", |view| {
+            row(view, "op-train").is_some_and(|row| row.outcome == Some(Outcome::Success))
+        })
+        .await;
+    for method in ["/Execute", "/Create", "/Clone", "/Cancel"] {
+        assert_eq!(world.calls(method), 0, "{method}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_hands_an_operation_over_is_told_what_became_of_it_once_it_shows() {
+    let world = World::start(FLEET, |setup, _| setup.tracker.tracked_max = 1);
+    let target = |id: &str| Target::Operation(id.parse().expect("an id"));
+    let sighting = |id: &str| {
+        Input::Sighted(Sighting {
+            target: target(id),
+            source: Source::Api,
+            labels: Labels::default(),
+            trace_context: None,
+        })
+    };
+    let began = Instant::now();
+    for (input, admission, is_shown) in [
+        (sighting("op-train"), Admission::New, true),
+        (sighting("op-train"), Admission::Known, true),
+        (sighting("op-other"), Admission::Full, true),
+        (Input::Dismissed(target("op-train")), Admission::Known, false),
+        (sighting("op-train"), Admission::Gone, false),
+    ] {
+        let what = format!("{input:?}");
+        assert_eq!(world.deliver(input).await, Some(admission), "{what}");
+        assert_eq!(row(&world.view(), "op-train").is_some(), is_shown, "{what}");
+    }
+    assert!(
+        began.elapsed() < Duration::from_millis(50),
+        "nobody waits for the next view"
     );
 }

@@ -41,7 +41,7 @@ async fn a_fleet_that_is_listed_at_once_loses_no_span_while_the_store_works() {
     let jobs = EVENTS_WAITING_MAX / 2;
     let mut fleet = listed(jobs);
     telling.note(&fleet.events);
-    telling.tell(&mut fleet.tracker, Vec::new());
+    telling.tell(&mut fleet.tracker);
     telling.committed().await;
     let figures = store.outbox().figures();
     assert_eq!(
@@ -59,7 +59,7 @@ async fn what_was_told_beside_a_slow_commit_is_committed_when_that_comes_back() 
         .spawn(async move { slow.await.expect("to come back") });
     let mut fleet = listed(1);
     telling.note(&fleet.events);
-    telling.tell(&mut fleet.tracker, Vec::new());
+    telling.tell(&mut fleet.tracker);
     assert_eq!(
         views.view().operations.iter().count(),
         1,
@@ -68,7 +68,7 @@ async fn what_was_told_beside_a_slow_commit_is_committed_when_that_comes_back() 
     come_back.send(true).expect("a commit that waits");
     telling.committed().await;
     assert!(telling.is_retry_due());
-    telling.tell(&mut fleet.tracker, Vec::new());
+    telling.tell(&mut fleet.tracker);
     telling.committed().await;
     assert!(!telling.is_retry_due());
     assert_eq!(store.outbox().figures().waiting, 1);

@@ -36,6 +36,12 @@ pub(crate) enum Step {
         code: i32,
     },
     Silence(u8),
+    Overhear {
+        operation: u8,
+        job: u8,
+        status: usize,
+    },
+    Dismiss(u8),
     List {
         jobs: BTreeMap<u8, (usize, Option<u16>)>,
         ended: bool,
@@ -58,6 +64,9 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         2 => (0..6u8, any::<bool>()).prop_map(|(operation, done)| Step::Notebook { operation: operation + 10, done }),
         2 => (0..6u8, 0..17i32).prop_map(|(operation, code)| Step::Refuse { operation, code }),
         1 => (0..6u8).prop_map(Step::Silence),
+        2 => (0..6u8, 0..4u8, 0..JobStatus::ALL.len())
+            .prop_map(|(operation, job, status)| Step::Overhear { operation, job, status }),
+        1 => (0..6u8).prop_map(Step::Dismiss),
         3 => (listed, any::<bool>(), any::<bool>()).prop_map(|(jobs, ended, complete)| Step::List { jobs, ended, complete }),
         3 => (0..5usize).prop_map(Step::Take),
         2 => (0..2000u16).prop_map(Step::Wait),
@@ -102,6 +111,15 @@ pub(crate) fn tell(story: &mut Story, step: Step) {
                 RpcCode::from_number(code).expect("in the table"),
             );
         }
+        Step::Overhear {
+            operation: id,
+            job: of,
+            status,
+        } => {
+            let job = job(&format!("j{of}"), JobStatus::ALL[status]);
+            story.overhear(operation(&format!("op{id}"), job));
+        }
+        Step::Dismiss(operation) => story.dismiss(&format!("op{operation}")),
         Step::Silence(operation) => story.fail(&format!("op{operation}"), LookError::Unanswered),
         Step::List {
             jobs,
@@ -114,15 +132,8 @@ pub(crate) fn tell(story: &mut Story, step: Step) {
                 job
             });
             let jobs = jobs.collect();
-            story.list_part(
-                if ended {
-                    ListingScope::Ended
-                } else {
-                    ListingScope::Live
-                },
-                jobs,
-                complete,
-            );
+            let scope = [ListingScope::Live, ListingScope::Ended][usize::from(ended)];
+            story.list_part(scope, jobs, complete);
         }
         Step::Take(limit) => drop(story.tracker.take_due(story.now, limit)),
         Step::Wait(seconds) => {

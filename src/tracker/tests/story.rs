@@ -3,8 +3,8 @@
 use crate::clock::Timestamp;
 use crate::model::{
     Change, Decoded, Event, Gaps, Input, JobListing, JobSnapshot, JobStatus, Kind, Labels, ListingScope,
-    Look, LookAnswer, LookError, NotebookSnapshot, OperationSnapshot, OutcomeKind, Project, ResultKey,
-    RpcCode, RpcError, Sighting, Source, Target, Text, TraceContext, TrackedOperation, View,
+    Look, LookAnswer, LookError, NotebookSnapshot, OperationSnapshot, OutcomeKind, Overheard, Project,
+    ResultKey, RpcCode, RpcError, Sighting, Source, Target, Text, TraceContext, TrackedOperation, View,
 };
 use crate::tracker::{Settings, TraceSettings, Tracker};
 use std::sync::Arc;
@@ -153,6 +153,27 @@ impl Story {
             labels,
             trace_context: None,
         }));
+    }
+
+    pub(crate) fn overhear(&mut self, seen: OperationSnapshot) {
+        self.overhear_asked(seen, self.now);
+    }
+
+    pub(crate) fn overhear_asked(&mut self, seen: OperationSnapshot, asked_at: Timestamp) {
+        self.apply(Input::Overheard(Box::new(Overheard {
+            sighting: Sighting {
+                target: Target::Operation(seen.id.clone()),
+                source: Source::Gateway,
+                labels: Labels::default(),
+                trace_context: None,
+            },
+            asked_at,
+            answer: decoded(seen),
+        })));
+    }
+
+    pub(crate) fn dismiss(&mut self, id: &str) {
+        self.apply(Input::Dismissed(Target::Operation(id.parse().expect("an id"))));
     }
 
     fn answer(&mut self, target: Target, asked_at: Timestamp, answer: Result<LookAnswer, LookError>) {

@@ -1,19 +1,28 @@
-"""`operation get`, `watch` and `cancel` against the simulator: what they print and how they exit."""
+"""Commands about one operation, and those that start one, against the simulator: what they print and how they exit."""
 
 import json
+import signal
 import subprocess
 import unittest
 
 from kit.deadline import wait_until
 from kit.exporter import configuration_for, simulate
 from kit.programs import BINARY, main, run, start
-from kit.scenarios import A_STILL_LIFE, PROJECT, Scenario, job
+from kit.scenarios import A_STILL_LIFE, PROJECT, Scenario, job, refusal
 from kit.web import free_port
 
 FAILED = 1
 # One that only ends when it is told to.
 ENDLESS = job(21, "endless", "EXECUTING", for_ever=True)
-FLEET = Scenario([*A_STILL_LIFE.jobs, ENDLESS], A_STILL_LIFE.notebooks)
+# Ones that are over within a second whenever they are started.
+SECOND = [{"status": "EXECUTING", "lasts": "1s"}]
+QUICK = {
+    0: job(22, "quick", "EXECUTING", timeline=SECOND),
+    3: job(23, "crash", "EXECUTING", timeline=SECOND, end={"return_code": 7}),
+    4: job(24, "quota", "CREATING", timeline=SECOND, end=refusal("RESOURCE_EXHAUSTED")),
+    5: job(25, "cancelled", "EXECUTING", timeline=SECOND, end="cancelled"),
+}
+FLEET = Scenario([*A_STILL_LIFE.jobs, ENDLESS, *QUICK.values()], A_STILL_LIFE.notebooks)
 # How each ended operation ended, as an exit code.
 ENDED = {
     "bt1operation00000001": 0,
@@ -63,6 +72,46 @@ class TheCommand(unittest.TestCase):
         cancelled = self.operation("cancel", operation)
         self.assertEqual(cancelled.returncode, 0, cancelled)
         self.assertEqual(watch.process.wait(20), 5)
+
+    def test_a_job_is_started_and_its_outcome_waited_for(self) -> None:
+        for code, script in QUICK.items():
+            with self.subTest(script["name"]):
+                ended = run(BINARY, "job", "execute", script["id"], "--wait", self.flag)
+                self.assertEqual(ended.returncode, code, ended)
+                operation = ended.stdout.decode().splitlines()[0]
+                self.assertNotEqual(operation, script["operation_id"], "a new run")
+                self.assertEqual(self.operation("watch", operation).returncode, code)
+
+    def test_a_start_without_waiting_tells_the_id_and_nothing_else(self) -> None:
+        ended = run(BINARY, "job", "execute", QUICK[0]["id"], self.flag)
+        self.assertEqual((ended.returncode, ended.stderr), (0, b""), ended)
+        self.assertEqual(self.operation("watch", ended.stdout.decode().strip()).returncode, 0)
+
+    def test_a_notebook_is_started_and_followed_as_lines_of_json(self) -> None:
+        words = ("notebook", "execute", PROJECT, "--notebook=/home/a b.ipynb", "--input=epochs=5", "--input=name=x=y")
+        ended = run(BINARY, *words, "--wait", "--output=json", self.flag)
+        self.assertEqual(ended.returncode, 0, ended)
+        told = [json.loads(line) for line in ended.stdout.splitlines()]
+        self.assertEqual({row["operation_id"] for row in told}, {told[0]["operation_id"]})
+        self.assertEqual((told[0]["state"], told[-1]["outcome"]), ("running", "success"))
+
+    def test_what_cannot_be_started_is_told_in_one_line(self) -> None:
+        for words in (["job", "execute", "bt1jobunheardof"], ["notebook", "execute", "bt1unheardof", "--notebook=a"]):
+            ended = run(BINARY, *words, "--wait", self.flag)
+            self.assertEqual((ended.returncode, ended.stdout), (FAILED, b""), ended)
+            self.assertEqual(len(ended.stderr.splitlines()), 1, ended)
+
+    def test_an_input_that_cannot_be_meant_is_refused_without_its_value(self) -> None:
+        ended = run(BINARY, "notebook", "execute", PROJECT, "--notebook=a", "--input=canary", self.flag)
+        self.assertEqual(ended.returncode, 64, ended)
+        self.assertNotIn(b"canary", ended.stderr)
+
+    def test_an_interrupted_wait_says_that_the_operation_goes_on(self) -> None:
+        operation = A_STILL_LIFE.jobs[10]["operation_id"]
+        watch = start(self.addCleanup, "watch", BINARY, "operation", "watch", operation, self.flag)
+        wait_until("it tells how the operation is", lambda: "EXECUTING" in " ".join(watch.lines()), 10)
+        self.assertEqual(watch.end(signal.SIGINT), 130)
+        self.assertIn(f"operation cancel {operation}", watch.lines()[-1])
 
     def test_an_unknown_operation_is_told_in_one_line(self) -> None:
         for command in ("get", "watch", "cancel"):

@@ -78,7 +78,11 @@ def simulate(cleanup: Cleanup, scenario: Scenario, port: int) -> Program:
 
 
 def configuration_for(
-    endpoint_port: int, watch: dict, storage: Path | None = None, transport: str = "grpc"
+    endpoint_port: int,
+    watch: dict,
+    storage: Path | None = None,
+    sections: Mapping[str, dict] | None = None,
+    transport: str = "grpc",
 ) -> Path:
     """A configuration for an endpoint of 127.0.0.1 without TLS, which keeps its state in a folder of its own."""
     configuration = {
@@ -90,6 +94,7 @@ def configuration_for(
         },
         "watch": watch,
         "storage": {"path": str(storage or new_folder() / "data")},
+        **(sections or {}),
     }
     file = new_folder() / "config.yaml"
     # JSON is YAML too.
@@ -103,10 +108,11 @@ def serve(
     watch: dict,
     environment: Mapping[str, str] | None = None,
     storage: Path | None = None,
+    sections: Mapping[str, dict] | None = None,
 ) -> Exporter:
-    """The exporter on such an endpoint, as soon as it listens."""
+    """The exporter on such an endpoint, as soon as it listens; with further sections of configuration."""
     port = free_port()
-    configuration = configuration_for(endpoint_port, watch, storage)
+    configuration = configuration_for(endpoint_port, watch, storage, sections)
     flags = [f"--config.file={configuration}", f"--web.listen-address=127.0.0.1:{port}"]
 
     def begin() -> Exporter:

@@ -12,6 +12,8 @@ class Scenario:
 
     jobs: list[dict]
     notebooks: list[dict] = field(default_factory=list)
+    # What the project itself has, instead of or beside what every one has.
+    project: dict = field(default_factory=dict)
 
     def text(self) -> str:
         """As the simulator reads it; JSON is YAML too."""
@@ -22,7 +24,7 @@ class Scenario:
             "max_units_per_hour": 5_000,
             "jobs": self.jobs,
             "notebooks": self.notebooks,
-        }
+        } | self.project
         return json.dumps({"communities": [{"name": "checks", "projects": [project]}]})
 
     def operations(self) -> list[str]:

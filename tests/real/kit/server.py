@@ -21,14 +21,14 @@ COMPLAINT = re.compile(r"level=(warn|error)", re.IGNORECASE)
 TARGET_LABELS = {"job", "instance"}
 
 
-def versions() -> list[str]:
-    """The versions that are there, as `2.42`."""
-    found = [folder.name.removeprefix("prometheus-") for folder in TOOLS.glob("prometheus-*")]
+def versions(name: str = "prometheus") -> list[str]:
+    """The versions of a server that are there, as `2.42`."""
+    found = [folder.name.removeprefix(f"{name}-") for folder in TOOLS.glob(f"{name}-*")]
     return sorted(found, key=lambda version: [int(number) for number in version.split(".")])
 
 
-def tool(version: str, program: str) -> Path:
-    return TOOLS / f"prometheus-{version}" / program
+def tool(version: str, program: str, name: str = "prometheus") -> Path:
+    return TOOLS / f"{name}-{version}" / program
 
 
 def native(told: dict) -> Native:
@@ -72,9 +72,11 @@ class Told:
 
 
 class Prometheus:
-    """A server of one version with one scrape job for each entry of `jobs`."""
+    """A server of one version with one scrape job for each entry of `jobs`, and further sections of configuration."""
 
-    def __init__(self, cleanup: Cleanup, version: str, jobs: dict[str, dict], features: list[str]):
+    def __init__(
+        self, cleanup: Cleanup, version: str, jobs: dict[str, dict], features: list[str], **sections: object
+    ):
         self.jobs = list(jobs)
         folder = new_folder()
         self.port = free_port()
@@ -86,6 +88,7 @@ class Prometheus:
                     "global": {"scrape_interval": f"{INTERVAL_SECONDS}s", "scrape_timeout": f"{INTERVAL_SECONDS}s"},
                     "scrape_configs": [{"job_name": name} | job for name, job in jobs.items()],
                 }
+                | sections
             )
         )
         command = [tool(version, "prometheus"), f"--config.file={configuration}"]

@@ -31,7 +31,7 @@ JOBS_MAX = 40
 EMPTY = {
     "exporter: Age of what waits longest": "the demo sends no traces",
     "exporter: Answers of the collector": "the demo sends no traces",
-    "exporter: Collector of traces": "the demo sends no traces",
+    "exporter: Collector": "the demo sends no traces",
     "exporter: Store": "the demo keeps nothing",
     "exporter: Time of commits": "the demo keeps nothing",
     "service-levels: What used the budget (28d)": "no call of the demo fails",

@@ -1,4 +1,6 @@
-"""The official `datasphere` CLI against the simulator: cli.py HOST:PORT CA_FILE HTTP_HOST:PORT WORK_FOLDER."""
+"""The official `datasphere` CLI against the simulator: cli.py HOST:PORT CA_FILE HTTP_HOST:PORT WORK_FOLDER EXPORTER.
+
+EXPORTER is host and port of an exporter that reads the execution files in the folder."""
 
 import json
 import os
@@ -7,10 +9,14 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 PROJECT = "bt1projectofthesdk00"
 WRAPPER = pathlib.Path(__file__).with_name("datasphere_cli.py").resolve()
 DEADLINE_SECONDS = 60
+# Less than the exporter takes to search its folders, so what comes sooner was told by the file system.
+TOLD_WITHIN_SECONDS = 15
 
 CONFIG = """\
 name: {name}
@@ -42,8 +48,11 @@ def check(condition: bool, what: str, detail: str = "") -> None:
 
 
 class Cli:
-    def __init__(self, address: str, ca_file: str, http_address: str, folder: pathlib.Path) -> None:
+    def __init__(
+        self, address: str, ca_file: str, http_address: str, folder: pathlib.Path, exporter: str
+    ) -> None:
         self.folder = folder
+        self.exporter = exporter
         self.environment = {
             **os.environ,
             "SIMULATOR_ADDRESS": address,
@@ -90,7 +99,23 @@ class Cli:
         ids = json.loads(text)
         shape = f'{{\n    "job_id": "{ids["job_id"]}",\n    "operation_id": "{ids["operation_id"]}"\n}}\n'
         check(text == shape, "the execution file has the shape that the exporter reads", text)
+        seconds = self.follow(ids["operation_id"])
+        check(seconds < TOLD_WITHIN_SECONDS, f"the exporter follows what the file names {seconds:.1f} s later")
         return ids["job_id"], ids["operation_id"]
+
+    def follow(self, operation_id: str) -> float:
+        """Seconds until the exporter shows an operation that a file named."""
+        url = f"http://{self.exporter}/api/v1/operations/{operation_id}"
+        begun = time.monotonic()
+        while time.monotonic() - begun < DEADLINE_SECONDS:
+            try:
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    row = json.load(answer)
+                check(row["source"] == "file", "it names the file as its source", str(row))
+                break
+            except urllib.error.HTTPError:
+                time.sleep(0.05)
+        return time.monotonic() - begun
 
     def job(self, job_id: str) -> dict:
         code, output = self.run("project", "job", "get", "--id", job_id, "--format", "json", "-o", "job.json")
@@ -166,7 +191,7 @@ def check_fork(cli: Cli, job_id: str) -> None:
     check(code == 0 and "job completed successfully" in output, "a job is forked", output)
 
 
-def main(address: str, ca_file: str, http_address: str, folder: str) -> None:
+def main(address: str, ca_file: str, http_address: str, folder: str, exporter: str) -> None:
     path = pathlib.Path(folder).resolve()
     shutil.rmtree(path, ignore_errors=True)
     (path / "module").mkdir(parents=True)
@@ -176,7 +201,7 @@ def main(address: str, ca_file: str, http_address: str, folder: str) -> None:
     (path / "folder" / "more.txt").write_text("more\n", encoding="utf-8")
     (path / "module" / "code.py").write_text("X = 1\n", encoding="utf-8")
     (path / "requirements.txt").write_text("numpy\n", encoding="utf-8")
-    cli = Cli(address, ca_file, http_address, path)
+    cli = Cli(address, ca_file, http_address, path, exporter)
     job_id = check_execution(cli)
     check_failures(cli)
     check_listing(cli)

@@ -51,7 +51,7 @@ stop() {
 }
 trap stop EXIT
 
-read -r grpc http upstream < <(free_ports 3)
+read -r grpc http upstream exporter < <(free_ports 4)
 "$python" "$here/certificate.py" "$work/cert.pem" "$work/key.pem"
 "$BIN" simulate --listen-address "127.0.0.1:$grpc" --http-listen-address "127.0.0.1:$http" \
     --scenario "$here/scenario.yaml" --tls.cert-file "$work/cert.pem" --tls.key-file "$work/key.pem" \
@@ -60,7 +60,21 @@ pids+=($!)
 wait_for "$grpc" "$http" || { cat "$work/simulate.log"; exit 1; }
 
 "$python" "$here/sdk.py" "localhost:$grpc" "$work/cert.pem" "$root/tests/fixtures/service_account_key.json"
-"$python" "$here/cli.py" "localhost:$grpc" "$work/cert.pem" "127.0.0.1:$http" "$work/cli"
+# An exporter that knows of nothing but the files that the CLI will write, in a folder that may not exist yet.
+cat >"$work/exporter.yaml" <<YAML
+cloud:
+  endpoint: localhost:$grpc
+  tls: { ca_file: cert.pem }
+  auth: { metadata: { address: "127.0.0.1:$http" } }
+watch: { interval: 1s, execution_files: ["cli/*.json"] }
+storage: { path: "" }
+web: { listen_address: "127.0.0.1:$exporter" }
+YAML
+"$BIN" serve --config.file "$work/exporter.yaml" >"$work/exporter.log" 2>&1 &
+pids+=($!)
+wait_for "$exporter" || { cat "$work/exporter.log"; exit 1; }
+"$python" "$here/cli.py" "localhost:$grpc" "$work/cert.pem" "127.0.0.1:$http" "$work/cli" "127.0.0.1:$exporter" ||
+    { cat "$work/exporter.log"; exit 1; }
 
 "$python" "$here/upstream.py" --port "$upstream" >"$work/upstream.json" &
 pids+=($!)

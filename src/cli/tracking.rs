@@ -1,0 +1,161 @@
+//! `track`, `untrack` and `list`: what a running exporter watches.
+
+use crate::cli::arguments::{List, Output, Running, Track, Untrack};
+use crate::cli::exporter::{BaseUrl, Exporter, ExporterError, Told};
+use crate::cli::{Exit, Usage, environment, say, say_error, serve};
+use crate::model::{OperationId, Text};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Has operations watched.
+pub(crate) fn track(arguments: &Track) -> anyhow::Result<Exit> {
+    let labels: BTreeMap<String, String> = arguments.labels.iter().cloned().collect();
+    let output = arguments.running.output;
+    let exporter = exporter(&arguments.running)?;
+    each(&arguments.ids, &async |id: &OperationId| {
+        let told = exporter.track(id, arguments.job, &labels).await?;
+        say(&tracked(id, &told, output));
+        Ok(())
+    })
+}
+
+/// Has operations watched no more.
+pub(crate) fn untrack(arguments: &Untrack) -> anyhow::Result<Exit> {
+    let exporter = exporter(&arguments.running)?;
+    each(&arguments.ids, &async |id: &OperationId| {
+        exporter.untrack(id).await?;
+        say(&match arguments.running.output {
+            Output::Text => format!("{id} is not watched any more, and will not be counted again"),
+            Output::Json => json!({ "id": id.as_str(), "result": "untracked" }).to_string(),
+        });
+        Ok(())
+    })
+}
+
+/// Shows what is watched.
+pub(crate) fn list(arguments: &List) -> anyhow::Result<Exit> {
+    let output = arguments.running.output;
+    let project = arguments.project.as_ref().map(ToString::to_string);
+    let filter = [
+        ("state", arguments.state.as_deref()),
+        ("kind", arguments.kind.as_deref()),
+        ("status", arguments.status.as_deref()),
+        ("project_id", project.as_deref()),
+    ];
+    let filter: Vec<(&str, &str)> = filter
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect();
+    let exporter = exporter(&arguments.running)?;
+    let mut is_first = true;
+    let show = |row: &Value| {
+        if output == Output::Text && std::mem::take(&mut is_first) {
+            say(HEAD);
+        }
+        say(&match output {
+            Output::Text => line(row),
+            Output::Json => row.to_string(),
+        });
+    };
+    serve::runtime()?.block_on(exporter.list(&filter, show))?;
+    if output == Output::Text && is_first {
+        say("nothing");
+    }
+    Ok(Exit::Well)
+}
+
+/// The exporter that is meant.
+fn exporter(running: &Running) -> anyhow::Result<Exporter> {
+    const VARIABLE: &str = "DATASPHERE_EXPORTER_URL";
+    let from_environment = || {
+        let url = environment(VARIABLE)?;
+        let url: Result<BaseUrl, _> = url.parse();
+        Some(url.map_err(|problem| Usage(format!("{VARIABLE}: {problem}"))))
+    };
+    let base = match running.url.clone() {
+        Some(url) => url,
+        None => from_environment().transpose()?.unwrap_or_else(BaseUrl::local),
+    };
+    Ok(Exporter::at(base)?)
+}
+
+/// Does something with each id; one that is refused does not keep the others from their turn.
+fn each(
+    ids: &[OperationId],
+    call: &impl AsyncFn(&OperationId) -> Result<(), ExporterError>,
+) -> anyhow::Result<Exit> {
+    serve::runtime()?.block_on(async {
+        let mut exit = Exit::Well;
+        for id in ids {
+            match call(id).await {
+                Ok(()) => {}
+                Err(error) if error.is_refusal() => {
+                    say_error(&error.into());
+                    exit = Exit::Failed;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(exit)
+    })
+}
+
+fn tracked(id: &OperationId, told: &Told, output: Output) -> String {
+    let (result, row, words) = match told {
+        Told::New(row) => ("tracked", Some(row), "is watched from now on"),
+        Told::Known(row) => ("known", Some(row), "was watched already"),
+        Told::Pending => ("pending", None, "will be watched; `list` shows when"),
+    };
+    match output {
+        Output::Text => format!("{id} {words}"),
+        Output::Json => json!({ "id": id.as_str(), "result": result, "operation": row }).to_string(),
+    }
+}
+
+const HEAD: &str =
+    "ID                   KIND      STATUS            PROGRESS  OUTCOME    PROJECT              NAME";
+
+/// An operation as a line of a table.
+fn line(row: &Value) -> String {
+    let text = |name: &str| row.get(name).and_then(Value::as_str).map(Text::bounded);
+    let first = |names: &[&str]| names.iter().find_map(|name| text(name)).unwrap_or_default();
+    let percent = row.pointer("/progress/percent").and_then(Value::as_u64);
+    let percent = percent.map(|percent| format!("{percent}%")).unwrap_or_default();
+    let mut line = String::new();
+    let _ = write!(
+        line,
+        "{:<20} {:<9} {:<17} {percent:>8}  {:<10} {:<20} {}",
+        first(&["operation_id", "job_id"]).as_str(),
+        first(&["kind"]).as_str(),
+        first(&["status", "notebook_status", "state"]).as_str(),
+        first(&["outcome"]).as_str(),
+        first(&["project_id"]).as_str(),
+        first(&["name", "notebook_id", "description"]).as_str(),
+    );
+    line.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_a_line_below_its_headings() {
+        let row = json!({
+            "operation_id": "bt1operation00000001", "job_id": "bt1job", "kind": "job", "status": "UPLOADING_OUTPUT",
+            "state": "running", "progress": { "percent": 42 }, "project_id": "bt1project0000000001", "name": "a\u{1b}b",
+        });
+        let line = line(&row);
+        for (heading, cell) in [
+            ("KIND", "job"),
+            ("STATUS", "UPLOADING_OUTPUT"),
+            ("PROJECT", "bt1p"),
+            ("NAME", "a b"),
+        ] {
+            let place = HEAD.find(heading).expect("a heading");
+            assert!(line[place..].starts_with(cell), "{HEAD}\n{line}");
+        }
+        assert!(line.contains(" 42% "));
+    }
+}

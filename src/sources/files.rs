@@ -1,0 +1,122 @@
+//! Execution files: what the official client writes when it starts a job and does not wait for it.
+
+mod changes;
+mod complaints;
+mod execution;
+mod pattern;
+mod search;
+#[cfg(test)]
+mod tests;
+
+pub use pattern::{FilePattern, FilePatternError};
+
+use crate::clock::Clock;
+use crate::flow::{Inbox, InboxClosed, Latch, Throttle};
+use crate::model::{Input, Labels, Sighting, Source, Target};
+use changes::{Change, Changes};
+use complaints::Complaints;
+use execution::Execution;
+use search::Search;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Between two searches of all folders: file systems over a network tell of no changes.
+const RESCAN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Shortest time between two looks, so that a file written in pieces is read once or twice.
+const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// Of all time, at most one part in so many is spent on looks: a folder may be busy with other files.
+const LOOK_SHARE: u32 = 10;
+
+/// Follows the files of some patterns. A file is only ever read, and an operation whose file vanishes stays watched.
+#[derive(Debug)]
+pub(crate) struct Files {
+    inbox: Inbox,
+    changes: Arc<Changes>,
+    search: Search,
+}
+
+impl Files {
+    /// Asks the system to tell of changes; without that, everything is searched from time to time.
+    pub(crate) fn new(patterns: &[FilePattern], inbox: Inbox, clock: Clock, throttle: Arc<Throttle>) -> Self {
+        let patterns: Arc<[FilePattern]> = patterns.into();
+        let complaints = Complaints::new(throttle, clock);
+        let changes = Arc::<Changes>::default();
+        let hear = {
+            let (changes, patterns) = (Arc::clone(&changes), Arc::clone(&patterns));
+            move |told| changes.hear(told, &patterns)
+        };
+        let watcher = notify::recommended_watcher(hear)
+            .inspect_err(|error| {
+                for pattern in patterns.iter() {
+                    complaints.unwatched(&pattern.base(), error);
+                }
+            })
+            .ok();
+        Self {
+            inbox,
+            changes,
+            search: Search::new(patterns, complaints, watcher),
+        }
+    }
+
+    /// Runs until `stop`; releases the latch once everything that the files name was looked at. Returns early only
+    /// if it broke.
+    pub(crate) async fn run(self, latch: Latch, stop: CancellationToken) {
+        let _ = stop.run_until_cancelled(self.follow(latch)).await;
+    }
+
+    async fn follow(self, latch: Latch) -> Result<(), InboxClosed> {
+        let Self {
+            inbox,
+            changes,
+            mut search,
+        } = self;
+        let mut latch = Some(latch);
+        let mut change = Change::Everything;
+        let mut rescan_at = Instant::now();
+        loop {
+            let began_at = Instant::now();
+            if change == Change::Everything {
+                rescan_at = began_at + RESCAN_INTERVAL;
+            }
+            let looked = spawn_blocking(move || {
+                let executions = search.look(change);
+                (search, executions)
+            });
+            let Ok((returned, executions)) = looked.await else {
+                tracing::error!("the search for execution files broke");
+                return Ok(());
+            };
+            search = returned;
+            for execution in executions {
+                inbox.send(Input::Sighted(sighting(execution))).await?;
+            }
+            if let Some(latch) = latch.take() {
+                inbox.after_first_look(latch).await?;
+            }
+            let pause = began_at.elapsed().saturating_mul(LOOK_SHARE - 1);
+            tokio::time::sleep(pause.max(LOOK_INTERVAL_MIN)).await;
+            change = tokio::select! {
+                change = changes.take() => change,
+                () = tokio::time::sleep_until(rescan_at) => Change::Everything,
+            };
+        }
+    }
+}
+
+fn sighting(execution: Execution) -> Sighting {
+    let Execution { operation_id, job_id } = execution;
+    let job_id = job_id.as_ref().map(tracing::field::display);
+    tracing::debug!(%operation_id, job_id, "an execution file names an operation");
+    Sighting {
+        target: Target::Operation(operation_id),
+        source: Source::File,
+        labels: Labels::default(),
+        trace_context: None,
+    }
+}

@@ -1,0 +1,91 @@
+//! What others do: calls of theirs that are overheard, and operations that they dismiss.
+
+use crate::model::{Change, Departure, JobStatus, Kind, ListingScope, OutcomeKind, Source, Target};
+use crate::tracker::tests::story::{Story, at, job, operation};
+use std::time::Duration;
+
+#[test]
+fn an_overheard_operation_is_watched_counted_once_and_spared_a_look() {
+    let mut story = Story::new();
+    for _ in 0..2 {
+        story.overhear(operation("op1", job("j1", JobStatus::Executing)));
+    }
+    assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Gateway), 1);
+    assert!(story.due().is_empty(), "what was just heard is not asked for");
+    assert!(story.next_due_in() >= Duration::from_secs(1));
+}
+
+#[test]
+fn an_overheard_answer_does_not_bring_a_second_look_into_flight() {
+    let mut story = Story::new();
+    story.sight("op1");
+    assert_eq!(story.due(), ["operation op1"]);
+    story.overhear(operation("op1", job("j1", JobStatus::Executing)));
+    story.wait(Duration::from_hours(1));
+    assert!(story.due().is_empty(), "the look is still under way");
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    story.wait(Duration::from_hours(1));
+    assert_eq!(story.due(), ["operation op1"]);
+}
+
+#[test]
+fn a_look_that_was_asked_for_before_an_overheard_call_tells_nothing_new() {
+    let mut story = Story::new();
+    story.sight("op1");
+    let asked_at = story.now;
+    story.wait(Duration::from_secs(1));
+    story.overhear(operation("op1", job("j1", JobStatus::UploadingOutput)));
+    story.look_asked("op1", operation("op1", job("j1", JobStatus::Executing)), asked_at);
+    assert_eq!(story.row("op1").status, Some(JobStatus::UploadingOutput));
+}
+
+#[test]
+fn an_end_that_is_overheard_is_an_end() {
+    let mut story = Story::new();
+    let mut done = operation("op1", job("j1", JobStatus::Success));
+    (done.done, done.return_code) = (true, Some(0));
+    story.overhear(done);
+    assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Success), 1);
+}
+
+#[test]
+fn what_was_dismissed_leaves_and_nobody_brings_it_back_or_counts_it_again() {
+    let mut story = Story::new();
+    let mut running = job("j1", JobStatus::Executing);
+    running.started_at = Some(at(0));
+    story.list(ListingScope::Ended, Vec::new());
+    story.sight("op1");
+    story.look("op1", operation("op1", running.clone()));
+    story.dismiss("op1");
+    assert_eq!(
+        story.events.last().map(|event| event.change),
+        Some(Change::Left(Departure::Dismissed))
+    );
+    story.sight("op1");
+    story.overhear(operation("op1", running.clone()));
+    story.list(ListingScope::Live, vec![running.clone()]);
+    let mut ended = running;
+    (ended.status, ended.finished_at) = (JobStatus::Success, Some(at(60)));
+    story.list(ListingScope::Ended, vec![ended]);
+    assert_eq!(story.view().operations.iter().count(), 0);
+    assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Config), 1);
+    assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Success), 0);
+    assert!(
+        story
+            .tracker
+            .knew(&Target::Operation("op1".parse().expect("an id")))
+    );
+}
+
+#[test]
+fn a_later_execution_of_a_dismissed_job_is_another_operation() {
+    let mut story = Story::new();
+    let mut running = job("j1", JobStatus::Executing);
+    running.started_at = Some(at(0));
+    story.sight("op1");
+    story.look("op1", operation("op1", running.clone()));
+    story.dismiss("op1");
+    running.started_at = Some(at(3600));
+    story.list(ListingScope::Live, vec![running]);
+    assert_eq!(story.row("j1").attempt, 2);
+}

@@ -1,0 +1,142 @@
+//! What runs now, how far it is, and what does not move.
+
+use crate::fragments::{JOB, job_status, live_in_the_time_shown, named, of_live_jobs, with_project};
+use crate::panel::{
+    Panel, bars, blank, coloured, filled, hidden, link_to_job, mapped, pixels, table, timeline, unit,
+};
+use crate::query::{age, all, by};
+use crate::words;
+use datasphere_exporter::catalogue::{exporter, run};
+use datasphere_exporter::model::JobStatus;
+
+pub(super) fn jobs() -> Panel {
+    let started = all(run::JOB_STARTED).by(&JOB);
+    let progress = all(run::JOB_PROGRESS).by(&JOB);
+    let elapsed = age(&all(run::JOB_CREATED).by(&JOB));
+    let rest = format!("(time() - {started}) * (1 - {progress}) / ({progress} > 0)");
+    let info = all(run::JOB_INFO).by(&["project_id", "job_id", "job_name", "instance_type", "created_by"]);
+    let info = with_project(&of_live_jobs(&info));
+    table(
+        "Jobs that have not ended",
+        "Every job from its creation to its end, with the end that its progress so far foretells. A row \
+         opens the page of its job; an end that moves away is a job that slows down.",
+    )
+    .rows(&info)
+    .rows(&of_live_jobs(&job_status(None)))
+    .rows(&of_live_jobs(&elapsed))
+    .rows(&of_live_jobs(&progress))
+    .rows(&of_live_jobs(&format!("1000 * (time() + {rest})")))
+    .order(&[
+        "job_name",
+        "Value #B",
+        "Value #C",
+        "Value #D",
+        "Value #E",
+        "project_name",
+        "instance_type",
+        "created_by",
+        "job_id",
+        "project_id",
+    ])
+    .column("job_name", "Job", &[link_to_job(), pixels(220)])
+    .column(
+        "Value #B",
+        "Status",
+        &[mapped(words::job_statuses()), coloured("color-text"), pixels(170)],
+    )
+    .column("Value #C", "Age", &[unit("dtdurations"), pixels(110)])
+    .column(
+        "Value #D",
+        "Progress",
+        &[
+            &[unit("percentunit"), blank("not told"), pixels(260)],
+            &filled(0, 1)[..],
+        ]
+        .concat(),
+    )
+    .column(
+        "Value #E",
+        "Expected end",
+        &[unit("dateTimeFromNow"), blank("not known"), pixels(150)],
+    )
+    .column("project_name", "Project", &[])
+    .column("instance_type", "Machine", &[])
+    .column("created_by", "By", &[pixels(180)])
+    .column("job_id", "Id", &[link_to_job(), pixels(200)])
+    .column("project_id", "Project id", &[hidden()])
+    .sorted_by("Age")
+    .none("nothing runs")
+    .sized(24, 9)
+}
+
+pub(super) fn stuck() -> Panel {
+    let since = all(run::JOB_STATUS_SINCE).by(&JOB);
+    let waits = all(run::JOB_STATUS).among(
+        "status",
+        &["CREATING", "PREPARING", "UPLOADING_OUTPUT", "CANCELLING"],
+    );
+    let waits = format!("({} == 1)", waits.once());
+    let limits = all(exporter::STUCK_THRESHOLD).by(&["status"]);
+    let there = format!("(time() - {since}) * on (project_id, job_id) group_right () {waits}");
+    let stuck = format!("(({there}) > on (status) group_left () {limits})");
+    let executing = all(run::JOB_STATUS).with("status", JobStatus::Executing.label());
+    let executing = format!("({} == 1)", executing.once());
+    let unchanged = format!(
+        "(time() - {}) * on (project_id, job_id) group_right () {executing}",
+        all(run::JOB_PROGRESS_CHANGED).by(&JOB)
+    );
+    let patience = by("max", &[], &all(exporter::PROGRESS_STALLED_THRESHOLD).raw());
+    let stalled = format!("(({unchanged}) > on () group_left () {patience})");
+    table(
+        "Jobs that need a look",
+        "Jobs that stay in a status longer than its threshold, and jobs whose progress has not changed for \
+         longer than theirs; both are settings of the exporter. Read the log of the job; cancel it if it \
+         does nothing.",
+    )
+    .rows(&with_project(&named(&format!("{stuck} or {stalled}"))))
+    .order(&[
+        "job_name",
+        "status",
+        "Value",
+        "project_name",
+        "job_id",
+        "project_id",
+    ])
+    .column("job_name", "Job", &[link_to_job(), pixels(180)])
+    .column("status", "Status", &[])
+    .column("Value", "Unchanged for", &[unit("dtdurations"), pixels(170)])
+    .column("project_name", "Project", &[])
+    .column("job_id", "Id", &[link_to_job()])
+    .column("project_id", "Project id", &[hidden()])
+    .sorted_by("Unchanged for")
+    .none("every job moves")
+    .sized(12, 8)
+}
+
+pub(super) fn progress() -> Panel {
+    let progress = named(&of_live_jobs(&all(run::JOB_PROGRESS).by(&JOB)));
+    bars(
+        "Progress of running jobs",
+        "percentunit",
+        "The twenty that are furthest. A bar that stands still: see the jobs that need a look.",
+    )
+    .instant(&format!("topk(20, {progress})"), "{{job_name}} {{job_id}}")
+    .bounds(0, 1)
+    .none("no job tells its progress")
+    .sized(12, 8)
+}
+
+pub(super) fn states() -> Panel {
+    timeline(
+        "States of jobs over time",
+        words::job_statuses(),
+        "The life of each job that had not ended before, as it was seen. Long light blue: environments take long; many rows that turn \
+         red at once: the platform or shared data.",
+    )
+    .query(
+        &named(&live_in_the_time_shown(&job_status(None))),
+        "{{job_name}} {{job_id}}",
+    )
+    .none("no jobs were seen")
+    .sized(24, 13)
+}
