@@ -80,11 +80,7 @@ impl App {
     /// What only the operator can mend.
     pub async fn bind(config: Config) -> Result<Self, AppError> {
         let clock = Clock::system();
-        let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
-        instruments.config_last_reload_successful.set(1.0);
-        instruments
-            .config_last_reload_success_timestamp_seconds
-            .set(clock.now().seconds_f64());
+        let instruments = instruments(clock);
         let client = Client::new(&config.cloud, clock, &instruments)?;
         let readiness = Readiness::with_grace(READINESS_GRACE);
         let (inbox, deliveries) = Inbox::new();
@@ -231,6 +227,16 @@ impl App {
         );
         Ok(Ended::GraceExceeded)
     }
+}
+
+/// The metrics of a process that has just read its configuration.
+fn instruments(clock: Clock) -> Instruments {
+    let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
+    instruments.config_last_reload_successful.set(1.0);
+    instruments
+        .config_last_reload_success_timestamp_seconds
+        .set(clock.now().seconds_f64());
+    instruments
 }
 
 /// What readers and the collector wait for at the end.

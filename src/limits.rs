@@ -19,7 +19,7 @@ pub const REDACTED_BYTES_MAX: usize = 4096;
 /// User labels on one operation: they become labels of `_info`, and wide series are slow in Prometheus.
 pub const LABELS_MAX: usize = 16;
 
-/// Longest operation message accepted from the API, in bytes: operations above gRPC's default of 4 MiB
+/// Longest message or body accepted from the API, in bytes: operations above gRPC's default of 4 MiB
 /// exist, since one carries the job's whole configuration twice.
 pub const MESSAGE_BYTES_MAX: usize = 64 << 20;
 
@@ -189,6 +189,9 @@ pub const SWEEP_PAGES_MAX: usize = 20;
 /// Longest token, token file or answer that carries a token, in bytes: IAM tokens have some hundred, an OIDC
 /// token of Kubernetes one or two thousand.
 pub const TOKEN_BYTES_MAX: usize = 64 << 10;
+
+/// Longest text of a time or a duration in JSON: nine digits of a second and an offset need 35 characters.
+pub const TIME_BYTES_MAX: usize = 48;
 
 /// Attempts at one call, the first included: a call has a deadline as well, and more attempts against a
 /// struggling API make its trouble worse.

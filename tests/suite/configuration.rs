@@ -221,6 +221,21 @@ fn the_gateway_is_set_by_its_section_and_is_absent_without_an_address() {
 }
 
 #[test]
+fn projects_over_rest_are_allowed_and_told_to_lack_their_jobs() {
+    let asks = |transport: &str, watch: &str| {
+        let yaml =
+            format!("cloud: {{ transport: {transport}, auth: {{ anonymous: {{}} }} }}\nwatch: {watch}\n");
+        Config::parse(&yaml, Path::new(""), &Flags::default(), |_| None)
+            .expect("valid")
+            .asks_rest_for_jobs()
+    };
+    assert!(asks("rest", "{ projects: [bt1project] }"));
+    assert!(asks("rest", "{ communities: [bt1community] }"));
+    assert!(!asks("rest", "{ operations: [{ id: bt1operation }] }"));
+    assert!(!asks("grpc", "{ projects: [bt1project] }"));
+}
+
+#[test]
 fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
     const WAYS: &str = "service_account_key_file, iam_token_file, metadata, workload_identity, anonymous";
     let sections = "cloud, watch, metrics, thresholds, gateway, traces, api, storage, web, log";
@@ -270,7 +285,6 @@ fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
         ("log:\n  level: loud\n", "2: log.level: expected one of error, warn, info, debug, trace".to_owned()),
         ("cloud:\n  endpoint: https://t1.secret\n", "2: cloud.endpoint: expected an address such as api.cloud.yandex.net:443".to_owned()),
         ("cloud:\n  transport: http\n", "2: cloud.transport: expected one of grpc, rest".to_owned()),
-        ("cloud:\n  transport: http\n", "2: cloud.transport: expected grpc".to_owned()),
         ("cloud:\n  auth: t1.secret\n", format!("2: cloud.auth: expected keys, found a single value; known here: {WAYS}")),
         ("cloud:\n  auth: {}\n", format!("2: cloud.auth: empty; give exactly one of {WAYS}")),
         (

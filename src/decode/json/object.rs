@@ -1,5 +1,5 @@
 //! The members of a JSON object and the items of a list, each as its own text: values that nobody asks for are passed
-//! over where they stand, however deep they are.
+//! over where they stand, and however deep they are, that costs no stack.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;

@@ -1,15 +1,13 @@
 //! Single values of JSON, in all the forms that servers print them in; `None` for what cannot be one.
 
 use crate::decode::json::object::parse;
+use crate::limits::TIME_BYTES_MAX;
 use prost::Message;
 use prost_types::{Duration, Timestamp};
 use std::str::FromStr;
 
 /// The number that no enum has: a name that this version does not know.
 const UNHEARD_OF: i64 = -1;
-
-/// Longest text of a time: nine digits of a second and an offset need 35 characters.
-const TIME_BYTES_MAX: usize = 48;
 
 /// A string.
 pub(crate) fn text(json: &str) -> Option<String> {

@@ -37,11 +37,13 @@ ENDED = {
 
 
 class TheCommand(unittest.TestCase):
+    transport = "grpc"
+
     @classmethod
     def setUpClass(cls) -> None:
         port = free_port()
         simulate(cls.addClassCleanup, FLEET, port)
-        cls.flag = f"--config.file={configuration_for(port, {'interval': '1s'})}"
+        cls.flag = f"--config.file={configuration_for(port, {'interval': '1s'}, transport=cls.transport)}"
 
     def operation(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         return run(BINARY, "operation", *words, self.flag)
@@ -121,10 +123,15 @@ class TheCommand(unittest.TestCase):
             self.assertIn("bt1operationunheardof", said[0])
 
     def test_a_cloud_that_refuses_is_told_at_last(self) -> None:
-        flag = f"--config.file={configuration_for(free_port(), {'request_timeout': '2s'})}"
+        configuration = configuration_for(free_port(), {"request_timeout": "2s"}, transport=self.transport)
+        flag = f"--config.file={configuration}"
         ended = run(BINARY, "operation", "get", "bt1operation00000001", flag)
         self.assertEqual(ended.returncode, FAILED, ended)
         self.assertRegex(ended.stderr.decode().splitlines()[-1], r"^datasphere-exporter: .*UNAVAILABLE")
+
+
+class TheCommandOverRest(TheCommand):
+    transport = "rest"
 
 
 if __name__ == "__main__":

@@ -78,11 +78,20 @@ def simulate(cleanup: Cleanup, scenario: Scenario, port: int) -> Program:
 
 
 def configuration_for(
-    endpoint_port: int, watch: dict, storage: Path | None = None, sections: Mapping[str, dict] | None = None
+    endpoint_port: int,
+    watch: dict,
+    storage: Path | None = None,
+    sections: Mapping[str, dict] | None = None,
+    transport: str = "grpc",
 ) -> Path:
     """A configuration for an endpoint of 127.0.0.1 without TLS, which keeps its state in a folder of its own."""
     configuration = {
-        "cloud": {"endpoint": f"127.0.0.1:{endpoint_port}", "tls": {"enabled": False}, "auth": {"anonymous": {}}},
+        "cloud": {
+            "endpoint": f"127.0.0.1:{endpoint_port}",
+            "transport": transport,
+            "tls": {"enabled": False},
+            "auth": {"anonymous": {}},
+        },
         "watch": watch,
         "storage": {"path": str(storage or new_folder() / "data")},
         **(sections or {}),
