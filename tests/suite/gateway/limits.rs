@@ -54,7 +54,8 @@ async fn a_caller_that_stops_reading_holds_up_its_own_answer_and_nobody_elses() 
 async fn a_caller_that_does_not_read_for_too_long_loses_its_call_and_is_told_when_it_reads() {
     let house = House::open_patient(settings(), Duration::from_millis(100)).await;
     let mut caller = Caller::connect(house.gateway).await;
-    let (_outgoing, answering) = caller.open("/echo.Echo/Flood", &[]);
+    let (outgoing, answering) = caller.open("/echo.Echo/Flood", &[]);
+    drop(outgoing);
     let response = answering.await.expect("a head");
     // A silent stream is not one that nobody reads.
     let (_other, silent) = caller.open("/echo.Echo/Silence", &[]);
