@@ -2,6 +2,7 @@
 
 use crate::dashboard::{Dashboard, project_variable, row};
 use crate::exporter::cost::{budget, by_code, by_method, latencies, latency, per_operation, waits};
+use crate::exporter::gateway::{added, passed, passed_by_code, unheard};
 use crate::exporter::keeping::{collector, commits, outbox, outbox_age, own_spans, spans, store_errors};
 use crate::exporter::limits::{ages, dropped, gaps, overflows, samples, series, tracked, unreadable};
 use crate::exporter::process::{cpu, files, memory, requests};
@@ -11,6 +12,7 @@ use crate::words::{self, BAD, GOOD, NEUTRAL, WARNING};
 use datasphere_exporter::catalogue::exporter;
 
 mod cost;
+mod gateway;
 mod keeping;
 mod limits;
 mod process;
@@ -74,6 +76,7 @@ pub(crate) fn dashboard() -> Dashboard {
                     own_spans(),
                 ],
             ),
+            row("Gateway", vec![passed(), passed_by_code(), added(), unheard()]),
             row("Process", vec![cpu(), memory(), files(), requests()]),
         ],
     }
