@@ -74,9 +74,9 @@ class Compose(unittest.TestCase):
 
     def test_gives_no_service_more_rights_than_it_needs(self) -> None:
         for service in self.all_services:
-            self.assertTrue(service["read_only"])
-            self.assertEqual(service["cap_drop"], ["ALL"])
-            self.assertEqual(service["security_opt"], ["no-new-privileges:true"])
+            self.assertTrue(service.get("read_only"), service)
+            self.assertEqual(service.get("cap_drop"), ["ALL"])
+            self.assertEqual(service.get("security_opt"), ["no-new-privileges:true"])
 
     def test_names_every_image_by_its_version(self) -> None:
         for name, service in self.services.items():
@@ -181,10 +181,12 @@ class Compose(unittest.TestCase):
         home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
         self.assertIn((root / home.lstrip("/")).resolve(), DASHBOARDS)
 
-    def test_grafana_has_no_password_that_everybody_knows(self) -> None:
+    def test_grafana_has_no_password_that_everybody_knows_and_needs_none(self) -> None:
         environment = self.services["grafana"]["environment"]
         self.assertEqual(environment["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"], "true")
         self.assertEqual(environment["GF_AUTH_ANONYMOUS_ORG_ROLE"], "Viewer")
+        # Traces are shown in Explore.
+        self.assertEqual(environment["GF_USERS_VIEWERS_CAN_EDIT"], "true")
 
 
 if __name__ == "__main__":
