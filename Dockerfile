@@ -4,14 +4,17 @@
 #   docker run --rm -p 127.0.0.1:10477:10477 datasphere-exporter demo --web.listen-address=:10477
 #
 # `serve` is the command when none is given. It keeps its state in /data, the one folder that its user may write to.
+#
+# The names after FROM are of images that are mended under the same name. `docker buildx imagetools inspect NAME` tells
+# the digest behind one; for a build that can be had again, say `--build-context NAME=docker-image://NAME@DIGEST`.
 
 FROM docker.io/library/rust:1.95-bookworm AS build
 # The image has no use for line tables, which are three quarters of the program.
 ENV CARGO_PROFILE_RELEASE_DEBUG=none CARGO_PROFILE_RELEASE_STRIP=debuginfo
 WORKDIR /src
 COPY Cargo.toml Cargo.lock build.rs ./
-# They are not built, but Cargo.toml names them.
-COPY benches benches
+# Benchmarks are not sent, and Cargo wants every file that it is told of.
+RUN sed -i '/^\[\[bench\]\]$/,/^$/d' Cargo.toml
 COPY proto proto
 COPY src src
 # The commit that is built, which the program tells in its metrics: git's own data is not sent to the builder.
@@ -33,10 +36,11 @@ LABEL org.opencontainers.image.title="datasphere-exporter" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.revision="$REVISION"
 COPY --from=build /out/program/ /
+COPY LICENSE /
+# Not a VOLUME, which would leave one without a name behind each container: whoever keeps the state mounts one here.
 COPY --from=build --chown=65532:65532 /out/state/ /
 # The state is in ./data unless the configuration says otherwise.
 WORKDIR /
-VOLUME /data
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 EXPOSE 10477
