@@ -114,7 +114,12 @@ pub(crate) fn believe(
 /// An operation for a person or a program.
 pub(crate) fn show(row: &TrackedOperation, output: Output, now: Timestamp) -> String {
     match output {
-        Output::Json => web::operation_json(row).to_string(),
+        Output::Json => {
+            let mut json = web::operation_json(row);
+            // Nobody but the one who typed its id has named it.
+            json.as_object_mut().and_then(|members| members.remove("source"));
+            json.to_string()
+        }
         Output::Text => describe(row, now),
     }
 }

@@ -26,7 +26,9 @@ pub(crate) fn untrack(arguments: &Untrack) -> anyhow::Result<Exit> {
     each(&arguments.ids, &async |id: &OperationId| {
         exporter.untrack(id).await?;
         say(&match arguments.running.output {
-            Output::Text => format!("{id} is not watched any more, and will not be counted again"),
+            Output::Text => {
+                format!("{id} is not watched any more, and will not be taken back or counted again")
+            }
             Output::Json => json!({ "id": id.as_str(), "result": "untracked" }).to_string(),
         });
         Ok(())
@@ -48,20 +50,16 @@ pub(crate) fn list(arguments: &List) -> anyhow::Result<Exit> {
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
     let exporter = exporter(&arguments.running)?;
-    let mut is_first = true;
+    if output == Output::Text {
+        say(HEAD);
+    }
     let show = |row: &Value| {
-        if output == Output::Text && std::mem::take(&mut is_first) {
-            say(HEAD);
-        }
         say(&match output {
             Output::Text => line(row),
             Output::Json => row.to_string(),
         });
     };
     serve::runtime()?.block_on(exporter.list(&filter, show))?;
-    if output == Output::Text && is_first {
-        say("nothing");
-    }
     Ok(Exit::Well)
 }
 
@@ -103,7 +101,14 @@ fn each(
 
 fn tracked(id: &OperationId, told: &Told, output: Output) -> String {
     let (result, row, words) = match told {
-        Told::New(row) => ("tracked", Some(row), "is watched from now on"),
+        Told::New(row) if row.get("observed") == Some(&Value::Bool(true)) => {
+            ("tracked", Some(row), "is watched from now on")
+        }
+        Told::New(row) => (
+            "tracked",
+            Some(row),
+            "is watched from now on; the cloud has told nothing of it yet, `list` shows whether it knows the id",
+        ),
         Told::Known(row) => ("known", Some(row), "was watched already"),
         Told::Pending => ("pending", None, "will be watched; `list` shows when"),
     };

@@ -2,8 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::model::{
-    About, Boundary, ExecutionStatus, JobId, JobStatus, NotebookStatus, OperationId, ProjectId, Reported,
-    Text, TrackedOperation,
+    About, Boundary, ExecutionStatus, JobId, JobStatus, Kind, NotebookStatus, OperationId, ProjectId,
+    Reported, Text, TrackedOperation,
 };
 use serde_json::{Map, Value, json};
 
@@ -42,7 +42,8 @@ impl Record {
         self.put("operation_id", row.operation_id.as_ref().map(OperationId::as_str));
         self.put("job_id", row.job_id.as_ref().map(JobId::as_str));
         self.put("project_id", row.project_id.as_ref().map(ProjectId::as_str));
-        self.put("kind", Some(row.kind.label()));
+        let is_known = row.observed || row.kind != Kind::Other;
+        self.put("kind", is_known.then(|| row.kind.label()));
         self.put("source", Some(row.source.label()));
         self.put("attempt", Some(row.attempt));
         self.put("observed", Some(row.observed));

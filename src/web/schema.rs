@@ -119,7 +119,7 @@ fn operation() -> Value {
     if let Some(properties) = properties.as_object_mut() {
         properties.extend(TIMES.map(|name| (name.to_owned(), time.clone())));
     }
-    let required = ["kind", "source", "attempt", "observed", "tracked_at", "state"];
+    let required = ["source", "attempt", "observed", "tracked_at", "state"];
     object(&required, properties)
 }
 
