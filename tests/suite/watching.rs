@@ -256,8 +256,8 @@ async fn an_outage_hides_nothing_and_loses_nothing() {
     );
     world.handle.clear_faults();
     world
-        .until("both ends", |view| {
-            finished(view, "vision", OutcomeKind::Success) >= 1
+        .until("the end of what was watched by its id", |view| {
+            row(view, "op-train").is_some_and(|row| row.outcome.is_some())
         })
         .await;
     assert_eq!(
