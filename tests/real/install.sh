@@ -140,7 +140,18 @@ link_all() {
         echo "install.sh: no $name could be had, neither from the machine nor from Debian's mirror" >&2
         exit 1
     fi
+    if [[ $name == prometheus ]]; then demand_majors; fi
     echo "$name: ${versions[*]##*/"$name"-}"
+}
+
+# Debian's own major decides; `run.sh` says in its last line when there is no newer one.
+demand_majors() {
+    if ! compgen -G "$tools/prometheus-2.*" >/dev/null; then
+        echo 'install.sh: no Prometheus 2 could be had: the checks decide nothing without it' >&2
+        exit 1
+    fi
+    compgen -G "$tools/prometheus-[3-9]*" >/dev/null ||
+        echo 'install.sh: no Prometheus 3 could be had: the checks run on 2 only' >&2
 }
 
 link_version() {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 const ALERTS: &str = "rules/alerts.yaml";
 const RECORDINGS: &str = "rules/recording.yaml";
+const EXAMPLE: &str = "rules/examples/nightly.yaml";
 
 /// A rule that makes alerts.
 #[derive(Debug, Deserialize)]
@@ -96,6 +97,11 @@ struct Tests {
 /// All alerts.
 pub(crate) fn alerts() -> Vec<Alert> {
     rules_of(ALERTS)
+}
+
+/// Alerts that users copy, and no server loads as they are.
+pub(crate) fn examples() -> Vec<Alert> {
+    rules_of(EXAMPLE)
 }
 
 /// All recorded series.

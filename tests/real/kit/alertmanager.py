@@ -1,9 +1,9 @@
 """A real Alertmanager, and a webhook behind it that keeps what it is told."""
 
 import json
-import re
 import subprocess
 import threading
+import urllib.request
 from collections import defaultdict
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +16,10 @@ from kit.programs import Cleanup, new_folder, run, start
 from kit.server import tool, versions
 from kit.web import answers, free_port, get
 
-RUNBOOKS = Path(__file__).parents[3] / "docs" / "runbooks"
+ROOT = Path(__file__).parents[3]
+RUNBOOKS = ROOT / "docs" / "runbooks"
+# What the runbooks recommend and Docker Compose runs.
+CONFIGURATION = ROOT / "deploy" / "compose" / "alertmanager.yml"
 NAME = "alertmanager"
 # Times that suit a check; what people are told is that the defaults do.
 TIMES = {"group_wait": "1s", "group_interval": "2s", "repeat_interval": "4h"}
@@ -24,8 +27,9 @@ TIMES = {"group_wait": "1s", "group_interval": "2s", "repeat_interval": "4h"}
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert within a notification."""
+    """One alert within a notification, and who was told."""
 
+    receiver: str
     status: str
     labels: dict[str, str]
     annotations: dict[str, str]
@@ -46,7 +50,7 @@ class Webhook:
         class Door(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 told = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                webhook._take(told)
+                webhook._take(self.path.removeprefix("/"), told)
                 self.send_response(200)
                 self.send_header("content-length", "0")
                 self.end_headers()
@@ -60,9 +64,9 @@ class Webhook:
         cleanup(server.shutdown)
         self.url = f"http://127.0.0.1:{server.server_address[1]}/"
 
-    def _take(self, told: dict) -> None:
+    def _take(self, receiver: str, told: dict) -> None:
         alerts = [
-            Alert(alert["status"], alert["labels"], alert["annotations"], alert["fingerprint"])
+            Alert(receiver, alert["status"], alert["labels"], alert["annotations"], alert["fingerprint"])
             for alert in told["alerts"]
         ]
         self._notifications.append((told["groupKey"], alerts))
@@ -85,12 +89,13 @@ class Webhook:
 
 
 def recommended(url: str) -> Path:
-    """The configuration that the runbooks recommend, with a receiver and with times that suit a check."""
-    [text] = re.findall(r"^```yaml\n(.*?)^```$", (RUNBOOKS / "README.md").read_text(), re.MULTILINE | re.DOTALL)
-    configuration = yaml.safe_load(text)
-    configuration["route"] |= TIMES
-    receiver = configuration["route"]["receiver"]
-    configuration["receivers"] = [{"name": receiver, "webhook_configs": [{"url": url, "send_resolved": True}]}]
+    """The configuration that is shipped, with a webhook in place of each that it has and with times that suit a check."""
+    configuration = yaml.safe_load(CONFIGURATION.read_text())
+    for route in (configuration["route"], *configuration["route"]["routes"]):
+        route |= TIMES
+    for receiver in configuration["receivers"]:
+        for webhook in receiver.get("webhook_configs", []):
+            webhook["url"] = f"{url}{receiver['name']}"
     file = new_folder() / "alertmanager.yml"
     file.write_text(yaml.safe_dump(configuration))
     return file
@@ -101,10 +106,23 @@ def checked(version: str, configuration: Path) -> subprocess.CompletedProcess[by
     return run(tool(version, "amtool", NAME), "check-config", configuration)
 
 
+def suppressed_labels(port: int) -> list[dict[str, str]]:
+    """The labels of alerts that an Alertmanager knows and keeps to itself."""
+    alerts = json.loads(get(port, "/api/v2/alerts").body)
+    return [alert["labels"] for alert in alerts if alert["status"]["state"] == "suppressed"]
+
+
 def suppressed(port: int) -> set[str]:
     """The names of alerts that an Alertmanager knows and keeps to itself."""
-    alerts = json.loads(get(port, "/api/v2/alerts").body)
-    return {alert["labels"]["alertname"] for alert in alerts if alert["status"]["state"] == "suppressed"}
+    return {labels["alertname"] for labels in suppressed_labels(port)}
+
+
+def fire(port: int, alerts: list[dict[str, str]]) -> None:
+    """Tells an Alertmanager of alerts with these labels, as a Prometheus would."""
+    body = json.dumps([{"labels": labels} for labels in alerts]).encode()
+    headers = {"content-type": "application/json"}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/api/v2/alerts", body, headers)
+    urllib.request.urlopen(request, timeout=10).close()
 
 
 def alertmanager(cleanup: Cleanup, configuration: Path) -> int:

@@ -1,6 +1,7 @@
 """What goes wrong arrives at a webhook once, in words that can be read, and clears once when it is mended.
 
-Every Prometheus scrapes one exporter and sends to one Alertmanager, which is configured as the runbooks recommend. The
+Every Prometheus scrapes one exporter and sends to one Alertmanager, which is configured as
+`deploy/compose/` ships it. The
 rules are the files themselves with an hour shortened to a minute; thresholds are settings of the exporter. Jobs are
 mended with the exporter's own command, the balance with the official stubs, and the API dies by `kill -9`.
 """
@@ -10,9 +11,21 @@ import json
 import re
 import unittest
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import grpc
-from kit.alertmanager import NAME, RUNBOOKS, Alert, Webhook, alertmanager, checked, recommended, suppressed
+import yaml
+from kit.alertmanager import (
+    CONFIGURATION,
+    NAME,
+    RUNBOOKS,
+    Alert,
+    Webhook,
+    alertmanager,
+    checked,
+    recommended,
+    suppressed,
+)
 from kit.deadline import wait_until
 from kit.exporter import configuration_for, serve, simulate
 from kit.pages import DASHBOARDS
@@ -58,7 +71,7 @@ OF_THE_DAY = {
     "DatasphereJobStuck": rf"{about(STUCK)} has been CREATING for {SPAN}\. If it does not move, cancel it: .*",
     "DatasphereJobProgressStalled": rf"{about(STALLED)} runs, but has reported the same progress for {SPAN}\. .*",
     "DatasphereUnitBalanceLow": rf"Project {PROJECT} has {UNITS} units left\. .*",
-    "DatasphereUnitBalanceExhaustionSoon": rf"As fast as project {PROJECT} has spent over the last 6h, its units last "
+    "DatasphereUnitBalanceExhaustionSoon": rf"As fast as project {PROJECT} has spent over the last 1h, its units last "
     rf"for {SPAN}\. .*",
 }
 OF_THE_DEAD_API = {
@@ -69,6 +82,7 @@ OF_THE_DEAD_API = {
 # as long as ever, but times of the rules are short.
 STALE = "DatasphereExporterDataStale"
 BESIDE = {STALE, "DatasphereExporterErrorBudgetBurn"}
+RECEIVERS = {"critical": "on-call", "warning": "team"}
 UIDS = {json.loads(path.read_text())["uid"] for path in DASHBOARDS.glob("*.json")}
 # Signs of a template that went wrong, and numbers that nobody can read.
 UNREADABLE = re.compile(r"<no value>|\{\{|\}\}|%!|NaN|Inf\b|<error|\d[eE][+-]?\d|\.\d{5}")
@@ -149,13 +163,19 @@ class Alerts(unittest.TestCase):
             self.assertEqual(len(server.api("alertmanagers")["activeAlertmanagers"]), 1, version)
 
     def assert_readable(self, alert: Alert) -> None:
-        self.assertEqual(alert.annotations.keys(), {"summary", "description", "runbook_url", "dashboard_uid"})
+        told = {"summary", "description", "runbook_url", "dashboard_uid", "dashboard_url"}
+        self.assertEqual(alert.annotations.keys(), told)
         for words in alert.annotations.values():
             self.assertNotRegex(words, UNREADABLE)
         self.assertRegex(alert.annotations["summary"], r"^[A-Z].*\.$")
         self.assertTrue(alert.annotations["runbook_url"].endswith(f"/runbooks/{alert.name}.md"))
         self.assertTrue((RUNBOOKS / f"{alert.name}.md").is_file())
         self.assertIn(alert.annotations["dashboard_uid"], UIDS)
+        chosen = parse_qs(urlsplit(alert.annotations["dashboard_url"]).query)
+        for label, variable in (("project_id", "var-project"), ("job_id", "var-job_id")):
+            if label in alert.labels:
+                self.assertEqual(chosen[variable], [alert.labels[label]])
+        self.assertEqual(alert.receiver, RECEIVERS[alert.labels["severity"]])
 
 
 class Configuration(unittest.TestCase):
@@ -163,7 +183,8 @@ class Configuration(unittest.TestCase):
         for version in versions(NAME):
             ended = checked(version, recommended("http://127.0.0.1:1/"))
             self.assertEqual(ended.returncode, 0, (version, ended.stdout + ended.stderr))
-            self.assertIn(b"1 inhibit rules", ended.stdout, version)
+            rules = yaml.safe_load(CONFIGURATION.read_text())["inhibit_rules"]
+            self.assertIn(f"{len(rules)} inhibit rules".encode(), ended.stdout, version)
 
     def test_of_a_check_differs_from_the_rules_in_time_only(self) -> None:
         for copy in shortened_rules(RULES, new_folder()):

@@ -14,6 +14,9 @@ from kit.server import tool, versions
 ROOT = Path(__file__).resolve().parents[3]
 RULES = ROOT / "rules"
 TESTS = sorted((RULES / "tests").glob("*.yaml"))
+# Rules that users copy, and no server loads as they are, with their tests.
+EXAMPLE, EXAMPLE_TEST = (RULES / "examples" / name for name in ("nightly.yaml", "nightly_test.yaml"))
+DASHBOARDS = sorted((ROOT / "dashboards").glob("*.json"))
 # Tests with native histograms, and the oldest version whose promtool can read them.
 NATIVE = RULES / "tests" / "native.yaml"
 NATIVE_SINCE = (2, 53)
@@ -35,7 +38,7 @@ class Rules(unittest.TestCase):
     def test_are_rules(self) -> None:
         for version in versions():
             with self.subTest(version):
-                self.promtool(version, "check", "rules", "--lint=all", "--lint-fatal", *RULES.glob("*.yaml"))
+                self.promtool(version, "check", "rules", "--lint=all", "--lint-fatal", *RULES.glob("*.yaml"), EXAMPLE)
 
     def test_are_loaded_by_a_configuration(self) -> None:
         configuration = new_folder() / "prometheus.yml"
@@ -48,7 +51,7 @@ class Rules(unittest.TestCase):
         self.assertIn(NATIVE, TESTS)
         for version in versions():
             with self.subTest(version):
-                self.promtool(version, "test", "rules", *tests(version))
+                self.promtool(version, "test", "rules", *tests(version), EXAMPLE_TEST)
 
     def test_would_fail_with_a_threshold_that_is_wrong(self) -> None:
         folder = new_folder()
@@ -63,16 +66,18 @@ class Rules(unittest.TestCase):
             self.assertNotEqual(ended.returncode, 0, version)
 
     def test_are_the_same_through_jsonnet(self) -> None:
-        docs = "https://wiki.example.org/datasphere"
+        docs, grafana = "https://wiki.example.org/datasphere", "https://charts.example.org"
         source = f"""
-            local mixin = (import '{ROOT}/mixin/mixin.libsonnet') + {{ _config+:: {{ docs: '{docs}' }} }};
-            {{ alerts: mixin.prometheusAlerts, recording: mixin.prometheusRules }}
+            local mixin = (import '{ROOT}/mixin/mixin.libsonnet') + {{ _config+:: {{ docs: '{docs}', grafana: '{grafana}' }} }};
+            {{ alerts: mixin.prometheusAlerts, recording: mixin.prometheusRules, dashboards: mixin.grafanaDashboards }}
         """
         made = json.loads(rjsonnet.evaluate_snippet("check", source))
+        self.assertEqual(made.pop("dashboards"), {path.name: json.loads(path.read_text()) for path in DASHBOARDS})
         for name, groups in made.items():
             text = (RULES / f"{name}.yaml").read_text().replace("https://datasphere-exporter.example/docs", docs)
-            self.assertEqual(groups, yaml.safe_load(text))
-        self.assertIn(docs, json.dumps(made["alerts"]))
+            self.assertEqual(groups, yaml.safe_load(text.replace("https://grafana.example", grafana)))
+        for place in (docs, grafana):
+            self.assertIn(place, json.dumps(made["alerts"]))
 
 
 if __name__ == "__main__":
