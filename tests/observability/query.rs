@@ -42,15 +42,15 @@ impl Series {
         self.narrowed(label, "=", value)
     }
 
-    /// Those with one of these values.
+    /// Those with one of these values; a variable of the dashboard may stand for several.
     pub(crate) fn among(self, label: &str, values: &[&str]) -> Self {
-        let operator = if values.len() == 1 { "=" } else { "=~" };
+        let operator = if is_one_word(values) { "=" } else { "=~" };
         self.narrowed(label, operator, &values.join("|"))
     }
 
     /// Those with none of these values.
     pub(crate) fn without(self, label: &str, values: &[&str]) -> Self {
-        let operator = if values.len() == 1 { "!=" } else { "!~" };
+        let operator = if is_one_word(values) { "!=" } else { "!~" };
         self.narrowed(label, operator, &values.join("|"))
     }
 
@@ -189,6 +189,10 @@ pub(crate) fn ratio(part: &str, whole: &str) -> String {
 /// The seconds since a moment.
 pub(crate) fn age(moment: &str) -> String {
     format!("time() - {moment}")
+}
+
+fn is_one_word(values: &[&str]) -> bool {
+    matches!(values, [value] if !value.starts_with('$'))
 }
 
 fn joined<'a>(labels: &[&'a str], last: &'a str) -> Vec<&'a str> {
