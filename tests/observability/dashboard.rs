@@ -107,10 +107,13 @@ fn annotations() -> [Value; 3] {
     let mut ends = note("Ends of jobs", &ended, "blue", "{{job_id}} ended");
     ends["useValueForTime"] = json!(true);
     ends["enable"] = json!(false);
-    // One note for each name: a note for each job would fill the graphs.
-    let alerts = r#"max by (alertname) (ALERTS{alertstate="firing",alertname=~"Datasphere.+"})"#;
+    // Their beginnings alone, one for each name: some alert always fires, and would be a bar below all graphs.
+    let firing = r#"ALERTS{alertstate="firing",alertname=~"Datasphere.+",severity="critical"}"#;
+    let alerts = format!(
+        "max by (alertname) ({firing}) unless on (alertname) max by (alertname) ({firing} offset 1m)"
+    );
     [
-        note("Alerts", alerts, "red", "{{alertname}}"),
+        note("Critical alerts", &alerts, "red", "{{alertname}}"),
         note(
             "Restarts of the exporter",
             &restarts,

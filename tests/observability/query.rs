@@ -124,6 +124,14 @@ impl Series {
         format!("(({grown} + ({lowest} unless {before})) or {grown} or ({lowest} unless {before}))")
     }
 
+    /// What a counter grows a second, of those alone that grew in the time shown.
+    pub(crate) fn rate_of_seen(&self, label: &str) -> String {
+        self.declared(&[label]);
+        let rate = by("sum", &[label], &self.rate());
+        let grown = format!("increase({}[{SHOWN}] @ end())", self.raw());
+        format!("{rate} and on ({label}) ({} > 0)", by("sum", &[label], &grown))
+    }
+
     /// A quantile of a histogram by these labels, from native or classic buckets; absent without observations.
     pub(crate) fn quantile(&self, quantile: f64, labels: &[&str], range: &str) -> String {
         self.declared(labels);
