@@ -144,6 +144,16 @@ impl Series {
         format!("((histogram_quantile({quantile}, {native}) or {classic}) >= 0)")
     }
 
+    /// What has at least so many observations of a histogram within a range, by these labels.
+    pub(crate) fn has_observed(&self, least: u32, labels: &[&str], range: &str) -> String {
+        self.declared(labels);
+        let count = self.part("_count");
+        let classic = by("max", self.metric.labels, &format!("increase({count}[{range}])"));
+        let native = by("sum", labels, &self.native(range));
+        let either = format!("histogram_count({native}) or {}", by("sum", labels, &classic));
+        format!("(({either}) >= {least})")
+    }
+
     /// The buckets of a heatmap: from native series, and from classic ones where there are no native ones.
     pub(crate) fn buckets(&self) -> Vec<String> {
         let classic = by("sum", &["le"], &self.classic(STEP));
