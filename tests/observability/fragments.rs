@@ -118,7 +118,7 @@ pub(crate) fn with_project(expression: &str) -> String {
 }
 
 /// What an expression by operation tells of operations that this information is of, with their kind.
-pub(crate) fn with_kind(expression: &str, info: Series) -> String {
+pub(crate) fn with_kind(expression: &str, info: &Series) -> String {
     let info = info.by(&["project_id", "operation_id", "kind"]);
     format!("({expression}) * on (project_id, operation_id) group_left (kind) {info}")
 }

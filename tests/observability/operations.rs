@@ -133,7 +133,7 @@ fn open() -> Panel {
     let info = all(run::OPERATION_INFO)
         .among("kind", &["$kind"])
         .without("kind", &[Kind::Notebook.label()]);
-    let of_kind = |metric: Metric| of_open_operations(&with_kind(&all(metric).once(), info.clone()));
+    let of_kind = |metric: Metric| of_open_operations(&with_kind(&all(metric).once(), &info));
     let age_of = |metric: Metric| age(&of_kind(metric));
     table(
         "Longest other open operations",

@@ -55,7 +55,7 @@ pub(super) fn durations() -> Panel {
 pub(super) fn running() -> Panel {
     let created = with_kind(
         &all(run::OPERATION_CREATED).once(),
-        notebooks(run::OPERATION_INFO),
+        &notebooks(run::OPERATION_INFO),
     );
     let running = all(run::NOTEBOOK_STATUS).with("status", NotebookStatus::Running.label());
     let running = format!("({} == 1)", running.by(&OPERATION));
