@@ -141,7 +141,7 @@ pub(crate) fn codes() -> Value {
 /// How much an alert wants of its reader.
 pub(crate) fn severities() -> Value {
     table(
-        [("critical", BAD), ("warning", DOUBTFUL), ("info", NEUTRAL)]
+        [("critical", BAD), ("warning", DOUBTFUL)]
             .map(|(word, colour)| (word.to_owned(), word.to_owned(), colour)),
     )
 }

@@ -4,14 +4,14 @@ use crate::panel::{Panel, bounds, coloured, mapped, pixels, stat, table, unit};
 use crate::words::{self, BAD, DOUBTFUL, GOOD};
 use serde_json::json;
 
-/// Firing alerts of this project, narrowed by more matchers.
-fn firing_ones(matchers: &str) -> String {
-    format!(r#"ALERTS{{alertstate="firing",alertname=~"Datasphere.+"{matchers}}}"#)
+/// Firing alerts of DataSphere whose severity matches; what is for information wants nobody.
+fn firing_ones(severity: &str) -> String {
+    format!(r#"ALERTS{{alertstate="firing",alertname=~"Datasphere.+",severity{severity}}}"#)
 }
 
 pub(super) fn alerts() -> Panel {
     let count = |severity: &str| {
-        let alerts = firing_ones(&format!(r#",severity="{severity}""#));
+        let alerts = firing_ones(&format!(r#"="{severity}""#));
         format!("(count({alerts}) or vector(0))")
     };
     stat(
@@ -38,7 +38,10 @@ pub(super) fn firing() -> Panel {
         "What fires now, and for how many jobs, projects or exporters. Each has a runbook of its name in \
          docs/runbooks; begin with what is critical.",
     )
-    .rows(&format!("count by (alertname, severity) ({})", firing_ones("")))
+    .rows(&format!(
+        "count by (alertname, severity) ({})",
+        firing_ones(r#"=~"critical|warning""#)
+    ))
     .order(&["alertname", "severity", "Value"])
     .column("alertname", "Alert", &[])
     .column(
@@ -47,6 +50,7 @@ pub(super) fn firing() -> Panel {
         &[mapped(words::severities()), coloured("color-text"), pixels(110)],
     )
     .column("Value", "Firing", &[unit("short"), pixels(90)])
+    // "critical" comes before "warning" in the alphabet too.
     .set(
         "/options/sortBy",
         json!([{ "displayName": "Severity", "desc": false }, { "displayName": "Firing", "desc": true }]),

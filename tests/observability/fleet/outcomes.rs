@@ -19,7 +19,7 @@ pub(super) fn ends() -> Panel {
     let panel = stacked_bars(
         "Ends by outcome",
         "short",
-        "How many operations ended around each time, by outcome; the exact count stands beside. Failure is the user's program, error \
+        "How many operations ended around each time, by outcome; the exact count of failures stands beside. Failure is the user's program, error \
          the operation, lost what the cloud forgot. Much red at once: see the failures by code.",
     )
     .query(&ends, "{{outcome}}")

@@ -135,6 +135,8 @@ pub(super) fn progress() -> Panel {
     )
     .instant(&format!("topk(12, {progress})"), "{{job_name}} {{job_id}}")
     .bounds(0, 1)
+    // Higher bars have larger letters, and names are long.
+    .set("/options/maxVizHeight", json!(22))
     .none("no job tells its progress")
     .sized(8, 13)
 }

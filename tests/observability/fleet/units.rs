@@ -73,6 +73,7 @@ pub(super) fn burn_down() -> Panel {
         "/fieldConfig/defaults/color",
         json!({ "mode": "palette-classic-by-name" }),
     )
+    .set("/fieldConfig/defaults/custom/showPoints", json!("never"))
     .of_query("B", &[dashed(), unlisted()])
     .series("warned below", &[colour(QUIET), dashed()])
     .none("unlimited")
