@@ -81,7 +81,7 @@ sleep $((minutes * 60))
 while true; do
   node "$here/draw.mjs" --prometheus "http://$server" --minutes "$minutes" --theme "$theme" --folder "$pictures"
   # Small enough for a repository, where the program is there.
-  if command -v pngquant >/dev/null; then pngquant --force --strip --ext .png 40 "$pictures"/*.png; fi
+  if command -v pngquant >/dev/null; then pngquant --force --strip --ext .png 256 "$pictures"/*.png; fi
   [ -n "${KEEP:-}" ] || break
   echo "Enter draws again"
   read -r _ || break

@@ -1,7 +1,8 @@
 //! A dashboard: its rows, its variables, its notes in the graphs, and its place in the family.
 
+use crate::fragments::JOB;
 use crate::panel::{Panel, datasource};
-use crate::query::all;
+use crate::query::{SHOWN, all, by};
 use datasphere_exporter::catalogue::{exporter, fleet, run};
 use serde_json::{Value, json};
 
@@ -107,10 +108,13 @@ fn annotations() -> [Value; 3] {
     let mut ends = note("Ends of jobs", &ended, "blue", "{{job_id}} ended");
     ends["useValueForTime"] = json!(true);
     ends["enable"] = json!(false);
-    // One note for each name: a note for each job would fill the graphs.
-    let alerts = r#"max by (alertname) (ALERTS{alertstate="firing",alertname=~"Datasphere.+"})"#;
+    // Their beginnings alone, one for each name: some alert always fires, and would be a bar below all graphs.
+    let firing = r#"ALERTS{alertstate="firing",alertname=~"Datasphere.+",severity="critical"}"#;
+    let alerts = format!(
+        "max by (alertname) ({firing}) unless on (alertname) max by (alertname) ({firing} offset 1m)"
+    );
     [
-        note("Alerts", alerts, "red", "{{alertname}}"),
+        note("Critical alerts", &alerts, "red", "{{alertname}}"),
         note(
             "Restarts of the exporter",
             &restarts,
@@ -188,15 +192,26 @@ pub(crate) fn job_name_variable() -> Value {
     with_all(query_variable("job_name", "Job name", &query), ".*")
 }
 
-/// One job of those names.
+/// One job of those names, the newest first, by its name and id.
 pub(crate) fn job_id_variable() -> Value {
-    let info = format!(
-        "{}{{job=~\"$job\",instance=~\"$instance\",project_id=~\"$project\",job_name=~\"$job_name\"}}",
-        run::JOB_INFO.name
+    let target = r#"job=~"$job",instance=~"$instance",project_id=~"$project""#;
+    let info = format!("{}{{{target},job_name=~\"$job_name\"}}", run::JOB_INFO.name);
+    let names = by(
+        "max",
+        &["project_id", "job_id", "job_name"],
+        &format!("last_over_time({info}[{SHOWN}])"),
     );
-    query_variable(
+    let created = format!("last_over_time({}{{{target}}}[{SHOWN}])", run::JOB_CREATED.name);
+    let created = by("max", &JOB, &created);
+    let jobs = format!("{names} * on (project_id, job_id) group_left () {created}");
+    let labelled = format!(r#"label_join({jobs}, "label", " ", "job_name", "job_id")"#);
+    let mut variable = query_variable(
         "job_id",
         "DataSphere job",
-        &format!("label_values({info}, job_id)"),
-    )
+        &format!("query_result(sort_desc({labelled}))"),
+    );
+    variable["query"]["qryType"] = json!(3);
+    variable["regex"] = json!(r#"/job_id="(?<value>[^"]+)".*label=" ?(?<text>[^"]+)"/"#);
+    variable["sort"] = json!(0);
+    variable
 }

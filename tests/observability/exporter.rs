@@ -2,7 +2,7 @@
 
 use crate::dashboard::{Dashboard, project_variable, row};
 use crate::exporter::cost::{budget, by_code, by_method, latencies, latency, per_operation, waits};
-use crate::exporter::gateway::{added, passed, passed_by_code, unheard};
+use crate::exporter::gateway::{overhead, passed, unheard};
 use crate::exporter::keeping::{collector, commits, outbox, outbox_age, own_spans, spans, store_errors};
 use crate::exporter::limits::{ages, dropped, gaps, overflows, samples, series, tracked, unreadable};
 use crate::exporter::process::{cpu, files, memory, requests};
@@ -76,7 +76,7 @@ pub(crate) fn dashboard() -> Dashboard {
                     own_spans(),
                 ],
             ),
-            row("Gateway", vec![passed(), passed_by_code(), added(), unheard()]),
+            row("Gateway", vec![passed(), overhead(), unheard()]),
             row("Process", vec![cpu(), memory(), files(), requests()]),
         ],
     }
@@ -190,7 +190,7 @@ fn store() -> Panel {
          its space and its permissions.",
     )
     .query(&by("min", &[], &all(exporter::STORE_UP).raw()), "store")
-    .mappings(words::yes_or_no("keeps", "fails"))
+    .mappings(words::yes_or_no("writable", "failing"))
     .none("no store")
     .steps(&[(BAD, None), (GOOD, Some(1.0))])
 }
@@ -203,7 +203,7 @@ fn traces() -> Panel {
          address, its certificate and its own log.",
     )
     .query(&by("min", &[], &all(exporter::OTLP_UP).raw()), "collector")
-    .mappings(words::yes_or_no("takes", "refuses"))
+    .mappings(words::yes_or_no("accepting", "refusing"))
     .none("not asked yet")
     .steps(&[(BAD, None), (GOOD, Some(1.0))])
 }

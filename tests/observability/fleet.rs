@@ -1,16 +1,18 @@
 //! The page that people keep open: what runs, what failed, and what it costs.
 
 use crate::dashboard::{Dashboard, project_variable, row};
+use crate::fleet::looks::{alerts, firing};
 use crate::fleet::outcomes::{ends, failures, newest, spread};
 use crate::fleet::running::{jobs, progress, states, stuck};
-use crate::fleet::units::{burn_down, hourly, projects};
+use crate::fleet::units::{burn_down, first_empty, hourly, projects};
 use crate::panel::{Panel, stat};
 use crate::query::{SHOWN, all, by, ratio, sum, sum_or_zero};
-use crate::words::{BAD, DOUBTFUL, GOOD, NEUTRAL, WARNING};
+use crate::words::{BAD, GOOD, NEUTRAL, WARNING};
 use datasphere_exporter::catalogue::{exporter, fleet};
 use datasphere_exporter::model::{JobStatus, Kind, OutcomeKind};
 use serde_json::json;
 
+mod looks;
 mod outcomes;
 mod running;
 mod units;
@@ -32,12 +34,15 @@ pub(crate) fn dashboard() -> Dashboard {
                     failed(),
                     success(),
                     durations(),
-                    balance(),
+                    first_empty(),
                     data_age(),
                     alerts(),
                 ],
             ),
-            row("Running now", vec![jobs(), stuck(), progress(), states()]),
+            row(
+                "Running now",
+                vec![jobs(), stuck(), firing(), states(), progress()],
+            ),
             row("Outcomes", vec![ends(), failures(), spread(), newest()]),
             row("Projects and units", vec![burn_down(), hourly(), projects()]),
         ],
@@ -81,17 +86,13 @@ fn waiting() -> Panel {
 }
 
 fn failed() -> Panel {
-    let ends = all(fleet::OPERATIONS_FINISHED).among("outcome", &FAILED);
     stat(
         "Failed",
         "short",
         "Operations that ended with a failure of the program or an error of the operation in the time shown. \
          See the table of failures by code for what to do.",
     )
-    .instant(
-        &format!("round({})", sum_or_zero(&ends.increase(SHOWN))),
-        "failed",
-    )
+    .instant(&sum_or_zero(&outcomes::failed()), "failed")
     .none("0")
     .steps(&[(GOOD, None), (BAD, Some(1.0))])
 }
@@ -131,19 +132,6 @@ fn durations() -> Panel {
     .listed()
 }
 
-fn balance() -> Panel {
-    let balance = all(fleet::PROJECT_UNIT_BALANCE);
-    stat(
-        "Lowest unit balance",
-        "short",
-        "Units of the project that has the fewest. At zero, its jobs stop: raise the balance, or see below \
-         who spends.",
-    )
-    .query(&by("min", &[], &balance.least_by(&["project_id"])), "lowest")
-    .none("unlimited")
-    .steps(&[(BAD, None), (WARNING, Some(100.0)), (GOOD, Some(500.0))])
-}
-
 fn data_age() -> Panel {
     let intervals = all(exporter::POLL_INTERVAL).by(&["scope"]);
     let ages = format!("(time() - {})", all(exporter::LAST_SUCCESS).once());
@@ -159,22 +147,4 @@ fn data_age() -> Panel {
     .decimals(0)
     .none("nothing is due")
     .steps(&[(GOOD, None), (WARNING, Some(0.6)), (BAD, Some(1.0))])
-}
-
-fn alerts() -> Panel {
-    stat(
-        "Firing alerts",
-        "short",
-        "Alerts of DataSphere that fire now. Open the list of alerts; each has a runbook.",
-    )
-    .instant(
-        r#"(count(ALERTS{alertstate="firing",alertname=~"Datasphere.+"}) or vector(0))"#,
-        "firing",
-    )
-    .none("0")
-    .steps(&[(GOOD, None), (DOUBTFUL, Some(1.0))])
-    .set(
-        "/links",
-        json!([{ "title": "Alerts", "url": "/alerting/list?search=Datasphere", "targetBlank": true }]),
-    )
 }

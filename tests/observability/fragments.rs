@@ -1,6 +1,6 @@
 //! Parts of queries that several dashboards share.
 
-use crate::query::{all, by};
+use crate::query::{SHOWN, Series, all, by};
 use crate::words::{job_status_number, notebook_status_number, outcome_number};
 use datasphere_exporter::catalogue::{fleet, run};
 use datasphere_exporter::model::{JobStatus, NotebookStatus, OutcomeKind};
@@ -25,11 +25,46 @@ pub(crate) fn of_live_jobs(expression: &str) -> String {
     format!("{expression} and on (project_id, job_id) {}", live_jobs())
 }
 
-/// What an expression by job tells of jobs that had not ended when the time shown began.
-pub(crate) fn live_in_the_time_shown(expression: &str) -> String {
+/// When each job was created, as it was last told in the time shown: one choice for all of a graph.
+fn created() -> String {
+    let created = all(run::JOB_CREATED).raw();
+    by(
+        "max",
+        &JOB,
+        &format!("last_over_time({created}[{SHOWN}] @ end())"),
+    )
+}
+
+/// 1 for each job that has not ended at the end of the time shown.
+fn live_at_the_end() -> String {
     let status = all(run::JOB_STATUS).among("status", &live_statuses()).raw();
-    let was_live = by("max", &JOB, &format!("max_over_time({status}[$__range] @ end())"));
-    format!("{expression} and on (project_id, job_id) ({was_live} == 1)")
+    format!("({} == 1)", by("max", &JOB, &format!("{status} @ end()")))
+}
+
+/// So many jobs that have not ended, the newest.
+pub(crate) fn newest_live(count: u32) -> String {
+    let chosen = format!("{} and on (project_id, job_id) {}", created(), live_at_the_end());
+    format!("topk({count}, {chosen})")
+}
+
+/// So many jobs that ended in the time shown: those that failed before the others, and the newest of each.
+pub(crate) fn newest_ended(count: u32) -> String {
+    let status = all(run::JOB_STATUS).among("status", &live_statuses()).raw();
+    let was_live = by("max", &JOB, &format!("max_over_time({status}[{SHOWN}] @ end())"));
+    let bad = all(run::JOB_OUTCOME)
+        .among("outcome", &["failure", "error", "lost"])
+        .raw();
+    let has_failed = by("max", &JOB, &format!("max_over_time({bad}[{SHOWN}] @ end())"));
+    // Any moment is less than this number of seconds.
+    let rank = format!(
+        "(({created} + 1e10 * {has_failed}) or {created})",
+        created = created()
+    );
+    let ended = format!("{rank} and on (project_id, job_id) ({was_live} == 1)");
+    format!(
+        "topk({count}, ({ended}) unless on (project_id, job_id) {})",
+        live_at_the_end()
+    )
 }
 
 /// Each job's status as a number, in words by `words::job_statuses`; of one job, where its id is given.
@@ -82,11 +117,9 @@ pub(crate) fn with_project(expression: &str) -> String {
     format!(r#"{joined} or label_replace({others}, "project_name", "$1", "project_id", "(.*)")"#)
 }
 
-/// What an expression by operation tells of operations of these kinds, with the kind.
-pub(crate) fn of_kinds(expression: &str, kinds: &[&str]) -> String {
-    let info = all(run::OPERATION_INFO)
-        .among("kind", kinds)
-        .by(&["project_id", "operation_id", "kind"]);
+/// What an expression by operation tells of operations that this information is of, with their kind.
+pub(crate) fn with_kind(expression: &str, info: &Series) -> String {
+    let info = info.by(&["project_id", "operation_id", "kind"]);
     format!("({expression}) * on (project_id, operation_id) group_left (kind) {info}")
 }
 

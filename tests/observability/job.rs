@@ -11,6 +11,7 @@ use crate::query::{Series, all, by};
 use crate::words::{self, BAD, GOOD, QUIET};
 use datasphere_exporter::catalogue::{Metric, fleet, run};
 use datasphere_exporter::model::OutcomeKind;
+use serde_json::json;
 
 mod course;
 mod kin;
@@ -185,7 +186,8 @@ fn facts() -> Panel {
     table(
         "Facts",
         "What the job is, who started it and where; the project leads to the job in DataSphere. With its \
-         trace id you find it in your store of traces; the parent is the job that it repeats.",
+         trace id you find it in your store of traces, and an exemplar of the graphs below leads to such a \
+         trace; the parent is the job that it repeats.",
     )
     .rows(&format!("{with_project} or on (project_id, job_id) {facts}"))
     .order(&[
@@ -222,9 +224,10 @@ fn output_errors() -> Panel {
          UPLOAD_FAILED: run it again, or ask support.",
     )
     .query(&this(run::JOB_OUTPUT_ERRORS).by(&["type"]), "{{type}}")
+    .set("/options/text", json!({ "titleSize": 14, "valueSize": 24 }))
     .none("none told")
     .steps(&[(QUIET, None), (GOOD, Some(0.0)), (BAD, Some(1.0))])
-    .sized(6, 6)
+    .sized(5, 6)
 }
 
 fn size() -> Panel {
@@ -268,5 +271,5 @@ fn operations() -> Panel {
     )
     .column("created_by", "By", &[])
     .none("no operation is known")
-    .sized(15, 6)
+    .sized(16, 6)
 }

@@ -96,24 +96,28 @@ fn left() -> Panel {
 fn burn() -> Panel {
     let burn = |range: &str| format!("{} / {BUDGET}", failed_calls(range));
     lines(
-        "Speed of burning (1h, 6h, 3d)",
+        "Speed of burning (1h, 6h, 1d, 3d)",
         "short",
-        "How many times faster than allowed the budget burns over 1h, 6h and 3d. The dashed lines are \
-         where the alerts fire: 14.4 for an hour, 6 for six hours, 1 for three days.",
+        "How many times faster than allowed the budget burns over 1h, 6h, 1d and 3d. Each alert fires where \
+         its window crosses the dashed line of its colour: 14.4 for an hour, 6 for six hours, 3 for a day, \
+         1 for three days.",
     )
     .query(&burn("1h"), "1h")
     .query(&burn("6h"), "6h")
+    .query(&burn("1d"), "1d")
     .query(&burn("3d"), "3d")
     .lowest(0)
     .reaching(16)
     .bound_lines(&[
         ("transparent", None),
-        (WARNING, Some(1.0)),
+        (NEUTRAL, Some(1.0)),
+        (WARNING, Some(3.0)),
         (DOUBTFUL, Some(6.0)),
         (BAD, Some(14.4)),
     ])
     .series("1h", &[colour(BAD)])
     .series("6h", &[colour(DOUBTFUL)])
+    .series("1d", &[colour(WARNING)])
     .series("3d", &[colour(NEUTRAL)])
     .none("no calls")
     .sized(12, 8)

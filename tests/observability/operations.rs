@@ -2,11 +2,11 @@
 
 use crate::dashboard::{Dashboard, kind_variable, project_variable, row};
 use crate::fleet::FAILED;
-use crate::fragments::{of_kinds, of_open_operations, with_project};
+use crate::fragments::{of_open_operations, with_kind, with_project};
 use crate::panel::{
     Panel, colour, coloured, heatmap, mapped, pixels, stacked, stacked_bars, stat, table, unit,
 };
-use crate::query::{SHOWN, STEP, age, all, by, sum_or_zero};
+use crate::query::{STEP, age, all, by, sum_or_zero};
 use crate::words::{self, BAD, GOOD, WARNING};
 use datasphere_exporter::catalogue::{Metric, fleet, run};
 use datasphere_exporter::model::Kind;
@@ -85,19 +85,13 @@ fn failing() -> Panel {
 }
 
 fn failed() -> Panel {
-    let ends = all(fleet::OPERATIONS_FINISHED)
-        .among("kind", &[Kind::Notebook.label(), Kind::Other.label()])
-        .among("outcome", &FAILED);
     stat(
-        "Failed",
+        "Failed of the chosen kinds",
         "short",
-        "Notebook executions and other operations that ended with a failure or an error in the time shown. See the codes \
-         below.",
+        "Operations of the chosen kinds, jobs among them, that ended with a failure or an error in the time \
+         shown. The same ones are counted by code below.",
     )
-    .instant(
-        &format!("round({})", sum_or_zero(&ends.increase(SHOWN))),
-        "failed",
-    )
+    .instant(&sum_or_zero(&failed_by_code()), "failed")
     .none("0")
     .steps(&[(GOOD, None), (BAD, Some(1.0))])
     .sized(6, 4)
@@ -136,11 +130,14 @@ fn sources() -> Panel {
 }
 
 fn open() -> Panel {
-    let of_kind = |metric: Metric| of_open_operations(&of_kinds(&all(metric).once(), &["$kind"]));
+    let info = all(run::OPERATION_INFO)
+        .among("kind", &["$kind"])
+        .without("kind", &[Kind::Notebook.label()]);
+    let of_kind = |metric: Metric| of_open_operations(&with_kind(&all(metric).once(), &info));
     let age_of = |metric: Metric| age(&of_kind(metric));
     table(
-        "Longest open operations",
-        "Operations other than jobs that have not ended: their age, since when they tell nothing new, and \
+        "Longest other open operations",
+        "Operations other than jobs and notebooks that have not ended: their age, since when they tell nothing new, and \
          when they were last looked at. Old and unchanged: ask who started it, cancel it with `operation \
          cancel`.",
     )
@@ -170,12 +167,12 @@ fn open() -> Panel {
 }
 
 fn errors() -> Panel {
-    let errors = all(run::OPERATION_ERROR).once();
+    let errors = all(run::OPERATION_ERROR).without("code", &["CANCELLED"]).once();
     let done = all(run::OPERATION_DONE).once();
     table(
         "Operations with an error",
-        "Operations of any kind that have an error set, ended or not, with what its code says. They leave \
-         with their retention.",
+        "Operations of any kind that have an error set, ended or not, with what its code says; cancelled \
+         ones aside. They leave with their retention.",
     )
     .rows(&with_project(&errors))
     .rows(&format!("{done} and on (project_id, operation_id) {errors}"))
@@ -198,17 +195,22 @@ fn codes() -> [(&'static str, serde_json::Value); 4] {
     ]
 }
 
-fn failures() -> Panel {
+/// How many operations of the chosen kinds failed in the time shown, by code: the one count of failures on the page.
+fn failed_by_code() -> String {
     let ends = all(fleet::OPERATION_RESULTS)
         .among("kind", &["$kind"])
         .among("outcome", &FAILED);
     let failures = by("sum", &["kind", "outcome", "code"], &ends.increase_since_birth());
+    format!("(round({failures}) > 0)")
+}
+
+fn failures() -> Panel {
     table(
         "Failures by code",
         "What failed in the time shown among the chosen kinds, and what its code says. PERMISSION_DENIED asks for a role, \
          RESOURCE_EXHAUSTED for a quota or units, the others mostly for another try.",
     )
-    .rows(&format!("topk(20, round({failures}) > 0)"))
+    .rows(&format!("topk(20, {})", failed_by_code()))
     .order(&["code", "Value", "outcome", "kind"])
     .column("code", "Code", &codes())
     .column("Value", "Count", &[unit("short"), pixels(80)])

@@ -9,7 +9,7 @@ mod look;
 pub(crate) use kinds::{bars, gauge, heatmap, lines, stacked, stacked_bars, stat, table, text, timeline};
 pub(crate) use look::{
     bare, blank, bounds, colour, coloured, dashed, filled, from_the_left, hidden, link_to_datasphere,
-    link_to_job, mapped, pixels, unit,
+    link_to_job, mapped, pixels, unit, unlisted,
 };
 
 /// Below every value that is shown.
@@ -192,6 +192,11 @@ impl Panel {
     /// How the series of one query look.
     pub(crate) fn series(self, name: &str, properties: &[(&str, Value)]) -> Self {
         self.matched(&json!({ "id": "byName", "options": name }), properties)
+    }
+
+    /// How the series of the query with this letter look.
+    pub(crate) fn of_query(self, letter: &str, properties: &[(&str, Value)]) -> Self {
+        self.matched(&json!({ "id": "byFrameRefID", "options": letter }), properties)
     }
 
     /// How the series look whose names match.

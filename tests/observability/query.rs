@@ -42,15 +42,15 @@ impl Series {
         self.narrowed(label, "=", value)
     }
 
-    /// Those with one of these values.
+    /// Those with one of these values; a variable of the dashboard may stand for several.
     pub(crate) fn among(self, label: &str, values: &[&str]) -> Self {
-        let operator = if values.len() == 1 { "=" } else { "=~" };
+        let operator = if is_one_word(values) { "=" } else { "=~" };
         self.narrowed(label, operator, &values.join("|"))
     }
 
     /// Those with none of these values.
     pub(crate) fn without(self, label: &str, values: &[&str]) -> Self {
-        let operator = if values.len() == 1 { "!=" } else { "!~" };
+        let operator = if is_one_word(values) { "!=" } else { "!~" };
         self.narrowed(label, operator, &values.join("|"))
     }
 
@@ -124,6 +124,14 @@ impl Series {
         format!("(({grown} + ({lowest} unless {before})) or {grown} or ({lowest} unless {before}))")
     }
 
+    /// What a counter grows a second, of those alone that grew in the time shown.
+    pub(crate) fn rate_of_seen(&self, label: &str) -> String {
+        self.declared(&[label]);
+        let rate = by("sum", &[label], &self.rate());
+        let grown = format!("increase({}[{SHOWN}] @ end())", self.raw());
+        format!("{rate} and on ({label}) ({} > 0)", by("sum", &[label], &grown))
+    }
+
     /// A quantile of a histogram by these labels, from native or classic buckets; absent without observations.
     pub(crate) fn quantile(&self, quantile: f64, labels: &[&str], range: &str) -> String {
         self.declared(labels);
@@ -134,6 +142,16 @@ impl Series {
         }
         let native = by("sum", labels, &self.native(range));
         format!("((histogram_quantile({quantile}, {native}) or {classic}) >= 0)")
+    }
+
+    /// What has at least so many observations of a histogram within a range, by these labels.
+    pub(crate) fn has_observed(&self, least: u32, labels: &[&str], range: &str) -> String {
+        self.declared(labels);
+        let count = self.part("_count");
+        let classic = by("max", self.metric.labels, &format!("increase({count}[{range}])"));
+        let native = by("sum", labels, &self.native(range));
+        let either = format!("histogram_count({native}) or {}", by("sum", labels, &classic));
+        format!("(({either}) >= {least})")
     }
 
     /// The buckets of a heatmap: from native series, and from classic ones where there are no native ones.
@@ -189,6 +207,10 @@ pub(crate) fn ratio(part: &str, whole: &str) -> String {
 /// The seconds since a moment.
 pub(crate) fn age(moment: &str) -> String {
     format!("time() - {moment}")
+}
+
+fn is_one_word(values: &[&str]) -> bool {
+    matches!(values, [value] if !value.starts_with('$'))
 }
 
 fn joined<'a>(labels: &[&'a str], last: &'a str) -> Vec<&'a str> {

@@ -107,7 +107,7 @@ pub(crate) fn outcome_colour(outcome: OutcomeKind) -> &'static str {
     match outcome {
         OutcomeKind::Success => GOOD,
         OutcomeKind::Failure => BAD,
-        OutcomeKind::Error => "dark-red",
+        OutcomeKind::Error => "purple",
         OutcomeKind::Cancelled => QUIET,
         OutcomeKind::Lost => DOUBTFUL,
     }
@@ -136,6 +136,19 @@ pub(crate) fn codes() -> Value {
         all.map(word)
             .chain([(String::new(), "not known".to_owned(), QUIET)]),
     )
+}
+
+/// How much an alert wants of its reader.
+pub(crate) fn severities() -> Value {
+    table(
+        [("critical", BAD), ("warning", DOUBTFUL)]
+            .map(|(word, colour)| (word.to_owned(), word.to_owned(), colour)),
+    )
+}
+
+/// 0 in place of a moment that does not come nearer.
+pub(crate) fn standstill() -> Value {
+    table([("0".to_owned(), "stands still".to_owned(), DOUBTFUL)])
 }
 
 /// 1 and 0 of a gauge that says whether something is well.

@@ -25,7 +25,7 @@ export async function labelValues(selector, label, { prometheus, from, to }) {
 
 // The alerts of an annotation: spans of time during which its query had an answer, with their titles.
 export async function annotations(annotation, asked) {
-  const step = 5;
+  const step = rangeUtil.intervalToSeconds(annotation.step);
   const query = filled(annotation.expr, step, asked);
   const { result } = await get('query_range', { query, start: asked.from / 1000, end: asked.to / 1000, step }, asked);
   const spans = [];
@@ -70,7 +70,7 @@ async function answerTo(target, panel, step, asked) {
   return { frames, exemplars: exemplars.flatMap(({ exemplars }) => exemplars) };
 }
 
-function filled(expr, step, { from, to, variables, scrapeSeconds }) {
+export function filled(expr, step, { from, to, variables, scrapeSeconds }) {
   const seconds = Math.round((to - from) / 1000);
   const rate = Math.max(step + scrapeSeconds, 4 * scrapeSeconds);
   const times = { __interval: `${step}s`, __rate_interval: `${rate}s`, __range: `${seconds}s`, __range_s: `${seconds}` };

@@ -1,7 +1,7 @@
 // The variables of a dashboard: what may be chosen, what is chosen, and how text names it.
 
 import { escapeRegExp } from 'lodash';
-import { instant, labelValues } from './prometheus.js';
+import { filled, instant, labelValues } from './prometheus.js';
 
 // `$name`, `${name}` and `${name:format}`.
 const NAMED = /\$\{(\w+)(?::(\w+))?\}|\$(\w+)/g;
@@ -36,14 +36,14 @@ function pattern(taken, multi) {
 async function optionsOf(variable, asked) {
   if (variable.type === 'datasource') return [{ text: 'Prometheus', value: 'prometheus' }];
   if (variable.type !== 'query') throw new Error(`${variable.name}: no preview of variables of type ${variable.type}`);
-  const found = await valuesOf(named(variable.query.query, asked.variables), asked);
+  const found = await valuesOf(filled(variable.query.query, 0, asked), asked);
   const regex = variable.regex ? new RegExp(variable.regex.replace(/^\/|\/$/g, '')) : undefined;
   const options = found.map((text) => {
     const groups = regex?.exec(text)?.groups;
     if (!groups) return { text, value: text };
     return { text: groups.text ?? groups.value, value: groups.value };
   });
-  return options.sort((a, b) => a.text.localeCompare(b.text));
+  return variable.sort === 0 ? options : options.sort((a, b) => a.text.localeCompare(b.text));
 }
 
 async function valuesOf(query, asked) {

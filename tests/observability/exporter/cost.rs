@@ -5,10 +5,6 @@ use crate::query::{STEP, Series, all, by, ratio, sum};
 use crate::words::{BAD, DOUBTFUL, GOOD, WARNING};
 use datasphere_exporter::catalogue::{Metric, exporter};
 
-fn calls_by(label: &str) -> String {
-    by("sum", &[label], &all(exporter::API_REQUESTS).rate())
-}
-
 fn calls() -> String {
     sum(&all(exporter::API_REQUESTS).rate())
 }
@@ -17,10 +13,10 @@ pub(super) fn by_method() -> Panel {
     stacked(
         "Calls by method",
         "reqps",
-        "What the exporter asks the cloud for. One method that grows alone: longer intervals for it, or \
+        "What the exporter asked the cloud for in the time shown. One method that grows alone: longer intervals for it, or \
          fewer projects.",
     )
-    .query(&calls_by("method"), "{{method}}")
+    .query(&all(exporter::API_REQUESTS).rate_of_seen("method"), "{{method}}")
     .none("no calls")
     .sized(12, 8)
 }
@@ -32,7 +28,7 @@ pub(super) fn by_code() -> Panel {
         "How they ended. RESOURCE_EXHAUSTED: lower the rate limit; UNAUTHENTICATED: a new key; \
          PERMISSION_DENIED: a role is missing; UNAVAILABLE: see the status page of the cloud.",
     )
-    .query(&calls_by("code"), "{{code}}")
+    .query(&all(exporter::API_REQUESTS).rate_of_seen("code"), "{{code}}")
     .series("OK", &[colour(GOOD)])
     .series("RESOURCE_EXHAUSTED", &[colour(DOUBTFUL)])
     .series("UNAVAILABLE", &[colour(WARNING)])

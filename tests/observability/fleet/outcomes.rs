@@ -19,7 +19,7 @@ pub(super) fn ends() -> Panel {
     let panel = stacked_bars(
         "Ends by outcome",
         "short",
-        "How many operations ended in each step of time, by outcome. Failure is the user's program, error \
+        "How many operations ended around each time, by outcome; the exact count of failures stands beside. Failure is the user's program, error \
          the operation, lost what the cloud forgot. Much red at once: see the failures by code.",
     )
     .query(&ends, "{{outcome}}")
@@ -30,20 +30,25 @@ pub(super) fn ends() -> Panel {
     })
 }
 
-pub(super) fn failures() -> Panel {
+/// How many operations failed in the time shown, by project and code: the one count of failures on the page.
+pub(super) fn failed() -> String {
     let ends = all(fleet::OPERATION_RESULTS).among("outcome", &FAILED);
     let failures = by(
         "sum",
         &["project_id", "kind", "outcome", "code"],
         &ends.increase_since_birth(),
     );
+    format!("(round({failures}) > 0)")
+}
+
+pub(super) fn failures() -> Panel {
     table(
         "Failures by code",
         "What failed in the time shown: the return code of a program, or the code of an operation's error, \
          with what it says. 137 asks for a machine with more memory or smaller batches; INTERNAL and \
          UNAVAILABLE are worth another try.",
     )
-    .rows(&with_project(&format!("topk(20, round({failures}) > 0)")))
+    .rows(&with_project(&format!("topk(20, {})", failed())))
     .order(&["code", "Value", "outcome", "kind", "project_name"])
     .column(
         "code",

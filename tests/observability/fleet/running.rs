@@ -1,6 +1,6 @@
 //! What runs now, how far it is, and what does not move.
 
-use crate::fragments::{JOB, job_status, live_in_the_time_shown, named, of_live_jobs, with_project};
+use crate::fragments::{JOB, job_status, named, newest_ended, newest_live, of_live_jobs, with_project};
 use crate::panel::{
     Panel, bars, blank, coloured, filled, hidden, link_to_job, mapped, pixels, table, timeline, unit,
 };
@@ -8,24 +8,28 @@ use crate::query::{age, all, by};
 use crate::words;
 use datasphere_exporter::catalogue::{exporter, run};
 use datasphere_exporter::model::JobStatus;
+use serde_json::json;
 
 pub(super) fn jobs() -> Panel {
     let started = all(run::JOB_STARTED).by(&JOB);
     let progress = all(run::JOB_PROGRESS).by(&JOB);
     let elapsed = age(&all(run::JOB_CREATED).by(&JOB));
     let rest = format!("(time() - {started}) * (1 - {progress}) / ({progress} > 0)");
+    let standing = by("max", &JOB, &stalled());
+    let end = format!("(1000 * (time() + {rest}) unless on (project_id, job_id) {standing})");
     let info = all(run::JOB_INFO).by(&["project_id", "job_id", "job_name", "instance_type", "created_by"]);
     let info = with_project(&of_live_jobs(&info));
     table(
         "Jobs that have not ended",
         "Every job from its creation to its end, with the end that its progress so far foretells. A row \
-         opens the page of its job; an end that moves away is a job that slows down.",
+         opens the page of its job; an end that moves away is a job that slows down, and one that stands \
+         still is in the table below.",
     )
     .rows(&info)
     .rows(&of_live_jobs(&job_status(None)))
     .rows(&of_live_jobs(&elapsed))
     .rows(&of_live_jobs(&progress))
-    .rows(&of_live_jobs(&format!("1000 * (time() + {rest})")))
+    .rows(&of_live_jobs(&format!("({end} or 0 * {standing})")))
     .order(&[
         "job_name",
         "Value #B",
@@ -57,7 +61,12 @@ pub(super) fn jobs() -> Panel {
     .column(
         "Value #E",
         "Expected end",
-        &[unit("dateTimeFromNow"), blank("not known"), pixels(150)],
+        &[
+            unit("dateTimeFromNow"),
+            mapped(words::standstill()),
+            blank("not known"),
+            pixels(150),
+        ],
     )
     .column("project_name", "Project", &[])
     .column("instance_type", "Machine", &[])
@@ -67,6 +76,18 @@ pub(super) fn jobs() -> Panel {
     .sorted_by("Age")
     .none("nothing runs")
     .sized(24, 9)
+}
+
+/// How long the progress of each executing job has not changed, of those beyond the exporter's patience.
+fn stalled() -> String {
+    let executing = all(run::JOB_STATUS).with("status", JobStatus::Executing.label());
+    let executing = format!("({} == 1)", executing.once());
+    let unchanged = format!(
+        "(time() - {}) * on (project_id, job_id) group_right () {executing}",
+        all(run::JOB_PROGRESS_CHANGED).by(&JOB)
+    );
+    let patience = by("max", &[], &all(exporter::PROGRESS_STALLED_THRESHOLD).raw());
+    format!("(({unchanged}) > on () group_left () {patience})")
 }
 
 pub(super) fn stuck() -> Panel {
@@ -79,21 +100,13 @@ pub(super) fn stuck() -> Panel {
     let limits = all(exporter::STUCK_THRESHOLD).by(&["status"]);
     let there = format!("(time() - {since}) * on (project_id, job_id) group_right () {waits}");
     let stuck = format!("(({there}) > on (status) group_left () {limits})");
-    let executing = all(run::JOB_STATUS).with("status", JobStatus::Executing.label());
-    let executing = format!("({} == 1)", executing.once());
-    let unchanged = format!(
-        "(time() - {}) * on (project_id, job_id) group_right () {executing}",
-        all(run::JOB_PROGRESS_CHANGED).by(&JOB)
-    );
-    let patience = by("max", &[], &all(exporter::PROGRESS_STALLED_THRESHOLD).raw());
-    let stalled = format!("(({unchanged}) > on () group_left () {patience})");
     table(
         "Jobs that need a look",
         "Jobs that stay in a status longer than its threshold, and jobs whose progress has not changed for \
          longer than theirs; both are settings of the exporter. Read the log of the job; cancel it if it \
          does nothing.",
     )
-    .rows(&with_project(&named(&format!("{stuck} or {stalled}"))))
+    .rows(&with_project(&named(&format!("{stuck} or {}", stalled()))))
     .order(&[
         "job_name",
         "status",
@@ -118,25 +131,33 @@ pub(super) fn progress() -> Panel {
     bars(
         "Progress of running jobs",
         "percentunit",
-        "The twenty that are furthest. A bar that stands still: see the jobs that need a look.",
+        "The twelve that are furthest. A bar that stands still: see the jobs that need a look.",
     )
-    .instant(&format!("topk(20, {progress})"), "{{job_name}} {{job_id}}")
+    .instant(&format!("topk(12, {progress})"), "{{job_name}} {{job_id}}")
     .bounds(0, 1)
+    // Higher bars have larger letters, and names are long.
+    .set("/options/maxVizHeight", json!(22))
     .none("no job tells its progress")
-    .sized(12, 8)
+    .sized(8, 13)
 }
 
 pub(super) fn states() -> Panel {
+    let shown = |chosen: &str| {
+        named(&format!(
+            "({}) and on (project_id, job_id) {chosen}",
+            job_status(None)
+        ))
+    };
     timeline(
         "States of jobs over time",
         words::job_statuses(),
-        "The life of each job that had not ended before, as it was seen. Long light blue: environments take long; many rows that turn \
-         red at once: the platform or shared data.",
+        "The life of jobs as it was seen: the twenty newest that have not ended, then twenty that ended in the \
+         time shown, failed ones first to be chosen. Long light blue: environments take long; many rows \
+         that turn red at once: the platform or shared data.",
     )
-    .query(
-        &named(&live_in_the_time_shown(&job_status(None))),
-        "{{job_name}} {{job_id}}",
-    )
+    .query(&shown(&newest_live(20)), "{{job_name}} {{job_id}}")
+    .query(&shown(&newest_ended(20)), "{{job_name}} {{job_id}}")
+    .set("/maxDataPoints", json!(150))
     .none("no jobs were seen")
-    .sized(24, 13)
+    .sized(16, 13)
 }

@@ -1,11 +1,14 @@
 //! What projects have left, and how fast they spend it.
 
 use crate::fragments::with_project;
-use crate::panel::{Panel, bare, bars, blank, bounds, coloured, dashed, lines, table, unit};
+use crate::panel::{
+    Panel, bare, bars, blank, bounds, colour, coloured, dashed, lines, stat, table, unit, unlisted,
+};
 use crate::query::{all, by, ratio};
 use crate::words::{BAD, GOOD, QUIET, WARNING};
 use datasphere_exporter::catalogue::{exporter, fleet};
 use datasphere_exporter::model::JobStatus;
+use serde_json::json;
 
 /// The window of every forecast: long enough for the quiet of a night not to look like the end of spending.
 const WINDOW: &str = "6h";
@@ -19,24 +22,60 @@ fn balance() -> String {
     all(fleet::PROJECT_UNIT_BALANCE).least_by(&["project_id"])
 }
 
+/// Seconds until each project that spends is empty, and 0 for those that are.
+fn seconds_left() -> String {
+    let left = ratio(&format!("({} > 0)", balance()), &format!("({})", speed()));
+    format!("({left} or 0 * ({} <= 0))", balance())
+}
+
+/// Colours of the time that is left.
+const LEFT: [(&str, Option<f64>); 4] = [
+    (QUIET, None),
+    (BAD, Some(0.0)),
+    (WARNING, Some(86400.0)),
+    (GOOD, Some(259_200.0)),
+];
+
+pub(super) fn first_empty() -> Panel {
+    stat(
+        "First empty in (6h)",
+        "dtdurations",
+        "The project that is out of units first at the speed of the last 6h, and when. Then its jobs stop: \
+         raise the balance, or see below who spends.",
+    )
+    .instant(
+        &with_project(&format!("bottomk(1, {})", seconds_left())),
+        "{{project_name}}",
+    )
+    .set("/options/textMode", json!("value_and_name"))
+    .none("no end in sight")
+    .steps(&LEFT)
+}
+
 pub(super) fn burn_down() -> Panel {
     let warning = by("max", &[], &all(exporter::UNIT_BALANCE_WARNING).raw());
     lines(
         "Unit balance, and where it stands in a day",
         "short",
-        "What each project has left, and dashed where it will stand in 24 hours at the speed of the last \
-         6h; a top-up does not bend the forecast. A dashed line below zero: raise the balance or stop what \
+        "What each project has left, and dashed in its colour where it will stand in 24 hours at the speed \
+         of the last 6h; a top-up does not bend the forecast. A dashed line below zero: raise the balance or stop what \
          spends.",
     )
     .query(&with_project(&balance()), "{{project_name}}")
     .query(
         &with_project(&format!("{} - 86400 * {}", balance(), speed())),
-        "{{project_name}} in a day",
+        "{{project_name}}",
     )
     .query(&warning, "warned below")
     .series_like("/.*/", &[bare()])
-    .series_like("/ in a day$/", &[dashed()])
-    .series("warned below", &[crate::panel::colour(WARNING), dashed()])
+    // The same name has the same colour; one line of the legend for both is enough.
+    .set(
+        "/fieldConfig/defaults/color",
+        json!({ "mode": "palette-classic-by-name" }),
+    )
+    .set("/fieldConfig/defaults/custom/showPoints", json!("never"))
+    .of_query("B", &[dashed(), unlisted()])
+    .series("warned below", &[colour(QUIET), dashed()])
     .none("unlimited")
     .sized(15, 9)
 }
@@ -66,7 +105,6 @@ pub(super) fn projects() -> Panel {
     let executing = all(fleet::JOBS)
         .with("status", JobStatus::Executing.label())
         .by(&["project_id"]);
-    let rest = ratio(&format!("({} > 0)", balance()), &format!("({})", speed()));
     table(
         "Projects",
         "Every project with its names, its running jobs, what it has left and for how long at the speed of \
@@ -77,7 +115,7 @@ pub(super) fn projects() -> Panel {
     .rows(&all(fleet::PROJECT_INFO).once())
     .rows(&executing)
     .rows(&balance())
-    .rows(&rest)
+    .rows(&seconds_left())
     .rows(&limit("hour"))
     .rows(&limit("execution"))
     .rows(&all(fleet::JOBS_DATA_EXPIRING).once())
@@ -102,12 +140,7 @@ pub(super) fn projects() -> Panel {
             unit("dtdurations"),
             coloured("color-text"),
             blank("never"),
-            bounds(&[
-                (QUIET, None),
-                (BAD, Some(0.0)),
-                (WARNING, Some(86400.0)),
-                (GOOD, Some(259_200.0)),
-            ]),
+            bounds(&LEFT),
         ],
     )
     .column(

@@ -19,22 +19,27 @@ fn of_its_name(expression: &str) -> String {
 
 pub(super) fn earlier() -> Panel {
     let duration = all(fleet::JOB_DURATION);
+    let enough = duration.has_observed(5, &NAME, "7d");
+    let of_enough = |quantile: f64| {
+        let quantile = duration.quantile(quantile, &NAME, "7d");
+        of_its_name(&format!("{quantile} and on (project_id, job_name) {enough}"))
+    };
     let (started, finished) = (this(run::JOB_STARTED).by(&JOB), this(run::JOB_FINISHED).by(&JOB));
     let elapsed = format!("({finished} or (time() + 0 * {started})) - {started}");
     lines(
         "Against earlier jobs of its name (7d)",
         "s",
         "How long this job has run beside the median and the 95th percentile of the successful ones of its \
-         name in the last 7d. Above the orange line: nineteen of twenty were done by now; look at its \
+         name in the last 7d, once there are five of them. Above the orange line: nineteen of twenty were done by now; look at its \
          progress and its log.",
     )
     .query(&elapsed, "this job")
     .query(
-        &of_its_name(&duration.quantile(0.5, &NAME, "7d")),
+        &of_enough(0.5),
         "median of {{job_name}}",
     )
     .query(
-        &of_its_name(&duration.quantile(0.95, &NAME, "7d")),
+        &of_enough(0.95),
         "p95 of {{job_name}}",
     )
     .query(

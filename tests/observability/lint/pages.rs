@@ -77,15 +77,21 @@ fn dashboards_lead_to_one_another_and_keep_what_was_chosen() {
 }
 
 #[test]
-fn every_dashboard_notes_alerts_in_its_graphs() {
+fn every_dashboard_notes_when_a_critical_alert_began() {
     let mut faults = Vec::new();
     for page in pages() {
         let notes: Vec<&Value> = list(&page.body, "/annotations/list").collect();
+        let of_alerts = notes.iter().find(|note| text(note, "/expr").contains("ALERTS"));
+        let is_of_beginnings = of_alerts.is_some_and(|note| {
+            let query = text(note, "/expr");
+            note["enable"] == true
+                && query.contains(r#"severity="critical""#)
+                && query.contains(" unless ")
+                && query.contains("offset 1m")
+        });
         assert!(
-            notes
-                .iter()
-                .any(|note| note["name"] == "Alerts" && note["enable"] == true),
-            "{}",
+            is_of_beginnings,
+            "{}: a note for as long as alerts fire",
             page.name
         );
         for note in notes {

@@ -85,6 +85,15 @@ fn every_panel_asks_the_data_source_that_the_reader_chose() {
 }
 
 #[test]
+fn bars_over_time_give_no_total_beside_the_counts() {
+    none(&faults(|panel| {
+        let are_bars = panel.body["fieldConfig"]["defaults"]["custom"]["drawStyle"] == "bars";
+        let has_sums = list(panel.body, "/options/legend/calcs").next().is_some();
+        (are_bars && has_sums).then(|| "the legend adds up windows that overlap".to_owned())
+    }));
+}
+
+#[test]
 fn every_series_has_a_name() {
     none(&faults(|panel| {
         let is_nameless =
@@ -187,6 +196,8 @@ fn a_value_has_the_same_words_wherever_it_is_shown() {
         words::outcomes(),
         words::codes(),
         words::ended(),
+        words::severities(),
+        words::standstill(),
     ];
     let is_known = |mappings: &Value| {
         let lines = mapped(mappings).len();

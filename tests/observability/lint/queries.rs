@@ -1,7 +1,8 @@
 //! Rules for queries, and for what is made of their results.
 
-use crate::lint::{Shown, list, none, pages, text};
+use crate::lint::{Page, Shown, list, none, pages, text};
 use crate::promql::{self, Labels};
+use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::Expr;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -213,6 +214,40 @@ fn heatmaps_lead_to_traces() {
             }
         }
     }
+}
+
+/// Variables of which several values, or all, may be chosen: what Grafana puts in their place is a pattern.
+fn patterns(page: &Page) -> BTreeSet<String> {
+    let are_several = |variable: &&Value| variable["multi"] == true || variable["includeAll"] == true;
+    let several = page.variables().filter(are_several);
+    several
+        .map(|variable| format!("${}", text(variable, "/name")))
+        .collect()
+}
+
+#[test]
+fn variables_of_several_values_are_matched_as_patterns() {
+    let mut faults = Vec::new();
+    for page in pages() {
+        let patterns = patterns(&page);
+        let panels = page.panels();
+        let asked = panels.iter().flat_map(Shown::targets);
+        for asks in asked.chain(list(&page.body, "/annotations/list")) {
+            let query = text(asks, "/expr");
+            let expression = promql::parse(query).unwrap();
+            for selected in promql::selected(&expression) {
+                let matchers = &selected.selector.matchers.matchers;
+                let is_literal =
+                    |matcher: &&Matcher| matches!(matcher.op, MatchOp::Equal | MatchOp::NotEqual);
+                let wrong = matchers
+                    .iter()
+                    .filter(is_literal)
+                    .filter(|matcher| patterns.contains(&matcher.value));
+                faults.extend(wrong.map(|matcher| format!("{}: {matcher} in {query}", page.name)));
+            }
+        }
+    }
+    none(&faults);
 }
 
 #[test]

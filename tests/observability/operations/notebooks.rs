@@ -1,6 +1,6 @@
 //! Notebook executions: how they end, how long they take, and what runs.
 
-use crate::fragments::{OPERATION, notebook_status, of_kinds, with_project};
+use crate::fragments::{OPERATION, notebook_status, with_kind, with_project};
 use crate::panel::{
     Panel, bare, bounds, colour, coloured, lines, pixels, stacked_bars, table, timeline, unit,
 };
@@ -53,7 +53,10 @@ pub(super) fn durations() -> Panel {
 }
 
 pub(super) fn running() -> Panel {
-    let created = of_kinds(&all(run::OPERATION_CREATED).once(), &[Kind::Notebook.label()]);
+    let created = with_kind(
+        &all(run::OPERATION_CREATED).once(),
+        &notebooks(run::OPERATION_INFO),
+    );
     let running = all(run::NOTEBOOK_STATUS).with("status", NotebookStatus::Running.label());
     let running = format!("({} == 1)", running.by(&OPERATION));
     let info =

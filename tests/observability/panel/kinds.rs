@@ -86,8 +86,11 @@ pub(crate) fn stacked_bars(title: &str, unit: &str, description: &str) -> Panel 
         .custom(&custom)
         .decimals(0)
         .reaching(1)
-        .set("/options/legend/calcs", json!(["sum"]))
-        .set("/options/legend/sortBy", json!("Total"))
+        // Windows overlap by a scrape and reach beyond the axis: their sum would be another truth than the counts.
+        .set(
+            "/options/legend",
+            json!({ "calcs": [], "displayMode": "list", "placement": "bottom", "showLegend": true }),
+        )
         .set("/interval", json!("5m"))
         .set("/maxDataPoints", json!(100))
 }

@@ -74,6 +74,14 @@ pub(crate) fn hidden() -> (&'static str, Value) {
     ("custom.hidden", json!(true))
 }
 
+/// A line that the legend leaves out.
+pub(crate) fn unlisted() -> (&'static str, Value) {
+    (
+        "custom.hideFrom",
+        json!({ "legend": true, "tooltip": false, "viz": false }),
+    )
+}
+
 /// A line without an area below it.
 pub(crate) fn bare() -> (&'static str, Value) {
     ("custom.fillOpacity", json!(0))

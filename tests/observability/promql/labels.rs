@@ -159,7 +159,7 @@ fn of_call(call: &Call) -> Result<Labels, String> {
     }
     match (call.func.name, call.args.args.as_slice()) {
         ("histogram_quantile", _) => drop(all.remove("le")),
-        ("label_replace", [_, label, ..]) => {
+        ("label_replace" | "label_join", [_, label, ..]) => {
             if let Expr::StringLiteral(label) = &**label {
                 all.insert(label.val.clone());
             }

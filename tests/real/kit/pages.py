@@ -1,59 +1,87 @@
-"""The dashboards as a reader of them asks: their panels, and queries with every variable chosen."""
+"""The dashboards as a reader of them asks: their variables, and each query of their panels with all of them chosen."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 DASHBOARDS = Path(__file__).parents[3] / "dashboards"
 
-# What a reader has chosen, longer names first: one variable's name begins another's.
-CHOSEN = {
-    "$__rate_interval": "20s",
-    "$__range": "10m",
-    "$instance": ".+",
-    "$project": ".*",
-    "$kind": ".+",
-    "$job": ".+",
-}
+# What Grafana makes of the time shown.
+TIMES = {"__rate_interval": "20s", "__range": "10m"}
+# `$name` and `${name}`.
+NAMED = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+# What Grafana escapes in a chosen value, with a backslash that is itself escaped.
+SPECIAL = re.compile(r"[\\^$*+?.()|\[\]{}/]")
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What a reader chooses, and what stands in a query for it."""
+
+    name: str
+    query: str
+    regex: str
+    all_value: str | None
+
+    def several(self, values: list[str]) -> str:
+        """Values that were chosen one by one."""
+        escaped = [SPECIAL.sub(lambda found: rf"\\{found[0]}", value) for value in values]
+        return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
 
 
 @dataclass(frozen=True)
 class Query:
     """One query of a panel, before anything is chosen."""
 
+    page: str
+    title: str
+    kind: str
+    letter: str
     text: str
     instant: bool
+
+    @property
+    def panel(self) -> str:
+        return f"{self.page}: {self.title}"
+
+    @property
+    def name(self) -> str:
+        """Heatmaps ask for native buckets, and for classic ones instead: the panel stands for both."""
+        return self.panel if self.kind == "heatmap" else f"{self.panel} {self.letter}"
 
     def asks_for_one_job(self) -> bool:
         return "$job_id" in self.text
 
-    def chosen(self, job_id: str, instance: str = ".+") -> str:
+    def chosen(self, choices: Mapping[str, str]) -> str:
         """The query as Prometheus gets it."""
-        text = self.text.replace("$job_id", job_id).replace('instance=~"$instance"', f'instance=~"{instance}"')
-        for variable, value in CHOSEN.items():
-            text = text.replace(variable, value)
-        return text
+        return filled(self.text, choices)
 
 
-@dataclass(frozen=True)
-class Panel:
-    """A panel that asks something."""
-
-    page: str
-    title: str
-    number: int
-    queries: tuple[Query, ...]
-
-    @property
-    def name(self) -> str:
-        return f"{self.page}: {self.title}"
+def filled(text: str, choices: Mapping[str, str]) -> str:
+    """A text with its variables replaced; what nobody chose stays as it is."""
+    known = {**TIMES, **choices}
+    return NAMED.sub(lambda found: known.get(found[1] or found[2], found[0]), text)
 
 
-def panels() -> Iterator[Panel]:
-    """All panels of all dashboards, those without queries aside."""
+def pages() -> Iterator[tuple[str, dict]]:
     for path in sorted(DASHBOARDS.glob("*.json")):
-        for panel in json.loads(path.read_text())["panels"]:
-            queries = tuple(Query(target["expr"], target["instant"]) for target in panel.get("targets", []))
-            if queries:
-                yield Panel(path.stem, panel["title"], panel["id"], queries)
+        yield path.stem, json.loads(path.read_text())
+
+
+def variables(body: dict) -> list[Variable]:
+    """The variables of a dashboard that ask Prometheus, in their order: one names another."""
+    return [
+        Variable(one["name"], one["query"]["query"], one["regex"].strip("/"), one.get("allValue"))
+        for one in body["templating"]["list"]
+        if one["type"] == "query"
+    ]
+
+
+def queries() -> Iterator[Query]:
+    """All queries of all panels of all dashboards."""
+    for page, body in pages():
+        for panel in body["panels"]:
+            for target in panel.get("targets", []):
+                yield Query(page, panel["title"], panel["type"], target["refId"], target["expr"], target["instant"])

@@ -53,7 +53,7 @@ export function drawExemplars(plot, exemplars, color) {
   ctx.restore();
 }
 
-// A dashed line where something began, and a bar below for as long as it lasted.
+// A dashed line where something began, and a bar below for as long as it lasted, if it did.
 function drawAnnotations(plot, annotations, theme) {
   const { ctx, bbox } = plot;
   ctx.save();
@@ -68,7 +68,7 @@ function drawAnnotations(plot, annotations, theme) {
     ctx.moveTo(left, bbox.top);
     ctx.lineTo(left, bbox.top + bbox.height);
     ctx.stroke();
-    ctx.fillRect(left, bbox.top + bbox.height, Math.max(right - left, 3 * devicePixelRatio), 4 * devicePixelRatio);
+    if (to > from) ctx.fillRect(left, bbox.top + bbox.height, right - left, 4 * devicePixelRatio);
   }
   ctx.restore();
 }
