@@ -4,7 +4,7 @@
 #
 # draw.sh BINARY [FOLDER]: BINARY is datasphere-exporter; a picture for each dashboard lands in FOLDER, `pictures` here
 # when absent. What may be changed, by variables of the environment:
-#   MINUTES=20         how long data is gathered before drawing, and the time that the pictures show
+#   MINUTES=20         the time that the pictures show; data is gathered a minute longer
 #   SPEED=20           how much faster than life the simulated fleet is
 #   THEME=dark         or light
 #   PROMETHEUS, RULES  the server and the folder of rules; those of this repository when absent
@@ -76,8 +76,9 @@ YAML
 started="$started $!"
 patiently curl -fsS "http://$server/-/ready"
 
-echo "gathering data for $minutes minutes: http://$server"
-sleep $((minutes * 60))
+# A minute more than is shown: what was counted before the first scrape would seem to have happened in the time shown.
+echo "gathering data for $((minutes + 1)) minutes: http://$server"
+sleep $(((minutes + 1) * 60))
 while true; do
   node "$here/draw.mjs" --prometheus "http://$server" --minutes "$minutes" --theme "$theme" --folder "$pictures"
   # Small enough for a repository, where the program is there.

@@ -57,6 +57,7 @@ pub(super) fn times() -> Panel {
         "/fieldConfig/defaults/displayName",
         json!("${__field.labels.status}"),
     )
+    .set("/options/maxVizHeight", json!(26))
     .none("nothing has passed yet")
     .sized(8, 6);
     // A query for each, in the order of life: the series of one query come in the order of the alphabet.
