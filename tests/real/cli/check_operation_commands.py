@@ -1,5 +1,6 @@
 """Commands about one operation, and those that start one, against the simulator: what they print and how they exit."""
 
+# Limit: 300 s
 import json
 import signal
 import subprocess
@@ -38,6 +39,7 @@ ENDED = {
 
 class TheCommand(unittest.TestCase):
     transport = "grpc"
+    starting = ("job", "execute", QUICK[0]["id"])
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -83,9 +85,10 @@ class TheCommand(unittest.TestCase):
                 self.assertEqual(self.operation("watch", operation).returncode, code)
 
     def test_a_start_without_waiting_tells_the_id_and_nothing_else(self) -> None:
-        ended = run(BINARY, "job", "execute", QUICK[0]["id"], self.flag)
+        ended = run(BINARY, *self.starting, self.flag)
         self.assertEqual((ended.returncode, ended.stderr), (0, b""), ended)
-        self.assertEqual(self.operation("watch", ended.stdout.decode().strip()).returncode, 0)
+        watched = run(BINARY, "operation", "watch", ended.stdout.decode().strip(), self.flag, seconds=60)
+        self.assertEqual(watched.returncode, 0, watched)
 
     def test_a_notebook_is_started_and_followed_as_lines_of_json(self) -> None:
         words = ("notebook", "execute", PROJECT, "--notebook=/home/a b.ipynb", "--input=epochs=5", "--input=name=x=y")
@@ -132,6 +135,14 @@ class TheCommand(unittest.TestCase):
 
 class TheCommandOverRest(TheCommand):
     transport = "rest"
+    starting = ("notebook", "execute", PROJECT, "--notebook=/home/a b.ipynb")
+    # REST has no methods for jobs.
+    test_a_job_is_started_and_its_outcome_waited_for = None
+
+    def test_a_job_is_not_started_and_the_reason_told(self) -> None:
+        ended = run(BINARY, *TheCommand.starting, "--wait", self.flag)
+        self.assertEqual((ended.returncode, ended.stdout), (FAILED, b""), ended)
+        self.assertIn(b"needs gRPC", ended.stderr)
 
 
 if __name__ == "__main__":
