@@ -186,7 +186,14 @@ impl Engine {
         let was_known = target
             .as_ref()
             .is_some_and(|target| self.tracker.find(target).is_some());
-        self.apply(input);
+        let is_all_told = !self.is_changed && self.telling.next_at().is_some();
+        let events = self.tracker.apply(input, self.clock.now());
+        if was_known && is_all_told && events.is_empty() {
+            // It is shown as it is: no view of its own for every answer that passes the gateway.
+            return reply.send(Admission::Known);
+        }
+        self.is_changed = true;
+        self.note(&events);
         let is_known = target
             .as_ref()
             .is_some_and(|target| self.tracker.find(target).is_some());

@@ -231,7 +231,7 @@ impl Gateway {
 const STALL_ROUND_MIN: Duration = Duration::from_millis(10);
 
 /// How long a caller may take to hear that its call has ended.
-const LAST_WORDS_TIME_MAX: Duration = Duration::from_secs(1);
+const LAST_WORDS_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// Ends calls whose callers stopped reading.
 async fn watch_stalls(calls: Arc<Calls>, stall_time_max: Duration, stop: CancellationToken) {

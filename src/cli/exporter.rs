@@ -119,10 +119,11 @@ impl Exporter {
     }
 
     /// Has an operation or job watched and shown no more.
-    pub(crate) async fn untrack(&self, id: &OperationId) -> Result<(), ExporterError> {
-        self.ask(Method::DELETE, &format!("{OPERATIONS}/{id}"), String::new())
-            .await?;
-        Ok(())
+    /// Whether that is so already: it may be kept a moment later.
+    pub(crate) async fn untrack(&self, id: &OperationId) -> Result<bool, ExporterError> {
+        let path = format!("{OPERATIONS}/{id}");
+        let (status, _) = self.ask(Method::DELETE, &path, String::new()).await?;
+        Ok(status != StatusCode::ACCEPTED)
     }
 
     /// What is watched, page by page in the order in which it came; `filter` has names and values of parameters.

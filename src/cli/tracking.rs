@@ -24,12 +24,17 @@ pub(crate) fn track(arguments: &Track) -> anyhow::Result<Exit> {
 pub(crate) fn untrack(arguments: &Untrack) -> anyhow::Result<Exit> {
     let exporter = exporter(&arguments.running)?;
     each(&arguments.ids, &async |id: &OperationId| {
-        exporter.untrack(id).await?;
+        let (result, words) = if exporter.untrack(id).await? {
+            (
+                "untracked",
+                "is not watched any more, and will not be taken back or counted again",
+            )
+        } else {
+            ("pending", "will not be watched any more; `list` shows when")
+        };
         say(&match arguments.running.output {
-            Output::Text => {
-                format!("{id} is not watched any more, and will not be taken back or counted again")
-            }
-            Output::Json => json!({ "id": id.as_str(), "result": "untracked" }).to_string(),
+            Output::Text => format!("{id} {words}"),
+            Output::Json => json!({ "id": id.as_str(), "result": result }).to_string(),
         });
         Ok(())
     })

@@ -197,7 +197,6 @@ impl Dialer {
         }
         Ok(match protocols {
             Protocols::Grpc => builder.enable_http2().wrap_connector(tcp()),
-            Protocols::Http => builder.enable_all_versions().wrap_connector(tcp()),
             Protocols::Http1 => builder.enable_http1().wrap_connector(tcp()),
         })
     }

@@ -18,9 +18,7 @@ pub type Connector = HttpsConnector<HttpConnector>;
 pub enum Protocols {
     /// HTTP/2.
     Grpc,
-    /// What the other side prefers; HTTP/1.1 where nothing is encrypted.
-    Http,
-    /// HTTP/1.1.
+    /// HTTP/1.1, which passes where HTTP/2 is blocked, and has no limit of calls on one connection.
     Http1,
 }
 

@@ -11,7 +11,7 @@ use crate::gateway::tally::grpc_status;
 use crate::limits::{GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_HTTP_SILENCE_MAX};
 use crate::proto::yandex::cloud::endpoint::{ApiEndpoint, ListApiEndpointsResponse};
 use bytes::{BufMut, Bytes, BytesMut};
-use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -35,13 +35,15 @@ pub(crate) async fn answer(
         .method
         .is_some_and(|method| method.role == Role::TellsAddresses);
     let own = calls.advertise_address.clone().or_else(|| authority(&request));
-    let own = own.unwrap_or_default();
+    // Addresses are told to anyone, and the list may be another operator's than the addresses that were set.
+    request.headers_mut().remove(AUTHORIZATION);
     // What is changed has to be read.
     request.headers_mut().remove(ACCEPT_ENCODING);
     request.headers_mut().remove(GRPC_ACCEPT_ENCODING);
-    let known = is_list.then(|| set_by_operator(calls, &own)).flatten();
+    let known = own.as_deref().filter(|_| is_list);
+    let known = known.and_then(|own| set_by_operator(calls, own));
     match (calls.reach(call, Service::Endpoint, request).await, known) {
-        (Ok(reached), _) => told_by_cloud(call, reached, &own, is_list).await,
+        (Ok(reached), _) => told_by_cloud(call, reached, own.as_deref(), is_list).await,
         (Err(refusal), Some(known)) if refusal.code == Code::Unavailable => Ok(told_by_us(call, &known)),
         (Err(refusal), _) => Err(refusal),
     }
@@ -98,7 +100,7 @@ fn told_by_us(call: &mut Call, known: &ListApiEndpointsResponse) -> Response<Ans
 async fn told_by_cloud(
     call: &mut Call,
     reached: Reached,
-    own: &str,
+    own: Option<&str>,
     is_list: bool,
 ) -> Result<Response<Answer>, Refusal> {
     let (mut head, body) = reached.response.into_parts();
@@ -117,10 +119,12 @@ async fn told_by_cloud(
         call.tally
             .ended_as_told(trailers.as_ref().unwrap_or(&head.headers));
         let is_ok = trailers.as_ref().and_then(grpc_status) == Some(0);
-        is_ok.then(|| changed_protobuf(&body, own, is_list)).flatten()
+        own.filter(|_| is_ok)
+            .and_then(|own| changed_protobuf(&body, own, is_list))
     } else {
         call.tally.ended_over_http(head.status);
-        changed_json(&body, own)
+        own.filter(|_| head.status.is_success())
+            .and_then(|own| changed_json(&body, own))
     };
     if changed.is_some() && head.headers.contains_key(CONTENT_LENGTH) {
         head.headers.remove(CONTENT_LENGTH);

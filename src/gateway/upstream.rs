@@ -42,7 +42,7 @@ impl Upstreams {
     /// TLS cannot be set up.
     pub(crate) fn new(passage: &Passage) -> Result<Self, CloudError> {
         let grpc = Timely(passage.connector(Protocols::Grpc)?);
-        let http = Timely(passage.connector(Protocols::Http)?);
+        let http = Timely(passage.connector(Protocols::Http1)?);
         let lane = |_| Lane::new(client(grpc.clone(), true), GATEWAY_LANE_CALLS_MAX);
         Ok(Self {
             lanes: (0..GATEWAY_LANES_MAX).map(lane).collect(),

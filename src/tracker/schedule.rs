@@ -1,7 +1,7 @@
 //! When each row is due for its next look.
 
 use crate::clock::Timestamp;
-use crate::model::{JobStatus, State, TrackedOperation};
+use crate::model::{JobStatus, State, TrackedOperation, Unreadable};
 use crate::tracker::Settings;
 use crate::tracker::rows::Book;
 use std::collections::{BTreeSet, HashMap};
@@ -74,6 +74,13 @@ const AGE_SHARE: u32 = 30;
 /// A look comes after this part of the time that is left by its progress.
 const REMAINING_SHARE: u32 = 10;
 
+/// An id that the cloud never knew is asked for after this part of the time that it has been so: thousands of files of
+/// old runs must not use up the rate limit.
+const UNKNOWN_SHARE: u32 = 10;
+
+/// Longest time between two looks at such an id.
+const UNKNOWN_INTERVAL_MAX: Duration = Duration::from_hours(1);
+
 /// Half the width of the jitter, in percent: what was sighted together must not stay together.
 const JITTER_PERCENT: u64 = 10;
 
@@ -85,7 +92,10 @@ pub(crate) fn poll_interval(
     now: Timestamp,
 ) -> Duration {
     let (shortest, longest) = (settings.interval, settings.interval_max.max(settings.interval));
-    let wait = if book.open.unreadable.is_some() {
+    let wait = if !row.observed && book.open.unreadable == Some(Unreadable::NotFound) {
+        let unknown_for = now.since(row.tracked_at) / UNKNOWN_SHARE;
+        unknown_for.clamp(longest, UNKNOWN_INTERVAL_MAX.max(longest))
+    } else if book.open.unreadable.is_some() {
         longest
     } else if book.unanswered > 0 {
         shortest.saturating_mul(1 << book.unanswered.min(16)).min(longest)

@@ -443,3 +443,17 @@ fn a_run_tier_that_is_full_lets_whole_operations_go_the_oldest_ended_first() {
     assert!(shown <= 40);
     assert!(view.tracker.dropped_total[&Dropped::SeriesMax] >= 1);
 }
+
+#[test]
+fn an_id_that_the_cloud_never_knew_is_asked_for_ever_less_often() {
+    let mut story = Story::new();
+    story.sight("op1");
+    let mut looks = 0;
+    while story.now < at(86_400) {
+        looks += story.due().len();
+        story.refuse("op1", RpcCode::NOT_FOUND);
+        story.wait(story.next_due_in());
+    }
+    assert!((20..100).contains(&looks), "{looks} looks in a day");
+    assert!(story.next_due_in() <= Duration::from_mins(66));
+}

@@ -34,7 +34,11 @@ async fn the_list_names_the_gateway_for_what_it_serves() {
     let reply = caller
         .call(
             LIST,
-            &[("grpc-accept-encoding", "gzip"), ("x-request-id", "1")],
+            &[
+                ("grpc-accept-encoding", "gzip"),
+                ("x-request-id", "1"),
+                ("authorization", "Bearer t1.caller"),
+            ],
             &[framed(b"")],
         )
         .await;
@@ -49,6 +53,12 @@ async fn the_list_names_the_gateway_for_what_it_serves() {
         "0"
     );
     assert_eq!(house.counted("ApiEndpointService.List", "OK"), 1);
+    let seen = house.told.seen.lock().expect("not poisoned");
+    assert!(
+        seen.iter()
+            .all(|call| !call.headers.contains_key("authorization")),
+        "a credential goes to nobody who has no need of it"
+    );
 }
 
 #[tokio::test]
