@@ -27,11 +27,10 @@ const CALL_BUCKETS: [f64; 12] = [
 /// Upper bounds for commits, in seconds: a fraction of a millisecond on a good disk, and seconds on one that fails.
 const COMMIT_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 
-/// Upper bounds for what the gateway adds, in seconds: some microseconds as a rule, a look-up of addresses at the
-/// start, 50 ms where the watcher does not answer.
-const ADDED_BUCKETS: [f64; 11] = [
-    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.06, 0.25, 1.0,
-];
+/// Upper bounds for what the gateway adds, in seconds: a fraction of a millisecond as a rule, a look-up of addresses at
+/// the start, 50 ms where the watcher does not answer. None is so small that it would be written with an exponent,
+/// which not every format writes alike.
+const ADDED_BUCKETS: [f64; 9] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.005, 0.025, 0.06, 0.25, 1.0];
 
 /// Values of the label `reason` of `datasphere_exporter_gateway_unheard_total`.
 pub const UNHEARD_REASONS: [&str; 3] = ["busy", "size", "unreadable"];

@@ -32,7 +32,6 @@ JOBS_MAX = 40
 EMPTY = {
     "exporter: Age of what waits longest A": "the demo sends no traces",
     "exporter: Answers of the collector A": "the demo sends no traces",
-    "exporter: Answers that were not searched A": "nobody calls through the demo",
     "exporter: Calls passed on, by code A": "nobody calls through the demo",
     "exporter: Collector A": "the demo sends no traces",
     "exporter: IAM token A": "the demo needs no token",
