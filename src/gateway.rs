@@ -14,7 +14,6 @@ mod answer;
 mod call;
 mod callers;
 mod connection;
-mod door;
 mod ear;
 mod head;
 mod method;
@@ -32,18 +31,20 @@ use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
 use crate::flow::{Inbox, Throttle};
-use crate::limits::{GATEWAY_DRAIN_TIME_MAX, GATEWAY_STALL_TIME_MAX};
+use crate::limits::{GATEWAY_CONNECTIONS_MAX, GATEWAY_DRAIN_TIME_MAX, GATEWAY_STALL_TIME_MAX};
+use crate::listening::{ListenError, Listener};
 use call::Calls;
-use door::Door;
+use connection::serve;
 use ear::Ear;
 use http::HeaderName;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use upstream::Upstreams;
 use valve::Valves;
@@ -73,27 +74,9 @@ pub struct Tls {
 /// Why the gateway cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
-    /// An address that names no place.
-    #[error("cannot find gateway.listen_address {address:?}; write HOST:PORT, [IPV6]:PORT or :PORT")]
-    Address {
-        /// As it was given.
-        address: String,
-        /// What the resolver said.
-        #[source]
-        source: io::Error,
-    },
-    /// An address that cannot be listened on.
-    #[error(
-        "the gateway cannot listen on {address}; another program may hold the port, or the host may not have the \
-         address"
-    )]
-    Listen {
-        /// As it was given.
-        address: String,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+    /// Nobody can connect.
+    #[error("the gateway cannot be reached at gateway.listen_address")]
+    Listen(#[from] ListenError),
     /// A file that cannot be read.
     #[error("the file {path} of gateway.tls cannot be read")]
     File {
@@ -119,11 +102,10 @@ pub enum GatewayError {
 }
 
 /// A gateway that listens, and passes calls once it runs.
-#[derive(Debug)]
 pub struct Gateway {
-    listener: TcpListener,
-    address: SocketAddr,
-    door: Door,
+    listener: Listener,
+    calls: Arc<Calls>,
+    tls: Option<TlsAcceptor>,
     stall_time_max: Duration,
 }
 
@@ -154,7 +136,7 @@ impl Gateway {
         } = context;
         let passage = client.passage();
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
-        let (listener, address) = door::listen(&settings.listen_address).await?;
+        let listener = Listener::bind(&settings.listen_address).await?;
         let calls = Calls {
             upstreams: Upstreams::new(&passage)?,
             passage,
@@ -169,12 +151,9 @@ impl Gateway {
         };
         Ok(Self {
             listener,
-            address,
+            calls: Arc::new(calls),
+            tls,
             stall_time_max: GATEWAY_STALL_TIME_MAX,
-            door: Door {
-                calls: Arc::new(calls),
-                tls,
-            },
         })
     }
 
@@ -189,7 +168,7 @@ impl Gateway {
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listener.address()
     }
 
     /// Passes calls until `stop`; then it takes no more, lets those under way go on for a while, and ends what is left
@@ -197,14 +176,17 @@ impl Gateway {
     pub async fn run(self, stop: CancellationToken) {
         let Self {
             listener,
-            door,
+            calls,
+            tls,
             stall_time_max,
-            ..
         } = self;
-        let calls = Arc::clone(&door.calls);
         let mut tasks = JoinSet::new();
         tasks.spawn(watch_stalls(Arc::clone(&calls), stall_time_max, stop.clone()));
-        tasks.spawn(door.open(listener, stop.clone()));
+        let serve = {
+            let (calls, until) = (Arc::clone(&calls), stop.clone());
+            move |stream| serve(stream, tls.clone(), Arc::clone(&calls), until.clone())
+        };
+        tasks.spawn(listener.accept(GATEWAY_CONNECTIONS_MAX, calls.clock, stop.clone(), serve));
         stop.cancelled().await;
         let ended = async {
             while let Some(ended) = tasks.join_next().await {
@@ -224,6 +206,14 @@ impl Gateway {
         }
         calls.cut.cancel();
         calls.ear.close().await;
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("listener", &self.listener)
+            .finish_non_exhaustive()
     }
 }
 

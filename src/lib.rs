@@ -15,6 +15,7 @@ pub mod flow;
 pub mod gateway;
 pub mod identity;
 pub mod limits;
+pub mod listening;
 pub mod metrics;
 pub mod model;
 pub mod proto;

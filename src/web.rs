@@ -10,7 +10,6 @@ mod connection;
 mod events;
 mod guard;
 mod landing;
-mod listener;
 mod openapi;
 mod operations;
 mod problem;
@@ -29,13 +28,13 @@ use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::Client;
 use crate::flow::{Readiness, ViewReader, WeakInbox};
-use crate::limits::LISTEN_ADDRESSES_MAX;
+use crate::limits::{HTTP_CONNECTIONS_MAX, LISTEN_ADDRESSES_MAX};
+use crate::listening::{ListenError, Listener};
 use crate::metrics;
+use connection::serve;
 use routes::Shared;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -129,27 +128,9 @@ pub enum WebError {
         "{0} listen addresses are set; give web.listen-address 1 to {LISTEN_ADDRESSES_MAX}, such as :10477"
     )]
     AddressCount(usize),
-    /// An address that names no place.
-    #[error("cannot find the listen address {address:?}; write HOST:PORT, [IPV6]:PORT or :PORT")]
-    Address {
-        /// As it was given.
-        address: String,
-        /// What the resolver said.
-        #[source]
-        source: io::Error,
-    },
-    /// An address that cannot be listened on.
-    #[error(
-        "cannot listen on {address}; another program may hold the port, the host may not have the address, or \
-         a port below 1024 may need a right that this process lacks"
-    )]
-    Listen {
-        /// As it was given.
-        address: String,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+    /// Nobody can connect.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A path that cannot carry the exposition.
     #[error("web.telemetry-path cannot be {path:?}: {reason}")]
     TelemetryPath {
@@ -163,7 +144,7 @@ pub enum WebError {
 /// A server that listens, and answers once it runs.
 #[derive(Debug)]
 pub struct Server {
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
     patience: Patience,
@@ -181,9 +162,9 @@ impl Server {
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for address in &settings.listen_addresses {
-            let (listener, local) = listener::listen(address).await?;
+            let listener = Listener::bind(address).await?;
+            addresses.push(listener.address());
             listeners.push(listener);
-            addresses.push(local);
         }
         let stop = CancellationToken::new();
         Ok(Self {
@@ -213,12 +194,10 @@ impl Server {
         let (router, works) = (routes::router(Arc::clone(&self.shared)), &self.shared.works);
         let mut accepting = JoinSet::new();
         for listener in self.listeners {
-            let door = listener::Door {
-                router: router.clone(),
-                patience: self.patience,
-                clock: self.shared.context.clock,
-            };
-            accepting.spawn(door.open(listener, stop.clone()));
+            let (router, patience, until) = (router.clone(), self.patience, stop.clone());
+            let serve = move |stream| serve(stream, router.clone(), patience, until.clone());
+            let clock = self.shared.context.clock;
+            accepting.spawn(listener.accept(HTTP_CONNECTIONS_MAX, clock, stop.clone(), serve));
         }
         let stopping = async {
             stop.cancelled().await;

@@ -12,6 +12,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -24,6 +25,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+/// Silence after which the kernel asks whether a caller over HTTP/1.1 is still there; HTTP/2 has pings.
+const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
+
 /// Answers the calls of a connection until either side has enough.
 pub(crate) async fn serve(
     stream: TcpStream,
@@ -31,6 +35,8 @@ pub(crate) async fn serve(
     calls: Arc<Calls>,
     stop: CancellationToken,
 ) {
+    let keepalive = TcpKeepalive::new().with_time(TCP_KEEPALIVE);
+    drop(SockRef::from(&stream).set_tcp_keepalive(&keepalive));
     let Some(tls) = tls else {
         return serve_plain(stream, calls, stop).await;
     };

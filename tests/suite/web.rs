@@ -9,6 +9,7 @@ mod writes;
 
 use crate::scene;
 use datasphere_exporter::clock::Clock;
+use datasphere_exporter::listening::ListenError;
 use datasphere_exporter::model::{Buckets, Histogram, Project, Text, View};
 use datasphere_exporter::web::{Server, Settings, WebError};
 use flate2::read::GzDecoder;
@@ -249,12 +250,18 @@ async fn an_address_that_cannot_be_listened_on_is_named_with_the_reason() {
         ..Settings::default()
     };
     let error = refusal(of(&address)).await;
-    assert!(matches!(error, WebError::Listen { .. }), "{error}");
+    assert!(
+        matches!(error, WebError::Listen(ListenError::Listen { .. })),
+        "{error}"
+    );
     assert!(error.to_string().contains(&address), "{error}");
     assert!(std::error::Error::source(&error).is_some());
     for nowhere in ["127.0.0.1", ":http", ":70000", ""] {
         let error = refusal(of(nowhere)).await;
-        assert!(matches!(error, WebError::Address { .. }), "{nowhere}: {error}");
+        assert!(
+            matches!(error, WebError::Listen(ListenError::Address { .. })),
+            "{nowhere}: {error}"
+        );
     }
     let none = Settings {
         listen_addresses: Vec::new(),
