@@ -241,7 +241,7 @@ async fn run(address: &str, number: usize, collector: Option<&str>) -> Cost {
             enabled_by: "traces.endpoint",
         };
         let delivery = Delivery::new(settings, store.outbox(), clock, &instruments).expect("a delivery");
-        sinks.spawn(delivery.run(stop.clone()));
+        sinks.spawn(delivery.run(stop.clone(), stop.clone()));
         let encoder = Some(Arc::new(Encoder::new(traces::Settings::default())));
         keeping = Some(Keeping { store, encoder });
     }

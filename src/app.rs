@@ -3,13 +3,17 @@
 //! In: a [`Config`]. Out: a running exporter and the addresses it listens on. Never: logic of its own; this is the
 //! only file that knows the whole house.
 
+mod reload;
+
+pub use reload::{Load, check, line};
+
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
 use crate::config::Config;
 use crate::delivery::{Delivery, DeliveryError};
 use crate::engine::{Engine, Keeping};
-use crate::flow::{Inbox, Readiness, ViewReader, ViewWriter};
+use crate::flow::{Inbox, Lifecycle, Readiness, ViewReader, ViewWriter};
 use crate::gateway::{self, Gateway, GatewayError};
 use crate::limits::{READINESS_GRACE, SHUTDOWN_GRACE};
 use crate::sources::Sources;
@@ -17,8 +21,10 @@ use crate::store::{Store, StoreError};
 use crate::traces::Encoder;
 use crate::tracker::Tracker;
 use crate::web::{self, Server};
+use reload::{Reloading, Rooms, exchanged};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -33,6 +39,16 @@ pub struct App {
     inbox: Inbox,
     views: ViewReader,
     readiness: Readiness,
+    lifecycle: Lifecycle,
+    reloading: Reloading,
+    successors: Successors,
+}
+
+/// Where parts come from that take the place of others.
+#[derive(Debug)]
+struct Successors {
+    sources: mpsc::Receiver<Sources>,
+    delivery: mpsc::Receiver<Option<Delivery>>,
 }
 
 /// How an exporter ended that was asked to end.
@@ -85,29 +101,25 @@ impl App {
         let readiness = Readiness::with_grace(READINESS_GRACE);
         let (inbox, deliveries) = Inbox::new();
         let (writer, views) = ViewWriter::new();
+        let (lifecycle, asked) = Lifecycle::new();
         let sources = Sources::new(
-            config.sources,
+            config.sources.clone(),
             client.clone(),
             inbox.clone(),
             clock,
             readiness.clone(),
         );
-        let mut tracker = Tracker::new(config.tracker);
-        let (store, records) = Store::open(config.store, clock, &instruments).await?;
+        let mut tracker = Tracker::new(config.tracker.clone());
+        let (store, records) = Store::open(config.store.clone(), clock, &instruments).await?;
         tracker.restore(records, clock.now());
         // What was told before is told from the first scrape on.
         writer.publish(tracker.view());
-        let encoder = config
-            .delivery
-            .is_some()
-            .then(|| Arc::new(Encoder::new(config.traces)));
         let delivery = config
             .delivery
+            .clone()
             .map(|settings| Delivery::new(settings, store.outbox(), clock, &instruments))
             .transpose()?;
-        let is_kept = store.is_durable() || encoder.is_some();
-        let keeping = is_kept.then_some(Keeping { store, encoder });
-        let gateway = match config.gateway {
+        let gateway = match &config.gateway {
             None => None,
             Some(settings) => {
                 let context = gateway::Context {
@@ -116,28 +128,46 @@ impl App {
                     instruments: instruments.clone(),
                     clock,
                 };
-                Some(Gateway::bind(settings, context).await?)
+                Some(Gateway::bind(settings.clone(), context).await?)
             }
         };
+        let (reconfigure, reconfigurations) = mpsc::channel(1);
         let engine = Engine::new(
             config.engine,
             tracker,
             client.clone(),
             clock,
             deliveries,
-            keeping,
+            keeping(&config, &store),
             writer,
-        );
+        )
+        .reconfigured_by(reconfigurations);
+        let (show, shown) = watch::channel(config.metrics.clone());
         let context = web::Context {
             views: views.clone(),
-            instruments,
-            metrics: config.metrics,
+            instruments: instruments.clone(),
+            metrics: shown,
             readiness: readiness.clone(),
             clock,
             inbox: inbox.downgrade(),
-            client,
+            client: client.clone(),
+            lifecycle: lifecycle.clone(),
         };
-        let server = Server::bind(config.web, context).await?;
+        let server = Server::bind(config.web.clone(), context).await?;
+        let (next_sources, sources_after) = mpsc::channel(1);
+        let (next_delivery, delivery_after) = mpsc::channel(1);
+        let rooms = Rooms {
+            client,
+            store,
+            inbox: inbox.downgrade(),
+            readiness: readiness.clone(),
+            clock,
+            instruments,
+            sources: next_sources,
+            engine: reconfigure,
+            delivery: next_delivery,
+            metrics: show,
+        };
         Ok(Self {
             sources,
             engine,
@@ -147,7 +177,33 @@ impl App {
             inbox,
             views,
             readiness,
+            lifecycle,
+            reloading: Reloading {
+                asked,
+                load: None,
+                in_effect: config,
+                rooms,
+            },
+            successors: Successors {
+                sources: sources_after,
+                delivery: delivery_after,
+            },
         })
+    }
+
+    /// The same, with a configuration that can be read anew.
+    #[must_use]
+    pub fn reloading_by(self, load: Load) -> Self {
+        let reloading = Reloading {
+            load: Some(load),
+            ..self.reloading
+        };
+        Self { reloading, ..self }
+    }
+
+    /// For whoever wants it to reload, or to end.
+    pub fn lifecycle(&self) -> Lifecycle {
+        self.lifecycle.clone()
     }
 
     /// The addresses that are listened on, with the ports that were given out.
@@ -170,7 +226,7 @@ impl App {
         self.views.clone()
     }
 
-    /// Runs until `stop` is cancelled, then ends in the order of the flow: not ready, sources, engine, and last the web
+    /// Runs until `stop` is cancelled or somebody quits it, then ends in the order of the flow: not ready, sources, engine, and last the web
     /// server and the delivery of traces.
     ///
     /// # Errors
@@ -184,25 +240,31 @@ impl App {
             gateway,
             inbox,
             readiness,
+            lifecycle,
+            reloading,
+            successors,
             ..
         } = self;
         let (sources_stop, readers_stop) = (CancellationToken::new(), CancellationToken::new());
         let mut parts: JoinSet<&'static str> = JoinSet::new();
-        let mut running = vec!["the sources", ENGINE, "the web server"];
-        parts.spawn(part("the sources", sources.run(sources_stop.clone())));
+        let mut running = vec!["the reload", "the sources", ENGINE, "the web server", DELIVERY];
+        parts.spawn(part("the reload", reloading.run(sources_stop.clone())));
+        let sources = exchanged(sources, successors.sources, sources_stop.clone(), Sources::run);
+        parts.spawn(part("the sources", sources));
         parts.spawn(part(ENGINE, engine.run()));
         parts.spawn(part("the web server", server.run(readers_stop.clone())));
         if let Some(gateway) = gateway {
             running.push("the gateway");
             parts.spawn(part("the gateway", gateway.run(sources_stop.clone())));
         }
-        if let Some(delivery) = delivery {
-            running.push("the delivery of traces");
-            parts.spawn(part("the delivery of traces", delivery.run(readers_stop.clone())));
-        }
+        let ending = readers_stop.clone();
+        let deliver = move |delivery, stop| deliver(delivery, stop, ending.clone());
+        let delivery = exchanged(delivery, successors.delivery, readers_stop.clone(), deliver);
+        parts.spawn(part(DELIVERY, delivery));
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
+            () = lifecycle.quitting() => {}
             Some(ended) = parts.join_next() => return Err(AppError::Unasked { part: ended? }),
         }
         readiness.stop();
@@ -239,8 +301,30 @@ fn instruments(clock: Clock) -> Instruments {
     instruments
 }
 
+/// Where goes what must survive a restart, or be sent; in memory alone, records would survive nothing.
+fn keeping(config: &Config, store: &Store) -> Option<Keeping> {
+    let encoder = config
+        .delivery
+        .is_some()
+        .then(|| Arc::new(Encoder::new(config.traces.clone())));
+    (store.is_durable() || encoder.is_some()).then(|| Keeping {
+        store: store.clone(),
+        encoder,
+    })
+}
+
+/// Sends traces, where they are sent at all.
+async fn deliver(delivery: Option<Delivery>, stop: CancellationToken, ending: CancellationToken) {
+    match delivery {
+        Some(delivery) => delivery.run(stop, ending).await,
+        None => stop.cancelled().await,
+    }
+}
+
 /// What readers and the collector wait for at the end.
 const ENGINE: &str = "the engine";
+
+const DELIVERY: &str = "the delivery of traces";
 
 /// A part with its name as its last word.
 async fn part(name: &'static str, running: impl Future<Output = ()>) -> &'static str {

@@ -17,6 +17,7 @@ mod watch;
 
 pub use document::document;
 
+use crate::app;
 use crate::config::{Config, ConfigError, Flags};
 use crate::simulator;
 use crate::sources::WITHOUT_JOBS;
@@ -121,7 +122,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
 fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
         Command::Serve(serve) if serve.config_check => check(&serve.settings, Output::Text),
-        Command::Serve(serve) => serve::serve(load(&serve.settings)?),
+        Command::Serve(serve) => serve::serve(serve.settings),
         Command::Demo(demo) => demo::demo(&demo),
         Command::Simulate(simulate) => demo::simulate(&simulate),
         Command::CheckConfig(printed) => check(&printed.settings, printed.output),
@@ -156,6 +157,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
 
 fn check(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let config = load(settings)?;
+    serve::runtime()?.block_on(app::check(&config))?;
     let note = config
         .asks_rest_for_jobs()
         .then(|| format!("jobs of projects will not be followed: {WITHOUT_JOBS}"));
@@ -209,15 +211,7 @@ fn say_aside(text: &str) {
 
 /// An error, in one line with its causes.
 fn say_error(error: &anyhow::Error) {
-    let mut line = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if cause.contains(&line) {
-            line = cause;
-        } else if !line.contains(&cause) {
-            line = format!("{line}: {cause}");
-        }
-    }
-    say_aside(&line);
+    say_aside(&app::line(error.as_ref()));
 }
 
 #[cfg(test)]

@@ -64,28 +64,32 @@ use call::Caller;
 use limiter::Limiter;
 use method::{Method, Methods};
 use page::PageSizes;
-use prometheus::IntCounterVec;
 use prost::Message;
 use route::{Discovery, Routes};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use token::{Authorization, House};
 use tokio::time::Instant;
 
-/// Asks the cloud. Clones share connections, token, rate limit and what was learned about the API.
+/// Asks the cloud. Clones share connection, token, rate limit and what was learned about the API.
 #[derive(Clone)]
 pub struct Client(Arc<Shared>);
 
 struct Shared {
-    caller: Caller,
-    routes: Arc<Routes>,
+    connection: RwLock<Arc<Connection>>,
     methods: Arc<Methods>,
     page_sizes: PageSizes,
-    transport: Transport,
-    decode_gaps_total: IntCounterVec,
+    instruments: Instruments,
     /// The filters of listings, made once.
     live: String,
     ended: String,
+}
+
+/// What follows from the settings, and is another after a reload.
+struct Connection {
+    caller: Caller,
+    routes: Arc<Routes>,
+    transport: Transport,
 }
 
 impl Client {
@@ -151,26 +155,42 @@ impl Client {
         };
         let authorization = Authorization::new(settings, &dialer, house)?;
         let limiter = Limiter::new(settings.requests_per_second, instruments);
-        Ok(Self(Arc::new(Shared {
+        let connection = Connection {
             routes: Arc::clone(&routes),
             caller: Caller::new(settings, routes, authorization, limiter, clock, throttle),
+            transport: settings.transport,
+        };
+        Ok(Self(Arc::new(Shared {
+            connection: RwLock::new(Arc::new(connection)),
             methods,
             page_sizes: PageSizes::default(),
-            transport: settings.transport,
-            decode_gaps_total: instruments.decode_gaps_total.clone(),
+            instruments: instruments.clone(),
             live: filter(|status| !status.is_terminal()),
             ended: filter(JobStatus::is_terminal),
         })))
     }
 
+    /// Takes over the connection of a client that was made for other settings: this one and its clones ask by it from
+    /// the next call on. Calls under way end as they began.
+    pub fn take_over(&self, other: &Self) {
+        let taken = other.0.connection();
+        *self.0.connection.write().unwrap_or_else(PoisonError::into_inner) = taken;
+        // Of the token before; the next one tells its own.
+        self.0.instruments.set_iam_token_expiry(None);
+    }
+
     /// Whether jobs can be asked about: REST has no methods for them.
     pub fn reaches_jobs(&self) -> bool {
-        self.0.transport == Transport::Grpc
+        self.0.connection().transport == Transport::Grpc
     }
 
     /// The way for calls of others.
     pub fn passage(&self) -> Passage {
-        Passage::new(Arc::clone(&self.0.routes))
+        Passage::new(self.clone())
+    }
+
+    pub(crate) fn routes(&self) -> Arc<Routes> {
+        Arc::clone(&self.0.connection().routes)
     }
 
     /// One operation as it is now.
@@ -352,7 +372,7 @@ impl Client {
         Q: Bound,
         A: Message + Default + 'static,
     {
-        self.0.caller.call(method, ask).await
+        self.0.connection().caller.call(method, ask).await
     }
 
     /// Calls a method that begins an operation.
@@ -413,9 +433,19 @@ impl Client {
             return;
         }
         for (gap, count) in gaps.iter().filter(|(_, count)| *count > 0) {
-            let counter = self.0.decode_gaps_total.with_label_values(&[gap.label()]);
+            let counter = self
+                .0
+                .instruments
+                .decode_gaps_total
+                .with_label_values(&[gap.label()]);
             counter.inc_by(u64::from(count));
         }
+    }
+}
+
+impl Shared {
+    fn connection(&self) -> Arc<Connection> {
+        Arc::clone(&self.connection.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

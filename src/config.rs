@@ -52,6 +52,20 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+/// Sections and keys that a reload does not put in place: what listens goes on listening, and what was begun with
+/// them cannot be begun anew.
+const AT_START: &[&str] = &[
+    "gateway.listen_address",
+    "gateway.advertise_address",
+    "gateway.strip_headers",
+    "gateway.tls",
+    "traces.self",
+    "api",
+    "storage",
+    "web",
+    "log",
+];
+
 /// What is in effect.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -196,6 +210,25 @@ impl Config {
     pub fn asks_rest_for_jobs(&self) -> bool {
         let lists = !self.sources.projects.is_empty() || !self.sources.communities.is_empty();
         lists && self.cloud.transport == Transport::Rest
+    }
+
+    /// Keys that differ from those of the configuration that an exporter began with, and would take effect at its next
+    /// start only.
+    pub fn differs_at_start(&self, before: &Self) -> Vec<String> {
+        let (own, theirs) = (self.to_json(), before.to_json());
+        let differing = AT_START.iter().filter(|key| {
+            let pointer = format!("/{}", key.replace('.', "/"));
+            own.pointer(&pointer) != theirs.pointer(&pointer)
+        });
+        differing.map(|key| (*key).to_owned()).collect()
+    }
+
+    /// Goes on with the queue of the exporter's own traces, which the log was given when it began.
+    pub fn keep_own_traces_of(&mut self, before: &Self) {
+        if let Some(delivery) = &mut self.delivery {
+            let own = before.delivery.as_ref().and_then(|before| before.own.clone());
+            delivery.own = own;
+        }
     }
 
     /// All that is in effect, defaults included, as a document that can be read again; secrets are `***`. Variables of

@@ -109,7 +109,7 @@ impl Delivery {
         let sender = Sender::new(settings.exporter)?;
         let own = settings
             .own
-            .and_then(|own| OwnSender::new(&own, sender.clone(), clock, instruments));
+            .map(|own| OwnSender::new(own, sender.clone(), clock, instruments));
         let jobs = Jobs {
             outbox,
             sender,
@@ -133,8 +133,10 @@ impl Delivery {
     }
 
     /// Sends until `stop` is cancelled, then once more what is there, within `limits::OTLP_SHUTDOWN_TIME_MAX`. What
-    /// is not delivered by then stays in the outbox. Stop it after who fills the outbox.
-    pub async fn run(self, stop: CancellationToken) {
+    /// is not delivered by then stays in the outbox. Stop it after who fills the outbox, or have another take its place.
+    ///
+    /// What is left is told when `ending` is cancelled too: otherwise another one takes its place.
+    pub async fn run(self, stop: CancellationToken, ending: CancellationToken) {
         let Self {
             mut jobs,
             own,
@@ -160,7 +162,9 @@ impl Delivery {
             () = work => {}
             () = patience => {}
         }
-        tell_rest(&outbox, &address);
+        if ending.is_cancelled() {
+            tell_rest(&outbox, &address);
+        }
     }
 }
 

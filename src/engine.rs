@@ -12,7 +12,7 @@ use crate::cloud::{Client, CloudError};
 use crate::flow::{Admitted, Delivery, Latch, Reply, Throttle, ViewWriter};
 use crate::limits::DRAIN_MAX;
 use crate::model::{Admission, Change, Event, Input, Look, LookAnswer, LookError, Target};
-use crate::tracker::Tracker;
+use crate::tracker::{self, Tracker};
 use std::collections::HashMap;
 use std::time::Duration;
 use telling::Telling;
@@ -33,6 +33,17 @@ impl Default for Settings {
     }
 }
 
+/// What another configuration makes of an engine that runs.
+#[derive(Debug)]
+pub struct Reconfiguration {
+    /// Its own settings.
+    pub settings: Settings,
+    /// What the tracker believes for how long.
+    pub tracker: tracker::Settings,
+    /// Where goes what must survive a restart.
+    pub keeping: Option<Keeping>,
+}
+
 /// An answer with the id of its task, or why there is none.
 type Arrival = Result<(task::Id, (Look, Option<CloudError>)), JoinError>;
 
@@ -44,6 +55,7 @@ pub struct Engine {
     client: Client,
     clock: Clock,
     inbox: mpsc::Receiver<Delivery>,
+    reconfigurations: mpsc::Receiver<Reconfiguration>,
     telling: Telling,
     looks: JoinSet<(Look, Option<CloudError>)>,
     /// What each look under way asks for.
@@ -71,12 +83,22 @@ impl Engine {
             client,
             clock,
             inbox,
+            reconfigurations: mpsc::channel(1).1,
             telling: Telling::new(views, keeping),
             looks: JoinSet::new(),
             targets: HashMap::new(),
             throttle: Throttle::default(),
             first_looks: Vec::new(),
             is_changed: true,
+        }
+    }
+
+    /// Goes on as it is told there.
+    #[must_use]
+    pub fn reconfigured_by(self, reconfigurations: mpsc::Receiver<Reconfiguration>) -> Self {
+        Self {
+            reconfigurations,
+            ..self
         }
     }
 
@@ -93,6 +115,7 @@ impl Engine {
                     None => break,
                 },
                 Some(look) = self.looks.join_next_with_id() => self.collect(look),
+                Some(reconfiguration) = self.reconfigurations.recv() => self.reconfigure(reconfiguration),
                 () = self.telling.committed(), if self.telling.is_committing() => {}
                 () = tokio::time::sleep_until(wake_at) => {
                     let events = self.tracker.expire(self.clock.now());
@@ -101,6 +124,19 @@ impl Engine {
             }
         }
         self.telling.finish(self.tracker).await;
+    }
+
+    fn reconfigure(&mut self, reconfiguration: Reconfiguration) {
+        let Reconfiguration {
+            settings,
+            tracker,
+            keeping,
+        } = reconfiguration;
+        self.settings = settings;
+        self.telling.keep_by(keeping);
+        let events = self.tracker.reconfigure(tracker, self.clock.now());
+        self.is_changed = true;
+        self.note(&events);
     }
 
     /// Applies everything that has arrived, as far as that is bounded, before anything else happens.

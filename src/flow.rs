@@ -1,15 +1,17 @@
-//! The ends of the river: where inputs enter, where views leave, and when we are ready.
+//! The ends of the river: where inputs enter, where views leave, when we are ready, and who asks for a reload.
 //!
 //! In: [`Input`]s from sources. Out: the newest [`View`] for readers, and what changed since an older one. Never: a
 //! decision; and never an unbounded queue: a full inbox makes its sources wait, and a slow reader of changes misses
 //! some, and is told so.
 
 mod changes;
+mod lifecycle;
 mod readiness;
 mod receipt;
 mod throttle;
 
 pub use changes::Changes;
+pub use lifecycle::{Lifecycle, Reload};
 pub use readiness::{Latch, Readiness};
 pub use receipt::{Receipt, Reply};
 pub use throttle::{Admitted, Throttle};

@@ -109,6 +109,16 @@ pub struct Gateway {
     stall_time_max: Duration,
 }
 
+impl Settings {
+    /// Whether they could be used, without listening: for a check of the configuration.
+    ///
+    /// # Errors
+    /// [`GatewayError`] when the certificate cannot be used.
+    pub fn check(&self) -> Result<(), GatewayError> {
+        self.tls.as_ref().map(tls::acceptor).transpose().map(|_| ())
+    }
+}
+
 /// What the gateway works with.
 #[derive(Clone, Debug)]
 pub struct Context {

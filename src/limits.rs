@@ -224,6 +224,9 @@ pub const COMPRESSED_CHUNK_BYTES_MIN: usize = 16 << 10;
 /// Chunks of one exposition whose memory is kept for the next: as many as a connection holds at a time.
 pub const SCRAPE_CHUNKS_MAX: usize = 4;
 
+/// Requests to reload that wait for the one under way; further ones wait at the door.
+pub const RELOADS_WAITING_MAX: usize = 4;
+
 /// Longest time that readiness waits for first looks and listings: a cloud that is down must not keep the
 /// exporter out of service discovery, where its own metrics tell of it.
 pub const READINESS_GRACE: Duration = Duration::from_secs(30);

@@ -20,13 +20,15 @@ use community::Community;
 use files::Files;
 use project::Project;
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// What an operator may set of the sources; defaults are those of the documentation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// Operations to watch, with their labels.
     pub operations: Vec<(OperationId, Labels)>,
@@ -77,7 +79,7 @@ pub(crate) struct Context {
 impl Context {
     /// Whether a project is to be followed by the caller: the first who asks, while there is room.
     pub(crate) fn claim(&self, project_id: &ProjectId) -> bool {
-        let mut followed = self.followed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut followed = self.followed();
         if followed.contains(project_id) {
             return false;
         }
@@ -92,6 +94,10 @@ impl Context {
             );
         }
         has_room
+    }
+
+    fn followed(&self) -> MutexGuard<'_, HashSet<ProjectId>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn files(&self) -> Files {
@@ -149,6 +155,8 @@ impl Sources {
     }
 
     /// Runs until `stop` is cancelled; the inbox stays open until then. Returns early only if a source broke.
+    ///
+    /// Others may then take their place: what they do not name any more is given up.
     pub async fn run(self, stop: CancellationToken) {
         let Self {
             context,
@@ -163,15 +171,24 @@ impl Sources {
                 tasks.spawn(project.run(Some(readiness.latch()), stop.clone()));
             }
         }
+        // Nobody sends anything here: each community holds an end until it has named its projects.
+        let (naming, mut named) = mpsc::channel::<()>(1);
         for community_id in &context.settings.communities {
-            let community = Community::new(community_id.clone(), context.clone());
+            let community = Community::new(community_id.clone(), context.clone(), naming.clone());
             tasks.spawn(community.run(readiness.clone(), readiness.latch(), stop.clone()));
         }
+        drop(naming);
         if !context.settings.execution_files.is_empty() {
             let files = context.files();
             tasks.spawn(files.run(readiness.latch(), stop.clone()));
         }
         let _ = stop.run_until_cancelled(sight_configured(&context, latch)).await;
+        let naming = async {
+            named.recv().await;
+            let projects = context.followed().clone();
+            let _ = context.inbox.send(Input::ProjectsFollowed(projects)).await;
+            pending::<()>().await;
+        };
         tokio::select! {
             // Who ends because of it ends at the same moment.
             biased;
@@ -180,6 +197,7 @@ impl Sources {
                 tracing::error!(?ended, "a source ended unasked");
                 return;
             }
+            () = naming => {}
         }
         while tasks.join_next().await.is_some() {}
     }

@@ -25,7 +25,7 @@ use database::Records;
 use folder::Folder;
 use sqlx::sqlite::SqliteConnection;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, MutexGuard, watch};
 use writer::Writer;
@@ -66,7 +66,7 @@ pub struct Store(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    settings: Settings,
+    settings: RwLock<Settings>,
     clock: Clock,
     instruments: Instruments,
     throttle: Throttle,
@@ -111,7 +111,7 @@ impl Store {
         };
         let writer = Writer::new(database).await?;
         let shared = Shared {
-            settings,
+            settings: RwLock::new(settings),
             clock,
             instruments: instruments.clone(),
             throttle: Throttle::default(),
@@ -126,6 +126,11 @@ impl Store {
     /// Whether what is committed survives the process.
     pub fn is_durable(&self) -> bool {
         self.0.folder.is_some()
+    }
+
+    /// Goes on with other bounds of the outbox; the folder stays.
+    pub fn reconfigure(&self, settings: Settings) {
+        *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// Commits a batch, and with it everything that could not be committed before.
@@ -183,7 +188,7 @@ impl Store {
         if let Some(folder) = &shared.folder {
             folder.check()?;
         }
-        writer.write(&shared.settings).await?;
+        writer.write(&shared.settings()).await?;
         self.settle(writer).await
     }
 
@@ -195,7 +200,7 @@ impl Store {
             .tidied_at
             .is_none_or(|at| now.since(at) >= STORE_TIDY_INTERVAL)
         {
-            writer.tidy(&shared.settings, now).await?;
+            writer.tidy(&shared.settings(), now).await?;
             writer.tidied_at = Some(now);
         }
         shared.show(writer.figures);
@@ -204,6 +209,13 @@ impl Store {
 }
 
 impl Shared {
+    fn settings(&self) -> Settings {
+        self.settings
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
     fn show(&self, figures: Figures) {
         let before = self.figures.borrow().dropped_total;
         self.instruments

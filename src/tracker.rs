@@ -12,6 +12,7 @@ mod looks;
 mod names;
 mod observation;
 mod outcome;
+mod reconfigured;
 mod retained;
 mod rows;
 mod schedule;
@@ -86,6 +87,7 @@ impl Tracker {
             Input::Looked(look) => self.looked(look, now),
             Input::Listed(listing) => self.listed(listing, now),
             Input::ProjectFollowed(project_id) => self.fleet.follow(project_id),
+            Input::ProjectsFollowed(projects) => self.follow_only(&projects, now),
             Input::Project(project) => self.fleet.describe(project, now),
             Input::Balance { project_id, units } => self.fleet.balance(project_id, units, now),
         }
@@ -270,9 +272,17 @@ impl Tracker {
     ) {
         self.run_series += u64::from(self.series_of(after));
         self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(before)));
+        self.hide_beyond_max(Some(slot), now);
+    }
+
+    /// Hides operations until the others fit: the oldest ended first, then the one in `last`.
+    fn hide_beyond_max(&mut self, last: Option<usize>, now: Timestamp) {
         while self.run_series > self.settings.series_max {
-            let hidden = self.oldest_shown().unwrap_or(slot);
-            if !self.hide(hidden, now) {
+            let is_hidden = self
+                .oldest_shown()
+                .or(last)
+                .is_some_and(|slot| self.hide(slot, now));
+            if !is_hidden {
                 return;
             }
         }

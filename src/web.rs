@@ -10,6 +10,7 @@ mod connection;
 mod events;
 mod guard;
 mod landing;
+mod lifecycle;
 mod openapi;
 mod operations;
 mod problem;
@@ -27,7 +28,7 @@ pub use record::operation_json;
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::Client;
-use crate::flow::{Readiness, ViewReader, WeakInbox};
+use crate::flow::{Lifecycle, Readiness, ViewReader, WeakInbox};
 use crate::limits::{HTTP_CONNECTIONS_MAX, LISTEN_ADDRESSES_MAX};
 use crate::listening::{ListenError, Listener};
 use crate::metrics;
@@ -35,6 +36,7 @@ use connection::serve;
 use routes::Shared;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -52,6 +54,8 @@ pub struct Settings {
     pub external_host: Option<String>,
     /// What callers may change.
     pub api: ApiSettings,
+    /// Whether callers may have the configuration reloaded and the exporter end: `--web.enable-lifecycle`.
+    pub enable_lifecycle: bool,
 }
 
 /// What callers of the API may change.
@@ -83,6 +87,7 @@ impl Default for Settings {
             max_requests: 40,
             external_host: None,
             api: ApiSettings::default(),
+            enable_lifecycle: false,
         }
     }
 }
@@ -109,7 +114,7 @@ pub struct Context {
     /// The exporter's metrics about itself; requests are counted into them.
     pub instruments: Instruments,
     /// What the exposition shows beside the view.
-    pub metrics: metrics::Settings,
+    pub metrics: watch::Receiver<metrics::Settings>,
     /// What `/-/ready` tells.
     pub readiness: Readiness,
     /// The present, for ages in the exposition.
@@ -118,6 +123,8 @@ pub struct Context {
     pub inbox: WeakInbox,
     /// For what callers start and cancel.
     pub client: Client,
+    /// For who wants a reload, or the end.
+    pub lifecycle: Lifecycle,
 }
 
 /// Why the server cannot start.

@@ -172,6 +172,11 @@ impl Instruments {
         self.store_up.with_label_values::<&str>(&[]).set(up);
     }
 
+    /// Whether the collector of traces takes what is sent is not known.
+    pub fn forget_otlp_up(&self) {
+        self.otlp_up.reset();
+    }
+
     /// Whether the collector of traces takes what is sent; never called where nothing is sent.
     pub fn set_otlp_up(&self, is_up: bool) {
         let up = if is_up { 1.0 } else { 0.0 };

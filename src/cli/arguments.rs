@@ -145,6 +145,15 @@ pub(crate) struct Surface {
     /// Where browsers find this server, if not at an address or localhost
     #[arg(long = "web.external-url", value_name = "URL")]
     pub(crate) web_external_url: Option<String>,
+    /// Have POST /-/reload reload the configuration, and POST /-/quit end the exporter
+    #[arg(
+        long = "web.enable-lifecycle",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    pub(crate) web_enable_lifecycle: Option<String>,
     /// error, warn, info, debug or trace [default: info]
     #[arg(long = "log.level", value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,
@@ -169,6 +178,7 @@ impl From<&Surface> for Flags {
             web_telemetry_path: surface.web_telemetry_path.clone(),
             web_max_requests: surface.web_max_requests.clone(),
             web_external_url: surface.web_external_url.clone(),
+            web_enable_lifecycle: surface.web_enable_lifecycle.clone(),
             storage_path: None,
             log_level: surface.log_level.clone(),
             log_format: surface.log_format.clone(),

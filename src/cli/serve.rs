@@ -1,14 +1,17 @@
 //! `serve`: the exporter, until a signal ends it.
 
 use crate::app::{App, Ended};
-use crate::cli::{Exit, logging, shutdown};
-use crate::config::{self, Config};
+use crate::cli::arguments::Settings;
+use crate::cli::{Exit, load, logging, shutdown};
+use crate::config;
 use anyhow::Context;
 use std::pin::pin;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Runs the exporter.
-pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
+pub(crate) fn serve(settings: Settings) -> anyhow::Result<Exit> {
+    let config = load(&settings)?;
     let traces = config
         .delivery
         .as_ref()
@@ -16,14 +19,20 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
     logging::start(config.log_level, config.log_format, traces);
     let runtime = runtime()?;
     let exit = runtime.block_on(async {
-        let app = App::bind(config).await?;
+        let app = App::bind(config)
+            .await?
+            .reloading_by(Arc::new(move || load(&settings)));
         for address in app.addresses() {
             tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         }
         if let Some(address) = app.gateway_address() {
             tracing::info!(%address, "the gateway is listening");
         }
-        run(app, CancellationToken::new()).await
+        let lifecycle = app.lifecycle();
+        tokio::select! {
+            exit = run(app, CancellationToken::new()) => exit,
+            never = shutdown::reload_on_hangup(lifecycle) => match never.context("cannot listen to signals")? {},
+        }
     });
     // Whoever still reads from a file system that hangs is not waited for.
     runtime.shutdown_background();

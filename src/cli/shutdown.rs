@@ -1,5 +1,7 @@
-//! The signals that end the program.
+//! The signals that end the program, and the one that has it reload its configuration.
 
+use crate::flow::Lifecycle;
+use std::convert::Infallible;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -16,4 +18,17 @@ pub(crate) async fn on_signal(stop: CancellationToken) -> std::io::Result<()> {
     tracing::info!(signal = name, "shutting down");
     stop.cancel();
     Ok(())
+}
+
+/// Reloads at each SIGHUP; what becomes of it is in the log.
+///
+/// # Errors
+/// When the system refuses to tell of signals.
+pub(crate) async fn reload_on_hangup(lifecycle: Lifecycle) -> std::io::Result<Infallible> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        hangup.recv().await;
+        tracing::info!(signal = "SIGHUP", "reloading");
+        let _ = lifecycle.reload().await;
+    }
 }

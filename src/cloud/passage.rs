@@ -1,8 +1,7 @@
 //! The way for calls of others: the addresses and the TLS of our own calls, without our token or rate limit.
 
-use crate::cloud::CloudError;
 use crate::cloud::method::Service;
-use crate::cloud::route::Routes;
+use crate::cloud::{Client, CloudError};
 use http::Uri;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -24,11 +23,11 @@ pub enum Protocols {
 
 /// Where calls of others go, and how they get there.
 #[derive(Clone)]
-pub struct Passage(Arc<Routes>);
+pub struct Passage(Client);
 
 impl Passage {
-    pub(crate) fn new(routes: Arc<Routes>) -> Self {
-        Self(routes)
+    pub(crate) fn new(client: Client) -> Self {
+        Self(client)
     }
 
     /// The root of a service, with scheme and authority: as it was set, or as the cloud tells it.
@@ -36,17 +35,19 @@ impl Passage {
     /// # Errors
     /// Nobody told the address, or it is none.
     pub async fn root(&self, service: Service) -> Result<Uri, Arc<CloudError>> {
-        let dialer = self.0.dialer();
+        let routes = self.0.routes();
+        let dialer = routes.dialer();
         if service == Service::Endpoint {
-            return Ok(dialer.uri(self.0.endpoint())?);
+            return Ok(dialer.uri(routes.endpoint())?);
         }
-        let route = self.0.find(service, Instant::now()).await?;
+        let route = routes.find(service, Instant::now()).await?;
         Ok(dialer.uri(&route.address)?)
     }
 
     /// The address of a service, if an operator set it.
     pub fn explicit(&self, service: Service) -> Option<Arc<str>> {
-        let route = self.0.explicit(service)?;
+        let routes = self.0.routes();
+        let route = routes.explicit(service)?;
         Some(Arc::clone(&route.address))
     }
 
@@ -55,14 +56,14 @@ impl Passage {
     /// # Errors
     /// TLS cannot be set up.
     pub fn connector(&self, protocols: Protocols) -> Result<Connector, CloudError> {
-        self.0.dialer().connector(protocols)
+        self.0.routes().dialer().connector(protocols)
     }
 }
 
 impl fmt::Debug for Passage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Passage")
-            .field("endpoint", &self.0.endpoint())
+            .field("endpoint", &self.0.routes().endpoint())
             .finish_non_exhaustive()
     }
 }

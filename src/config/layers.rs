@@ -15,6 +15,8 @@ pub struct Flags {
     pub web_max_requests: Option<String>,
     /// `--web.external-url`.
     pub web_external_url: Option<String>,
+    /// `--web.enable-lifecycle`.
+    pub web_enable_lifecycle: Option<String>,
     /// `--storage.path`.
     pub storage_path: Option<String>,
     /// `--log.level`.
@@ -59,6 +61,12 @@ pub(crate) const FLAGS: &[Flag] = &[
         key: ("web", "external_url"),
         is_list: false,
         given: |flags| flags.web_external_url.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--web.enable-lifecycle",
+        key: ("web", "enable_lifecycle"),
+        is_list: false,
+        given: |flags| flags.web_enable_lifecycle.iter().cloned().collect(),
     },
     Flag {
         name: "--storage.path",

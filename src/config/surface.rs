@@ -21,6 +21,9 @@ section! {
         /// Where browsers find this server, if not at an address or `localhost`: calls that write are refused under any
         /// other name, so that no page can make a name of its own lead here.
         external_url: Option<ExternalUrl> = None, Any;
+        /// Whether `POST /-/reload` reloads this configuration, and `POST /-/quit` ends the exporter. SIGHUP and SIGTERM
+        /// always do.
+        enable_lifecycle: bool = false, Any;
     }
 }
 
@@ -49,6 +52,7 @@ impl Web {
                 .collect(),
             telemetry_path: self.telemetry_path.0.clone(),
             max_requests: self.max_requests,
+            enable_lifecycle: self.enable_lifecycle,
             external_host: self.external_url.as_ref().map(|url| url.host.clone()),
             api: web::ApiSettings {
                 track: api.track,

@@ -19,7 +19,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, Span, SpanData, SpanProcessor};
 use prost::Message;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::{Instant, timeout_at};
@@ -69,7 +69,7 @@ struct Shared {
 struct Queue {
     spans: Receiver<SpanData>,
     lost: Arc<AtomicU64>,
-    resource: Resource,
+    resource: ResourceAttributesWithSchema,
 }
 
 /// What makes spans, as their collector sees it.
@@ -117,9 +117,13 @@ impl OwnTraces {
             queue: Mutex::new(Some(Queue {
                 spans,
                 lost,
-                resource,
+                resource: ResourceAttributesWithSchema::from(&resource),
             })),
         }))
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Option<Queue>> {
+        self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What records the spans of this program, and of nothing else.
@@ -175,57 +179,48 @@ impl SpanProcessor for Enqueue {
 /// Sends what is in the queue, each span once.
 #[derive(Debug)]
 pub(crate) struct OwnSender {
-    queue: Queue,
+    own: OwnTraces,
     /// Taken from the queue and not yet sent.
     batch: Vec<SpanData>,
-    resource: ResourceAttributesWithSchema,
     sender: Sender,
     clock: Clock,
     instruments: Instruments,
 }
 
 impl OwnSender {
-    /// `None` when another one has the queue.
-    pub(crate) fn new(
-        own: &OwnTraces,
-        sender: Sender,
-        clock: Clock,
-        instruments: &Instruments,
-    ) -> Option<Self> {
-        let queue = own
-            .0
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()?;
-        Some(Self {
-            resource: ResourceAttributesWithSchema::from(&queue.resource),
-            queue,
+    pub(crate) fn new(own: OwnTraces, sender: Sender, clock: Clock, instruments: &Instruments) -> Self {
+        Self {
+            own,
             batch: Vec::new(),
             sender,
             clock,
             instruments: instruments.clone(),
-        })
+        }
     }
 
-    /// Sends until `stop` is cancelled, then what is left.
+    /// Sends until `stop` is cancelled, then what is left; nothing while another one sends.
     pub(crate) async fn run(mut self, stop: &CancellationToken) {
-        while stop.run_until_cancelled(self.collect()).await.is_some() {
-            self.send().await;
+        let Some(mut queue) = self.own.queue().take() else {
+            return;
+        };
+        while stop.run_until_cancelled(self.collect(&mut queue)).await.is_some() {
+            self.send(&queue).await;
         }
-        while let Ok(span) = self.queue.spans.try_recv() {
+        while let Ok(span) = queue.spans.try_recv() {
             self.batch.push(span);
         }
-        self.send().await;
+        self.send(&queue).await;
+        // Whoever takes our place goes on with it.
+        *self.own.queue() = Some(queue);
     }
 
     /// Waits for a span, and then for others to go with it.
-    async fn collect(&mut self) {
+    async fn collect(&mut self, queue: &mut Queue) {
         let full = usize::try_from(OTLP_BATCH_SPANS_MAX).unwrap_or(usize::MAX);
         let mut until = None;
         while self.batch.len() < full {
             let room = full - self.batch.len();
-            let received = self.queue.spans.recv_many(&mut self.batch, room);
+            let received = queue.spans.recv_many(&mut self.batch, room);
             match until {
                 None => {
                     if received.await == 0 {
@@ -242,13 +237,13 @@ impl OwnSender {
         }
     }
 
-    async fn send(&mut self) {
+    async fn send(&mut self, queue: &Queue) {
         let batch = std::mem::take(&mut self.batch);
-        let mut lost = self.queue.lost.swap(0, Ordering::Relaxed);
+        let mut lost = queue.lost.swap(0, Ordering::Relaxed);
         let spans = u64::try_from(batch.len()).unwrap_or(u64::MAX);
         if spans > 0 {
             let request = ExportTraceServiceRequest {
-                resource_spans: group_spans_by_resource_and_scope(batch, &self.resource),
+                resource_spans: group_spans_by_resource_and_scope(batch, &queue.resource),
             };
             let body = Bytes::from(request.encode_to_vec());
             let answer = self.sender.send(body, self.clock.now()).await;

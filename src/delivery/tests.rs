@@ -89,7 +89,8 @@ impl World {
     }
 
     fn run(&mut self, delivery: Delivery) {
-        self.running.spawn(delivery.run(self.stop.clone()));
+        self.running
+            .spawn(delivery.run(self.stop.clone(), self.stop.clone()));
     }
 
     /// Waits until nothing is left to send.

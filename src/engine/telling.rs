@@ -79,6 +79,14 @@ impl Telling {
         }
     }
 
+    /// What must survive goes there from the next commit on.
+    pub(crate) fn keep_by(&mut self, keeping: Option<Keeping>) {
+        if keeping.as_ref().is_none_or(|keeping| keeping.encoder.is_none()) {
+            self.events.clear();
+        }
+        self.keeping = keeping;
+    }
+
     /// When a change may be told at the earliest: at once if somebody waits for it. `None` while a commit is under way
     /// that is not overdue.
     pub(crate) fn next_at(&self) -> Option<Instant> {

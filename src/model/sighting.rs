@@ -42,6 +42,8 @@ pub enum Input {
     Project(ProjectSnapshot),
     /// A project is followed from now on: its counters exist at zero.
     ProjectFollowed(ProjectId),
+    /// These, and no others, are the projects that are followed: the configuration and its communities name them.
+    ProjectsFollowed(HashSet<ProjectId>),
     /// A project's unit balance: `None` when the API says that there is none.
     Balance {
         /// The project.
@@ -63,6 +65,7 @@ impl Input {
             | Self::Listed(_)
             | Self::Project(_)
             | Self::ProjectFollowed(_)
+            | Self::ProjectsFollowed(_)
             | Self::Balance { .. } => None,
         }
     }

@@ -7,6 +7,7 @@ use crate::sources::Context;
 use crate::sources::pace::{Ending, Pace};
 use crate::sources::project::Project;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -18,15 +19,21 @@ const PROJECTS_INTERVAL: Duration = Duration::from_mins(5);
 pub(crate) struct Community {
     id: CommunityId,
     context: Context,
+    /// Held until its projects were named once.
+    naming: Option<mpsc::Sender<()>>,
 }
 
 impl Community {
-    pub(crate) fn new(id: CommunityId, context: Context) -> Self {
-        Self { id, context }
+    pub(crate) fn new(id: CommunityId, context: Context, naming: mpsc::Sender<()>) -> Self {
+        Self {
+            id,
+            context,
+            naming: Some(naming),
+        }
     }
 
     /// Runs until `stop`, or until one of its projects breaks. A project that leaves the community is followed on, for its runs may go on.
-    pub(crate) async fn run(self, readiness: Readiness, latch: Latch, stop: CancellationToken) {
+    pub(crate) async fn run(mut self, readiness: Readiness, latch: Latch, stop: CancellationToken) {
         let mut projects = JoinSet::new();
         let mut first = Some(latch);
         let (mut pace, mut retry) = (
@@ -41,6 +48,7 @@ impl Community {
                 projects.spawn(project.run(latch, stop.clone()));
             }
             first = None;
+            self.naming.take_if(|_| ending == Ending::Answered);
             retry.done(ending);
             pace.done(Ending::Answered);
             let next = if ending == Ending::Answered {

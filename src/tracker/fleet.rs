@@ -13,7 +13,7 @@ use crate::model::{
 use crate::tracker::is_polled;
 use crate::tracker::names::{JobNames, OTHER};
 use smol_str::{SmolStr, ToSmolStr};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,6 +88,43 @@ impl Fleet {
     /// Whether a project's jobs are listed.
     pub(crate) fn is_followed(&self, key: &ProjectKey) -> bool {
         self.projects.get(key).is_some_and(|project| project.followed)
+    }
+
+    /// Gives up all projects but these; which were given up. What they told of their present is not known from here on,
+    /// and what was counted stays.
+    pub(crate) fn unfollow_others(&mut self, projects: &HashSet<ProjectId>) -> Vec<ProjectId> {
+        let is_other = |project: &&Arc<Project>| {
+            let is_named = project.id.as_ref().is_some_and(|id| projects.contains(id));
+            project.followed && !is_named
+        };
+        let others: Vec<ProjectId> = self
+            .projects
+            .values()
+            .filter(is_other)
+            .filter_map(|project| project.id.clone())
+            .collect();
+        for project_id in &others {
+            let key = Some(project_id.clone());
+            let expiry = |job_id: &JobId| RecordKey::Expiry(project_id.clone(), job_id.clone());
+            let Some(project) = self.project(&key) else {
+                continue;
+            };
+            project.followed = false;
+            project.unit_balance = None;
+            project.units_per_hour_max = None;
+            project.units_per_execution_max = None;
+            project.last_success_at.remove(&ProjectScope::Jobs);
+            project.last_success_at.remove(&ProjectScope::Projects);
+            let expiries = std::mem::take(&mut project.expiries);
+            self.touched.extend(expiries.keys().map(expiry));
+            self.touched.insert(RecordKey::Project(key));
+        }
+        others
+    }
+
+    /// Names jobs by these rules from now on; a job that has its name keeps it.
+    pub(crate) fn name_by(&mut self, names: JobNames) {
+        self.names = names;
     }
 
     /// A project told its name and limits.

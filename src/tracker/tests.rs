@@ -4,6 +4,7 @@ mod exemplars;
 mod listing;
 mod others;
 pub(crate) mod properties;
+mod reconfigured;
 pub(crate) mod story;
 mod traced;
 

@@ -6,6 +6,7 @@
 use crate::flow::Admitted;
 use crate::model::Text;
 use crate::web::connection::Ends;
+use crate::web::lifecycle;
 use crate::web::problem::Problem;
 use crate::web::routes::Shared;
 use crate::web::{ApiSettings, Settings};
@@ -22,6 +23,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
     api: ApiSettings,
+    enable_lifecycle: bool,
     /// The host that browsers know us by, beside addresses and `localhost`.
     external_host: Option<String>,
 }
@@ -43,7 +45,7 @@ pub(super) async fn watched(
     let refusal = if shared.context.readiness.is_stopping() {
         Err(Problem::ending())
     } else {
-        shared.guard.check(&method, request.headers(), ends)
+        shared.guard.check(&request, ends)
     };
     let response = match refusal {
         Ok(()) => next.run(request).await,
@@ -77,16 +79,31 @@ impl Guard {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
             api: settings.api,
+            enable_lifecycle: settings.enable_lifecycle,
             external_host: settings.external_host.clone(),
         }
     }
 
-    fn check(&self, method: &Method, headers: &HeaderMap, ends: Ends) -> Result<(), Problem> {
-        self.check_setting(method)?;
+    fn check(&self, request: &Request, ends: Ends) -> Result<(), Problem> {
+        let headers = request.headers();
+        if lifecycle::is_at(request.uri().path()) {
+            self.check_lifecycle()?;
+        } else {
+            self.check_setting(request.method())?;
+        }
         self.check_address(ends)?;
         self.check_host(headers)?;
         check_origin(headers)?;
         check_content_type(headers)
+    }
+
+    fn check_lifecycle(&self) -> Result<(), Problem> {
+        if self.enable_lifecycle {
+            return Ok(());
+        }
+        Err(Problem::forbidden(
+            "reloading and ending over HTTP is off; --web.enable-lifecycle turns it on",
+        ))
     }
 
     fn check_setting(&self, method: &Method) -> Result<(), Problem> {
@@ -197,6 +214,7 @@ mod tests {
     fn guard() -> Guard {
         Guard {
             api: ApiSettings::default(),
+            enable_lifecycle: false,
             external_host: Some("exporter.example.org".to_owned()),
         }
     }

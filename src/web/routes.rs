@@ -7,7 +7,7 @@ use crate::web::events::Streams;
 use crate::web::guard::Guard;
 use crate::web::problem::Problem;
 use crate::web::scrape::{self, Scrapes};
-use crate::web::{Context, Settings, WebError, call, landing};
+use crate::web::{Context, Settings, WebError, call, landing, lifecycle};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -88,6 +88,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
     }
     router
         .merge(call::router(&shared))
+        .merge(lifecycle::router(&shared))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(Arc::clone(&shared), seen))

@@ -13,6 +13,7 @@ mod exemplars;
 mod gateway;
 mod json;
 mod metrics;
+mod reload;
 mod restart;
 mod scene;
 mod schema;

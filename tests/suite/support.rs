@@ -5,7 +5,7 @@ use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::{Clock, Timestamp};
 use datasphere_exporter::cloud::{Auth, Channels, Client, Http, Transport};
 use datasphere_exporter::engine::{Engine, Keeping};
-use datasphere_exporter::flow::{Inbox, Readiness, ViewReader, ViewWriter};
+use datasphere_exporter::flow::{Inbox, Lifecycle, Readiness, ViewReader, ViewWriter};
 use datasphere_exporter::model::{
     Admission, Input, JobStatus, Kind, OutcomeKind, Project, Record, Sighting, TrackedOperation, View,
 };
@@ -19,7 +19,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -168,11 +168,12 @@ impl World {
         web::Context {
             views: self.views.clone(),
             instruments: self.instruments.clone(),
-            metrics: metrics::Settings::default(),
+            metrics: watch::channel(metrics::Settings::default()).1,
             readiness: self.readiness.clone(),
             clock: self.clock,
             inbox: self.inbox.as_ref().expect("a watcher").downgrade(),
             client: self.client.clone().expect("a watcher"),
+            lifecycle: Lifecycle::new().0,
         }
     }
 

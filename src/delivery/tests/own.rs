@@ -141,7 +141,7 @@ async fn what_finds_no_room_or_no_collector_is_lost_and_counted() {
     }
     let stopped = world.stop.clone();
     stopped.cancel();
-    delivery.run(stopped).await;
+    delivery.run(stopped.clone(), stopped).await;
     let lost = u64::try_from(OWN_SPANS_MAX + 5).expect("small");
     assert_eq!(
         (own_spans(&world, "dropped"), own_spans(&world, "exported")),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::Clock;
 use datasphere_exporter::cloud::{self, Auth, Client};
-use datasphere_exporter::flow::{Inbox, Readiness, ViewReader, ViewWriter};
+use datasphere_exporter::flow::{Inbox, Lifecycle, Readiness, ViewReader, ViewWriter};
 use datasphere_exporter::metrics;
 use datasphere_exporter::model::{Kind, TrackedOperation, View};
 use datasphere_exporter::web::{Context, Server, Settings};
@@ -17,6 +17,7 @@ use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -57,12 +58,14 @@ pub(crate) fn context(clock: Clock) -> (Context, ViewWriter) {
     let context = Context {
         views,
         instruments: Instruments::new("0.1.0", "abc123", "1.95.0"),
-        metrics: metrics::Settings::default(),
+        metrics: watch::channel(metrics::Settings::default()).1,
         readiness: Readiness::default(),
         clock,
         // Nobody reads it: what is written there comes back as a refusal.
         inbox: Inbox::new().0.downgrade(),
         client: client(clock),
+        // Nobody reads it either.
+        lifecycle: Lifecycle::new().0,
     };
     (context, writer)
 }

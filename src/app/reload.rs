@@ -1,0 +1,241 @@
+//! Another configuration for an exporter that runs: made whole first, then put in place room by room.
+
+use crate::app::{AppError, keeping};
+use crate::catalogue::Instruments;
+use crate::clock::Clock;
+use crate::cloud::Client;
+use crate::config::{Config, ConfigError};
+use crate::delivery::Delivery;
+use crate::engine::Reconfiguration;
+use crate::flow::{Readiness, Reload, WeakInbox};
+use crate::metrics;
+use crate::sources::Sources;
+use crate::store::{self, Store};
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinError, spawn_blocking};
+use tokio_util::sync::CancellationToken;
+
+/// Reads file, environment and flags anew, as at the start.
+pub type Load = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+
+/// Why the configuration before stays in effect.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReloadError {
+    /// Something in it is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Something that it names cannot be used.
+    #[error(transparent)]
+    App(#[from] AppError),
+    /// Reading it broke.
+    #[error("the configuration could not be read to its end; this is a defect of the exporter")]
+    Broke(#[from] JoinError),
+    /// There is nothing to read.
+    #[error("this exporter was started without a configuration that could change")]
+    Nothing,
+}
+
+/// Where the parts of a configuration go.
+pub(super) struct Rooms {
+    pub(super) client: Client,
+    pub(super) store: Store,
+    pub(super) inbox: WeakInbox,
+    pub(super) readiness: Readiness,
+    pub(super) clock: Clock,
+    pub(super) instruments: Instruments,
+    pub(super) sources: mpsc::Sender<Sources>,
+    pub(super) engine: mpsc::Sender<Reconfiguration>,
+    pub(super) delivery: mpsc::Sender<Option<Delivery>>,
+    pub(super) metrics: watch::Sender<metrics::Settings>,
+}
+
+/// Reloads, when somebody asks for it.
+pub(super) struct Reloading {
+    pub(super) asked: mpsc::Receiver<Reload>,
+    pub(super) load: Option<Load>,
+    pub(super) in_effect: Config,
+    pub(super) rooms: Rooms,
+}
+
+/// What a configuration asks for, as far as it can be made without being put in place.
+#[derive(Debug)]
+pub(super) struct Made {
+    client: Client,
+    delivery: Option<Delivery>,
+}
+
+impl Made {
+    /// Reads every key and certificate.
+    ///
+    /// # Errors
+    /// What only the operator can mend.
+    pub(super) fn of(
+        config: &Config,
+        store: &Store,
+        clock: Clock,
+        instruments: &Instruments,
+    ) -> Result<Self, AppError> {
+        config.web.check()?;
+        if let Some(gateway) = &config.gateway {
+            gateway.check()?;
+        }
+        let client = Client::new(&config.cloud, clock, instruments)?;
+        let settings = config.delivery.clone();
+        let delivery = settings.map(|settings| Delivery::new(settings, store.outbox(), clock, instruments));
+        Ok(Self {
+            client,
+            delivery: delivery.transpose()?,
+        })
+    }
+}
+
+impl Reloading {
+    /// Answers requests until `stop`.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        while let Some(Some(reload)) = stop.run_until_cancelled(self.asked.recv()).await {
+            let outcome = self.reload().await;
+            self.show(outcome.is_ok());
+            let outcome = outcome.map_err(|error| line(&error));
+            if let Err(error) = &outcome {
+                tracing::error!(
+                    error,
+                    "the configuration was not reloaded: the one before stays in effect"
+                );
+            }
+            reload.answer(outcome);
+        }
+        stop.cancelled().await;
+    }
+
+    async fn reload(&mut self) -> Result<(), ReloadError> {
+        let load = self.load.clone().ok_or(ReloadError::Nothing)?;
+        let mut config = spawn_blocking(move || load()).await??;
+        config.keep_own_traces_of(&self.in_effect);
+        let Rooms {
+            store,
+            clock,
+            instruments,
+            ..
+        } = &self.rooms;
+        let made = Made::of(&config, store, *clock, instruments)?;
+        self.put_in_place(config, made).await;
+        Ok(())
+    }
+
+    /// Nothing here can fail: a room that takes nothing any more is ending.
+    async fn put_in_place(&mut self, config: Config, made: Made) {
+        let Rooms {
+            client,
+            store,
+            inbox,
+            readiness,
+            clock,
+            instruments,
+            sources,
+            engine,
+            delivery,
+            metrics,
+        } = &self.rooms;
+        client.take_over(&made.client);
+        store.reconfigure(config.store.clone());
+        let _ = engine
+            .send(Reconfiguration {
+                settings: config.engine,
+                tracker: config.tracker.clone(),
+                keeping: keeping(&config, store),
+            })
+            .await;
+        if config.sources != self.in_effect.sources
+            && let Ok(inbox) = inbox.upgrade()
+        {
+            let successors = Sources::new(
+                config.sources.clone(),
+                client.clone(),
+                inbox,
+                *clock,
+                readiness.clone(),
+            );
+            let _ = sources.send(successors).await;
+        }
+        let _ = delivery.send(made.delivery).await;
+        instruments.forget_otlp_up();
+        metrics.send_replace(config.metrics.clone());
+        let at_next_start = config.differs_at_start(&self.in_effect).join(", ");
+        if at_next_start.is_empty() {
+            tracing::info!("the configuration was reloaded");
+        } else {
+            tracing::warn!(
+                at_next_start,
+                "the configuration was reloaded, but for what takes effect at the next start only"
+            );
+        }
+        self.in_effect = config;
+    }
+
+    fn show(&self, is_in_effect: bool) {
+        let instruments = &self.rooms.instruments;
+        instruments
+            .config_last_reload_successful
+            .set(if is_in_effect { 1.0 } else { 0.0 });
+        if is_in_effect {
+            instruments
+                .config_last_reload_success_timestamp_seconds
+                .set(self.rooms.clock.now().seconds_f64());
+        }
+    }
+}
+
+impl fmt::Debug for Reloading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reloading").finish_non_exhaustive()
+    }
+}
+
+/// What a start or a reload with this configuration would complain about, without either: addresses are not listened
+/// on, and the store is not opened.
+///
+/// # Errors
+/// What only the operator can mend.
+pub async fn check(config: &Config) -> Result<(), AppError> {
+    let (clock, instruments) = (Clock::system(), Instruments::new("", "", ""));
+    let (store, _) = Store::open(store::Settings::default(), clock, &instruments).await?;
+    Made::of(config, &store, clock, &instruments).map(|_| ())
+}
+
+/// An error with its causes, in one line; what a cause repeats is said once.
+pub fn line(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    for cause in std::iter::successors(error.source(), |cause| (*cause).source()).map(ToString::to_string) {
+        if cause.contains(&line) {
+            line = cause;
+        } else if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+/// Runs a part, and in its place whatever comes after it, until `stop`.
+pub(super) async fn exchanged<P, R: Future<Output = ()>>(
+    first: P,
+    mut successors: mpsc::Receiver<P>,
+    stop: CancellationToken,
+    run: impl Fn(P, CancellationToken) -> R,
+) {
+    let mut present = Some(first);
+    while let Some(part) = present.take() {
+        let until = stop.child_token();
+        let mut running = std::pin::pin!(run(part, until.clone()));
+        tokio::select! {
+            () = &mut running => {}
+            Some(successor) = successors.recv() => {
+                until.cancel();
+                running.await;
+                present = Some(successor);
+            }
+        }
+    }
+}
