@@ -82,12 +82,12 @@ impl Made {
         if let Some(gateway) = &config.gateway {
             gateway.check()?;
         }
-        let client = Client::new(&config.cloud, clock, instruments)?;
         let settings = config.delivery.clone();
         let delivery = settings.map(|settings| Delivery::new(settings, store.outbox(), clock, instruments));
         Ok(Self {
-            client,
             delivery: delivery.transpose()?,
+            // The last, since it shows its rate limit.
+            client: Client::new(&config.cloud, clock, instruments)?,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The reference of the configuration, as a document.
 
+use crate::config::AT_START;
 use crate::config::auth::{KEY_FILE_VARIABLE, METADATA_VARIABLE, TOKEN_VARIABLE};
 use crate::config::layers::{FLAGS, environment_name};
 use crate::config::otel::VARIABLES;
@@ -18,6 +19,7 @@ pub fn document() -> String {
             heading(row, &mut out);
         }
     }
+    reload(&mut out);
     flags(&mut out);
     out.push_str(ENVIRONMENT_HEADING);
     for (name, meaning) in [
@@ -53,6 +55,31 @@ pub fn document() -> String {
     }
     out
 }
+
+/// What a reload does, and what it leaves for the next start.
+fn reload(out: &mut String) {
+    out.push_str(RELOAD);
+    for (index, key) in AT_START.iter().enumerate() {
+        out.extend([if index == 0 { "" } else { ", " }, "`", key, "`"]);
+    }
+    out.push_str(".\n\n");
+}
+
+const RELOAD: &str = "\
+## Reload
+
+SIGHUP, and `POST /-/reload` where `web.enable_lifecycle` lets it, have a running exporter read file, environment and \
+flags anew, with every key and certificate that they name. It is checked whole first, as `check-config` does it: \
+whatever is wrong is one line in the log, and nothing changes. \
+`datasphere_exporter_config_last_reload_successful` tells which it was.
+
+No operation, counter or scrape is lost. What has its name, labels or trace keeps them, and what was hidden by \
+`metrics.series_max` stays hidden; other rules and bounds hold for what comes. A live job of a project that is named no \
+more is followed to its end by looks; the counters of that project stay, and what it told of its present, such as its \
+balance, is gone.
+
+At the next start only take effect, and a line in the log names those that differ: \
+";
 
 const INTRODUCTION: &str = "\
 <!-- Made from src/config by `UPDATE_DOCS=1 cargo test --test suite configuration`; do not edit. -->

@@ -226,7 +226,7 @@ async fn labels_limits_and_thresholds_of_a_reload_are_shown_by_the_next_scrape()
         .await;
     let before = exporter.metrics().await;
     assert!(
-        before.contains("datasphere_exporter_operations_tracked_max 100000"),
+        before.contains("datasphere_exporter_tracked_operations_limit 100000\n"),
         "{before}"
     );
     exporter
@@ -238,11 +238,11 @@ async fn labels_limits_and_thresholds_of_a_reload_are_shown_by_the_next_scrape()
         .expect("a good configuration");
     let after = exporter.metrics().await;
     assert!(
-        after.contains("datasphere_exporter_operations_tracked_max 5\n"),
+        after.contains("datasphere_exporter_tracked_operations_limit 5\n"),
         "{after}"
     );
     assert!(
-        after.contains("datasphere_progress_stalled_threshold_seconds 600"),
+        after.contains("datasphere_exporter_progress_stalled_threshold_seconds 600\n"),
         "{after}"
     );
 }
