@@ -3,20 +3,26 @@
 //! In: a [`Config`]. Out: a running exporter and the addresses it listens on. Never: logic of its own; this is the
 //! only file that knows the whole house.
 
+mod credentials;
+
+pub use credentials::{Credentials, CredentialsError};
+
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
-use crate::config::Config;
+use crate::config::{Config, ConfigError, protection};
 use crate::delivery::{Delivery, DeliveryError};
 use crate::engine::{Engine, Keeping};
 use crate::flow::{Inbox, Readiness, ViewReader, ViewWriter};
 use crate::gateway::{self, Gateway, GatewayError};
 use crate::limits::{READINESS_GRACE, SHUTDOWN_GRACE};
+use crate::listening::{Inherited, ListenError, Listener, Place};
 use crate::sources::Sources;
 use crate::store::{Store, StoreError};
 use crate::traces::Encoder;
 use crate::tracker::Tracker;
 use crate::web::{self, Server};
+use credentials::WebFile;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::{JoinError, JoinSet};
@@ -30,6 +36,7 @@ pub struct App {
     delivery: Option<Delivery>,
     server: Server,
     gateway: Option<Gateway>,
+    credentials: Credentials,
     inbox: Inbox,
     views: ViewReader,
     readiness: Readiness,
@@ -59,6 +66,9 @@ pub enum AppError {
     /// An address cannot be listened on.
     #[error("the web server cannot start")]
     Web(#[from] web::WebError),
+    /// The web configuration file, or a file that it names, cannot be used.
+    #[error("the web server cannot be protected")]
+    Protection(#[from] ConfigError),
     /// The gateway's address cannot be listened on, or its certificate cannot be used.
     #[error("the gateway cannot start")]
     Gateway(#[from] GatewayError),
@@ -79,6 +89,14 @@ impl App {
     /// # Errors
     /// What only the operator can mend.
     pub async fn bind(config: Config) -> Result<Self, AppError> {
+        Self::bind_on(config, Vec::new()).await
+    }
+
+    /// The same with sockets for the web server that somebody opened for us; without any it opens its own.
+    ///
+    /// # Errors
+    /// What only the operator can mend.
+    pub async fn bind_on(config: Config, inherited: Vec<Inherited>) -> Result<Self, AppError> {
         let clock = Clock::system();
         let instruments = instruments(clock);
         let client = Client::new(&config.cloud, clock, &instruments)?;
@@ -130,34 +148,60 @@ impl App {
         );
         let context = web::Context {
             views: views.clone(),
-            instruments,
+            instruments: instruments.clone(),
             metrics: config.metrics,
             readiness: readiness.clone(),
             clock,
             inbox: inbox.downgrade(),
             client,
         };
-        let server = Server::bind(config.web, context).await?;
+        let server = serve(config.web, context, inherited).await?;
+        let web = match config.web_file {
+            None => None,
+            Some(path) => {
+                let protected = server.protected();
+                protected.replace(protection(&path)?);
+                Some(WebFile { path, protected })
+            }
+        };
+        let certificate = gateway.as_ref().and_then(Gateway::certificate);
+        let credentials = Credentials::new(web, certificate, instruments, clock);
         Ok(Self {
             sources,
             engine,
             delivery,
             server,
             gateway,
+            credentials,
             inbox,
             views,
             readiness,
         })
     }
 
-    /// The addresses that are listened on, with the ports that were given out.
+    /// Where the web server listens.
+    pub fn places(&self) -> &[Place] {
+        self.server.places()
+    }
+
+    /// Where the gateway listens, if there is one.
+    pub fn gateway_place(&self) -> Option<&Place> {
+        self.gateway.as_ref().map(Gateway::place)
+    }
+
+    /// Certificates, users and passwords, to be read anew before their time.
+    pub fn credentials(&self) -> Credentials {
+        self.credentials.clone()
+    }
+
+    /// The web server's addresses of TCP, with the ports that were given out.
     pub fn addresses(&self) -> &[SocketAddr] {
         self.server.addresses()
     }
 
-    /// The address of the gateway, if there is one.
+    /// The address of the gateway, if there is one that listens on TCP.
     pub fn gateway_address(&self) -> Option<SocketAddr> {
-        self.gateway.as_ref().map(Gateway::address)
+        self.gateway.as_ref().and_then(Gateway::address)
     }
 
     /// A way in for what nobody configured. The engine runs until it is dropped.
@@ -182,6 +226,7 @@ impl App {
             delivery,
             server,
             gateway,
+            credentials,
             inbox,
             readiness,
             ..
@@ -192,6 +237,11 @@ impl App {
         parts.spawn(part("the sources", sources.run(sources_stop.clone())));
         parts.spawn(part(ENGINE, engine.run()));
         parts.spawn(part("the web server", server.run(readers_stop.clone())));
+        running.push("the reading of credentials");
+        parts.spawn(part(
+            "the reading of credentials",
+            credentials.run(sources_stop.clone()),
+        ));
         if let Some(gateway) = gateway {
             running.push("the gateway");
             parts.spawn(part("the gateway", gateway.run(sources_stop.clone())));
@@ -227,6 +277,19 @@ impl App {
         );
         Ok(Ended::GraceExceeded)
     }
+}
+
+/// The web server, on its own sockets or on others'.
+async fn serve(
+    settings: web::Settings,
+    context: web::Context,
+    inherited: Vec<Inherited>,
+) -> Result<Server, web::WebError> {
+    if inherited.is_empty() {
+        return Server::bind(settings, context).await;
+    }
+    let listeners: Result<Vec<_>, ListenError> = inherited.into_iter().map(Listener::inherit).collect();
+    Server::on(listeners?, settings, context)
 }
 
 /// The metrics of a process that has just read its configuration.

@@ -3,7 +3,9 @@
 use crate::app::{App, Ended};
 use crate::cli::{Exit, logging, shutdown};
 use crate::config::{self, Config};
-use anyhow::Context;
+use crate::listening::Inherited;
+use anyhow::{Context, bail};
+use listenfd::ListenFd;
 use std::pin::pin;
 use tokio_util::sync::CancellationToken;
 
@@ -14,13 +16,14 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
         .as_ref()
         .and_then(|delivery| delivery.own.as_ref());
     logging::start(config.log_level, config.log_format, traces);
+    let inherited = inherited(config.web_systemd_socket)?;
     let runtime = runtime()?;
     let exit = runtime.block_on(async {
-        let app = App::bind(config).await?;
-        for address in app.addresses() {
+        let app = App::bind_on(config, inherited).await?;
+        for address in app.places() {
             tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         }
-        if let Some(address) = app.gateway_address() {
+        if let Some(address) = app.gateway_place() {
             tracing::info!(%address, "the gateway is listening");
         }
         run(app, CancellationToken::new()).await
@@ -28,6 +31,34 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
     // Whoever still reads from a file system that hangs is not waited for.
     runtime.shutdown_background();
     exit
+}
+
+/// The sockets that systemd hands over, which tells of them in the environment.
+fn inherited(is_asked: bool) -> anyhow::Result<Vec<Inherited>> {
+    if !is_asked {
+        return Ok(Vec::new());
+    }
+    let mut handed = ListenFd::from_env();
+    let mut inherited = Vec::with_capacity(handed.len());
+    for index in 0..handed.len() {
+        let unfit =
+            || format!("socket {index} of web.systemd_socket listens neither on TCP nor on a unix socket");
+        let socket = match handed.take_tcp_listener(index) {
+            Ok(tcp) => tcp.map(Inherited::Tcp),
+            Err(_) => handed
+                .take_unix_listener(index)
+                .with_context(unfit)?
+                .map(Inherited::Unix),
+        };
+        inherited.extend(socket);
+    }
+    if inherited.is_empty() {
+        bail!(
+            "web.systemd_socket is set, and no socket was handed over: start this by a socket unit of systemd, or leave \
+             it out"
+        );
+    }
+    Ok(inherited)
 }
 
 /// Runs an exporter that is bound until a signal ends it, which cancels `stop` for whoever else feeds it.

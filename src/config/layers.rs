@@ -15,6 +15,10 @@ pub struct Flags {
     pub web_max_requests: Option<String>,
     /// `--web.external-url`.
     pub web_external_url: Option<String>,
+    /// `--web.config.file`.
+    pub web_config_file: Option<String>,
+    /// `--web.systemd-socket`.
+    pub web_systemd_socket: bool,
     /// `--storage.path`.
     pub storage_path: Option<String>,
     /// `--log.level`.
@@ -59,6 +63,18 @@ pub(crate) const FLAGS: &[Flag] = &[
         key: ("web", "external_url"),
         is_list: false,
         given: |flags| flags.web_external_url.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--web.config.file",
+        key: ("web", "config_file"),
+        is_list: false,
+        given: |flags| flags.web_config_file.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--web.systemd-socket",
+        key: ("web", "systemd_socket"),
+        is_list: false,
+        given: |flags| Vec::from_iter(flags.web_systemd_socket.then(|| "true".to_owned())),
     },
     Flag {
         name: "--storage.path",
