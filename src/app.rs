@@ -3,28 +3,29 @@
 //! In: a [`Config`]. Out: a running exporter and the addresses it listens on. Never: logic of its own; this is the
 //! only file that knows the whole house.
 
+mod credentials;
+mod ground;
 mod reload;
 
+pub use credentials::{Credentials, CredentialsError};
 pub use reload::{Load, check, line};
 
-use crate::catalogue::Instruments;
-use crate::clock::Clock;
-use crate::cloud::{Client, CloudError};
-use crate::config::Config;
+use crate::cloud::CloudError;
+use crate::config::{Config, ConfigError};
 use crate::delivery::{Delivery, DeliveryError};
-use crate::engine::{Engine, Keeping};
+use crate::engine::Engine;
 use crate::flow::{Inbox, Lifecycle, Readiness, ViewReader, ViewWriter};
-use crate::gateway::{self, Gateway, GatewayError};
-use crate::limits::{READINESS_GRACE, SHUTDOWN_GRACE};
+use crate::gateway::{Gateway, GatewayError};
+use crate::limits::SHUTDOWN_GRACE;
+use crate::listening::{Inherited, ListenError, Listener, Place};
 use crate::sources::Sources;
-use crate::store::{Store, StoreError};
-use crate::traces::Encoder;
+use crate::store::StoreError;
 use crate::tracker::Tracker;
 use crate::web::{self, Server};
-use reload::{Reloading, Rooms, exchanged};
+use ground::Ground;
+use reload::{Reloading, exchange, exchanged};
 use std::net::SocketAddr;
-use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -36,11 +37,12 @@ pub struct App {
     delivery: Option<Delivery>,
     server: Server,
     gateway: Option<Gateway>,
+    credentials: Credentials,
     inbox: Inbox,
     views: ViewReader,
     readiness: Readiness,
     lifecycle: Lifecycle,
-    reloading: Reloading,
+    reloading: Box<Reloading>,
     successors: Successors,
 }
 
@@ -75,6 +77,9 @@ pub enum AppError {
     /// An address cannot be listened on.
     #[error("the web server cannot start")]
     Web(#[from] web::WebError),
+    /// The web configuration file, or a file that it names, cannot be used.
+    #[error("the web server cannot be protected")]
+    Protection(#[from] ConfigError),
     /// The gateway's address cannot be listened on, or its certificate cannot be used.
     #[error("the gateway cannot start")]
     Gateway(#[from] GatewayError),
@@ -95,79 +100,48 @@ impl App {
     /// # Errors
     /// What only the operator can mend.
     pub async fn bind(config: Config) -> Result<Self, AppError> {
-        let clock = Clock::system();
-        let instruments = instruments(clock);
-        let client = Client::new(&config.cloud, clock, &instruments)?;
-        let readiness = Readiness::with_grace(READINESS_GRACE);
+        Self::bind_on(config, Vec::new()).await
+    }
+
+    /// The same with sockets for the web server that somebody opened for us; without any it opens its own.
+    ///
+    /// # Errors
+    /// What only the operator can mend.
+    pub async fn bind_on(config: Config, inherited: Vec<Inherited>) -> Result<Self, AppError> {
         let (inbox, deliveries) = Inbox::new();
-        let (writer, views) = ViewWriter::new();
-        let (lifecycle, asked) = Lifecycle::new();
-        let sources = Sources::new(
-            config.sources.clone(),
-            client.clone(),
-            inbox.clone(),
-            clock,
-            readiness.clone(),
-        );
+        let (ground, records) = Ground::lay(&config, &inbox).await?;
         let mut tracker = Tracker::new(config.tracker.clone());
-        let (store, records) = Store::open(config.store.clone(), clock, &instruments).await?;
-        tracker.restore(records, clock.now());
+        tracker.restore(records, ground.clock.now());
+        let (writer, views) = ViewWriter::new();
         // What was told before is told from the first scrape on.
         writer.publish(tracker.view());
-        let delivery = config
-            .delivery
-            .clone()
-            .map(|settings| Delivery::new(settings, store.outbox(), clock, &instruments))
-            .transpose()?;
-        let gateway = match &config.gateway {
-            None => None,
-            Some(settings) => {
-                let context = gateway::Context {
-                    client: client.clone(),
-                    inbox: inbox.clone(),
-                    instruments: instruments.clone(),
-                    clock,
-                };
-                Some(Gateway::bind(settings.clone(), context).await?)
-            }
-        };
-        let (reconfigure, reconfigurations) = mpsc::channel(1);
+        let sources = ground.sources(&config, inbox.clone());
+        let delivery = ground.delivery(&config)?;
+        let gateway = ground.gateway(&config, inbox.clone()).await?;
+        let (changes, arrivals) = exchange(&config);
         let engine = Engine::new(
             config.engine,
             tracker,
-            client.clone(),
-            clock,
+            ground.client.clone(),
+            ground.clock,
             deliveries,
-            keeping(&config, &store),
+            ground.keeping(&config),
             writer,
         )
-        .reconfigured_by(reconfigurations);
-        let (show, shown) = watch::channel(config.metrics.clone());
+        .reconfigured_by(arrivals.engine);
+        let (lifecycle, asked) = Lifecycle::new();
         let context = web::Context {
             views: views.clone(),
-            instruments: instruments.clone(),
-            metrics: shown,
-            readiness: readiness.clone(),
-            clock,
-            inbox: inbox.downgrade(),
-            client: client.clone(),
+            instruments: ground.instruments.clone(),
+            metrics: arrivals.metrics,
+            readiness: ground.readiness.clone(),
+            clock: ground.clock,
+            inbox: ground.inbox.clone(),
+            client: ground.client.clone(),
             lifecycle: lifecycle.clone(),
         };
-        let server = Server::bind(config.web.clone(), context).await?;
-        let (next_sources, sources_after) = mpsc::channel(1);
-        let (next_delivery, delivery_after) = mpsc::channel(1);
-        let rooms = Rooms {
-            client,
-            store,
-            inbox: inbox.downgrade(),
-            readiness: readiness.clone(),
-            clock,
-            instruments,
-            sources: next_sources,
-            engine: reconfigure,
-            delivery: next_delivery,
-            metrics: show,
-        };
+        let server = serve(config.web.clone(), context, inherited).await?;
+        let credentials = ground.credentials(&config, &server, gateway.as_ref())?;
         Ok(Self {
             sources,
             engine,
@@ -176,29 +150,29 @@ impl App {
             gateway,
             inbox,
             views,
-            readiness,
+            readiness: ground.readiness.clone(),
             lifecycle,
-            reloading: Reloading {
+            successors: Successors {
+                sources: arrivals.sources,
+                delivery: arrivals.delivery,
+            },
+            reloading: Box::new(Reloading {
                 asked,
                 load: None,
                 in_effect: config,
-                rooms,
-            },
-            successors: Successors {
-                sources: sources_after,
-                delivery: delivery_after,
-            },
+                ground,
+                changes,
+                credentials: credentials.clone(),
+            }),
+            credentials,
         })
     }
 
     /// The same, with a configuration that can be read anew.
     #[must_use]
-    pub fn reloading_by(self, load: Load) -> Self {
-        let reloading = Reloading {
-            load: Some(load),
-            ..self.reloading
-        };
-        Self { reloading, ..self }
+    pub fn reloading_by(mut self, load: Load) -> Self {
+        self.reloading.load = Some(load);
+        self
     }
 
     /// For whoever wants it to reload, or to end.
@@ -206,14 +180,29 @@ impl App {
         self.lifecycle.clone()
     }
 
-    /// The addresses that are listened on, with the ports that were given out.
+    /// Where the web server listens.
+    pub fn places(&self) -> &[Place] {
+        self.server.places()
+    }
+
+    /// Where the gateway listens, if there is one.
+    pub fn gateway_place(&self) -> Option<&Place> {
+        self.gateway.as_ref().map(Gateway::place)
+    }
+
+    /// Certificates, users and passwords, to be read anew before their time.
+    pub fn credentials(&self) -> Credentials {
+        self.credentials.clone()
+    }
+
+    /// The web server's addresses of TCP, with the ports that were given out.
     pub fn addresses(&self) -> &[SocketAddr] {
         self.server.addresses()
     }
 
-    /// The address of the gateway, if there is one.
+    /// The address of the gateway, if there is one that listens on TCP.
     pub fn gateway_address(&self) -> Option<SocketAddr> {
-        self.gateway.as_ref().map(Gateway::address)
+        self.gateway.as_ref().and_then(Gateway::address)
     }
 
     /// A way in for what nobody configured. The engine runs until it is dropped.
@@ -238,6 +227,7 @@ impl App {
             delivery,
             server,
             gateway,
+            credentials,
             inbox,
             readiness,
             lifecycle,
@@ -253,6 +243,11 @@ impl App {
         parts.spawn(part("the sources", sources));
         parts.spawn(part(ENGINE, engine.run()));
         parts.spawn(part("the web server", server.run(readers_stop.clone())));
+        running.push("the reading of credentials");
+        parts.spawn(part(
+            "the reading of credentials",
+            credentials.run(sources_stop.clone()),
+        ));
         if let Some(gateway) = gateway {
             running.push("the gateway");
             parts.spawn(part("the gateway", gateway.run(sources_stop.clone())));
@@ -291,26 +286,17 @@ impl App {
     }
 }
 
-/// The metrics of a process that has just read its configuration.
-fn instruments(clock: Clock) -> Instruments {
-    let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
-    instruments.config_last_reload_successful.set(1.0);
-    instruments
-        .config_last_reload_success_timestamp_seconds
-        .set(clock.now().seconds_f64());
-    instruments
-}
-
-/// Where goes what must survive a restart, or be sent; in memory alone, records would survive nothing.
-fn keeping(config: &Config, store: &Store) -> Option<Keeping> {
-    let encoder = config
-        .delivery
-        .is_some()
-        .then(|| Arc::new(Encoder::new(config.traces.clone())));
-    (store.is_durable() || encoder.is_some()).then(|| Keeping {
-        store: store.clone(),
-        encoder,
-    })
+/// The web server, on its own sockets or on others'.
+async fn serve(
+    settings: web::Settings,
+    context: web::Context,
+    inherited: Vec<Inherited>,
+) -> Result<Server, web::WebError> {
+    if inherited.is_empty() {
+        return Server::bind(settings, context).await;
+    }
+    let listeners: Result<Vec<_>, ListenError> = inherited.into_iter().map(Listener::inherit).collect();
+    Server::on(listeners?, settings, context)
 }
 
 /// Sends traces, where they are sent at all.

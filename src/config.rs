@@ -25,6 +25,7 @@ mod surface;
 mod traces;
 mod value;
 mod watch;
+mod web_file;
 mod yaml;
 
 pub use document::document;
@@ -32,6 +33,7 @@ pub use error::{ConfigError, Invalid, Place};
 pub use layers::{Flags, environment_name};
 pub use otel::meant_by;
 pub use surface::{LogFormat, LogLevel};
+pub use web_file::{document as web_document, protection};
 
 use crate::cloud::Transport;
 use crate::decode::redact;
@@ -87,6 +89,10 @@ pub struct Config {
     pub metrics: metrics::Settings,
     /// Where it is served.
     pub web: web::Settings,
+    /// The web configuration file, which protects it; everybody may connect without.
+    pub web_file: Option<PathBuf>,
+    /// Whether it is served on the sockets that whoever started us opened, in place of addresses of its own.
+    pub web_systemd_socket: bool,
     /// Where calls of others pass through; `None` where they do not.
     pub gateway: Option<crate::gateway::Settings>,
     /// The least important messages that are logged.
@@ -111,6 +117,17 @@ impl Config {
         flags: &Flags,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
+        let config = Self::load_main(path, flags, environment)?;
+        // It names its own file in what it says of it.
+        config.web_file.as_deref().map(protection).transpose()?;
+        Ok(config)
+    }
+
+    fn load_main(
+        path: Option<&Path>,
+        flags: &Flags,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
         let Some(path) = path else {
             return Self::read("", Path::new(""), flags, environment).map_err(|invalid| {
                 if invalid.place == Place::Nowhere {
@@ -124,7 +141,7 @@ impl Config {
             path: path.to_owned(),
             source,
         };
-        let yaml = read_file(path).map_err(unreadable)?;
+        let yaml = read_file(path, CONFIG_BYTES_MAX).map_err(unreadable)?;
         let absolute = std::path::absolute(path).map_err(unreadable)?;
         let folder = absolute.parent().unwrap_or(Path::new(""));
         Self::read(&yaml, folder, flags, environment).map_err(|invalid| {
@@ -198,6 +215,8 @@ impl Config {
             store: storage.settings(traces),
             metrics: metrics.exposition(watch, thresholds),
             web: web.settings(api),
+            web_file: web.config_file.clone(),
+            web_systemd_socket: web.systemd_socket,
             gateway: gateway.settings(),
             log_level: log.level,
             log_format: log.format,
@@ -263,20 +282,22 @@ fn layered(
     root.gateway.tls.files_mut().for_each(from_folder);
     root.cloud.auth.file_mut().into_iter().for_each(from_folder);
     root.watch.begin_at(folder);
+    // From a flag or a variable it is relative to where the exporter was started.
+    if node.place_of("web.config_file").is_line() {
+        root.web.config_file.iter_mut().for_each(from_folder);
+    }
     root.cloud.auth = root.cloud.auth.with_environment(environment)?;
     let otel = Otel::read(&root.traces, &node, &environment)?;
     Ok((node, root, otel))
 }
 
-fn read_file(path: &Path) -> io::Result<String> {
+fn read_file(path: &Path, bytes_max: u64) -> io::Result<String> {
     let mut yaml = String::new();
-    let read = File::open(path)?
-        .take(CONFIG_BYTES_MAX + 1)
-        .read_to_string(&mut yaml)?;
-    if u64::try_from(read).is_ok_and(|read| read > CONFIG_BYTES_MAX) {
+    let read = File::open(path)?.take(bytes_max + 1).read_to_string(&mut yaml)?;
+    if u64::try_from(read).is_ok_and(|read| read > bytes_max) {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
-            format!("larger than {CONFIG_BYTES_MAX} bytes"),
+            format!("larger than {bytes_max} bytes"),
         ));
     }
     Ok(yaml)

@@ -21,7 +21,6 @@ mod refusal;
 mod relay;
 mod sniffer;
 mod tally;
-mod tls;
 mod upstream;
 mod valve;
 
@@ -31,20 +30,20 @@ use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
 use crate::flow::{Inbox, Throttle};
-use crate::limits::{GATEWAY_CONNECTIONS_MAX, GATEWAY_DRAIN_TIME_MAX, GATEWAY_STALL_TIME_MAX};
-use crate::listening::{ListenError, Listener};
+use crate::limits::{
+    GATEWAY_CONNECTIONS_MAX, GATEWAY_DRAIN_TIME_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_STALL_TIME_MAX,
+};
+use crate::listening::{Bounds, ListenError, Listener, Pem, Place, Shown, TlsError, TlsSettings};
 use call::Calls;
 use connection::serve;
 use ear::Ear;
 use http::HeaderName;
 use std::fmt;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use upstream::Upstreams;
 use valve::Valves;
@@ -77,25 +76,9 @@ pub enum GatewayError {
     /// Nobody can connect.
     #[error("the gateway cannot be reached at gateway.listen_address")]
     Listen(#[from] ListenError),
-    /// A file that cannot be read.
-    #[error("the file {path} of gateway.tls cannot be read")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// A file that is not what it should be.
-    #[error(
-        "the file {path} of gateway.tls cannot be used: {problem}; certificate and key must be PEM and belong together"
-    )]
-    FileContent {
-        /// Which.
-        path: PathBuf,
-        /// Why not.
-        problem: String,
-    },
+    /// The certificate for callers.
+    #[error("gateway.tls cannot be used")]
+    Tls(#[from] TlsError),
     /// TLS to the cloud.
     #[error("connections of the gateway to the cloud cannot be set up")]
     Cloud(#[from] CloudError),
@@ -105,7 +88,7 @@ pub enum GatewayError {
 pub struct Gateway {
     listener: Listener,
     calls: Arc<Calls>,
-    tls: Option<TlsAcceptor>,
+    certificate: Option<Shown>,
     stall_time_max: Duration,
 }
 
@@ -115,7 +98,8 @@ impl Settings {
     /// # Errors
     /// [`GatewayError`] when the certificate cannot be used.
     pub fn check(&self) -> Result<(), GatewayError> {
-        self.tls.as_ref().map(tls::acceptor).transpose().map(|_| ())
+        self.tls.clone().map(certificate).transpose()?;
+        Ok(())
     }
 }
 
@@ -145,7 +129,7 @@ impl Gateway {
             clock,
         } = context;
         let passage = client.passage();
-        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let certificate = settings.tls.map(certificate).transpose()?;
         let listener = Listener::bind(&settings.listen_address).await?;
         let calls = Calls {
             upstreams: Upstreams::new(&passage)?,
@@ -162,7 +146,7 @@ impl Gateway {
         Ok(Self {
             listener,
             calls: Arc::new(calls),
-            tls,
+            certificate,
             stall_time_max: GATEWAY_STALL_TIME_MAX,
         })
     }
@@ -177,8 +161,18 @@ impl Gateway {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.listener.address()
+    pub fn place(&self) -> &Place {
+        self.listener.place()
+    }
+
+    /// Its address, if it listens on TCP.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.place().address()
+    }
+
+    /// The certificate that callers see, if they see one: it can be read anew.
+    pub fn certificate(&self) -> Option<Shown> {
+        self.certificate.clone()
     }
 
     /// Passes calls until `stop`; then it takes no more, lets those under way go on for a while, and ends what is left
@@ -187,16 +181,21 @@ impl Gateway {
         let Self {
             listener,
             calls,
-            tls,
+            certificate,
             stall_time_max,
         } = self;
         let mut tasks = JoinSet::new();
         tasks.spawn(watch_stalls(Arc::clone(&calls), stall_time_max, stop.clone()));
         let serve = {
             let (calls, until) = (Arc::clone(&calls), stop.clone());
-            move |stream| serve(stream, tls.clone(), Arc::clone(&calls), until.clone())
+            move |stream| serve(stream, Arc::clone(&calls), until.clone())
         };
-        tasks.spawn(listener.accept(GATEWAY_CONNECTIONS_MAX, calls.clock, stop.clone(), serve));
+        let bounds = Bounds {
+            connections_max: GATEWAY_CONNECTIONS_MAX,
+            handshake_time_max: GATEWAY_GREETING_TIME_MAX,
+        };
+        let tls = move || certificate.as_ref().map(Shown::newest);
+        tasks.spawn(listener.accept(bounds, calls.clock, stop.clone(), tls, serve));
         stop.cancelled().await;
         let ended = async {
             while let Some(ended) = tasks.join_next().await {
@@ -225,6 +224,15 @@ impl fmt::Debug for Gateway {
             .field("listener", &self.listener)
             .finish_non_exhaustive()
     }
+}
+
+/// What both protocols are called: <https://www.iana.org/assignments/tls-extensiontype-values>.
+const PROTOCOLS: [&str; 2] = ["h2", "http/1.1"];
+
+/// Reads the certificate for callers.
+fn certificate(tls: Tls) -> Result<Shown, TlsError> {
+    let (cert, key) = (Pem::File(tls.cert_file), Pem::File(tls.key_file));
+    Shown::load(TlsSettings::new(cert, key, PROTOCOLS.to_vec()))
 }
 
 /// Shortest time between two walks past all calls.

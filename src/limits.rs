@@ -264,6 +264,41 @@ pub const HTTP_ANSWER_TIME_MAX: Duration = Duration::from_mins(2);
 /// burn a core.
 pub const HTTP_ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
+/// Largest file with certificates or a key, in bytes: a bundle of all public authorities has a quarter of it.
+pub const PEM_BYTES_MAX: u64 = 1 << 20;
+
+/// Requests of one HTTP/2 connection at once; further ones wait at the client.
+pub const HTTP_STREAMS_MAX: u32 = 64;
+
+/// Names of clients, of which a certificate must have one.
+pub const ALLOWED_SANS_MAX: usize = 1_000;
+
+/// Cipher suites, or curves, that a file may list: more than there are.
+pub const TLS_WORDS_MAX: usize = 64;
+
+/// Paths that are answered without a user.
+pub const OPEN_PATHS_MAX: usize = 64;
+
+/// Users of the web configuration: who has more has a directory of them, and a proxy that asks it.
+pub const USERS_MAX: usize = 1_000;
+
+/// Highest cost of a password's hash: at this one a check takes a core ten seconds or more.
+pub const BCRYPT_COST_MAX: u32 = 18;
+
+/// Credentials whose check is remembered, right and wrong ones apart: 64 bytes each.
+pub const CREDENTIALS_KNOWN_MAX: usize = 4_096;
+
+/// Requests that wait for their password to be checked, which happens one at a time, so that a flood of guesses takes
+/// one core: at the usual cost of 10 these are a few seconds of it. Further ones are told to come again.
+pub const PASSWORDS_WAITING_MAX: usize = 64;
+
+/// Longest web configuration file, in bytes: certificates may stand in it.
+pub const WEB_CONFIG_BYTES_MAX: u64 = 4 << 20;
+
+/// How often files of certificates, keys, users and passwords are read anew: whoever exchanges one waits no longer, and
+/// a few small files cost a few milliseconds.
+pub const CREDENTIALS_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Operations on one page of the JSON API unless the caller asks for another number.
 pub const API_PAGE_DEFAULT: usize = 100;
 

@@ -14,23 +14,29 @@ mod lifecycle;
 mod openapi;
 mod operations;
 mod problem;
+mod protection;
+mod rate;
 mod record;
 mod request;
 mod routes;
 mod schema;
 mod scrape;
 mod tracking;
+mod users;
 
 pub use connection::Patience;
 pub use openapi::{call_table, document};
+pub use protection::{Protected, Protection};
+pub use rate::RateLimit;
 pub use record::operation_json;
+pub use users::{PasswordHash, Users};
 
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::Client;
 use crate::flow::{Lifecycle, Readiness, ViewReader, WeakInbox};
 use crate::limits::{HTTP_CONNECTIONS_MAX, LISTEN_ADDRESSES_MAX};
-use crate::listening::{ListenError, Listener};
+use crate::listening::{Bounds, ListenError, Listener, Place};
 use crate::metrics;
 use connection::serve;
 use routes::Shared;
@@ -43,8 +49,8 @@ use tokio_util::sync::CancellationToken;
 /// What an operator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where to listen: `HOST:PORT`, `[IPV6]:PORT`, or `:PORT` for every address of the host; port 0 takes any
-    /// free one. `--web.listen-address`.
+    /// Where to listen: `HOST:PORT`, `[IPV6]:PORT`, `:PORT` for every address of the host, or `unix:/PATH`; port 0
+    /// takes any free one. `--web.listen-address`.
     pub listen_addresses: Vec<String>,
     /// The path of the exposition: `--web.telemetry-path`.
     pub telemetry_path: String,
@@ -98,12 +104,16 @@ impl Settings {
     /// # Errors
     /// [`WebError::AddressCount`] and [`WebError::TelemetryPath`].
     pub fn check(&self) -> Result<(), WebError> {
-        let count = self.listen_addresses.len();
-        if count == 0 || count > LISTEN_ADDRESSES_MAX {
-            return Err(WebError::AddressCount(count));
-        }
+        check_count(self.listen_addresses.len())?;
         routes::check_telemetry_path(&self.telemetry_path)
     }
+}
+
+fn check_count(count: usize) -> Result<(), WebError> {
+    if count == 0 || count > LISTEN_ADDRESSES_MAX {
+        return Err(WebError::AddressCount(count));
+    }
+    Ok(())
 }
 
 /// What the answers are made from.
@@ -152,6 +162,7 @@ pub enum WebError {
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<Listener>,
+    places: Vec<Place>,
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
     patience: Patience,
@@ -167,16 +178,28 @@ impl Server {
     pub async fn bind(settings: Settings, context: Context) -> Result<Self, WebError> {
         settings.check()?;
         let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
         for address in &settings.listen_addresses {
-            let listener = Listener::bind(address).await?;
-            addresses.push(listener.address());
-            listeners.push(listener);
+            listeners.push(Listener::bind(address).await?);
         }
+        Self::on(listeners, settings, context)
+    }
+
+    /// The same on sockets that listen already, whatever addresses the settings name.
+    ///
+    /// # Errors
+    /// [`WebError`] when there are too few or too many, or the telemetry path cannot be used.
+    pub fn on(listeners: Vec<Listener>, settings: Settings, context: Context) -> Result<Self, WebError> {
+        settings.check()?;
+        check_count(listeners.len())?;
+        let places: Vec<Place> = listeners
+            .iter()
+            .map(|listener| listener.place().clone())
+            .collect();
         let stop = CancellationToken::new();
         Ok(Self {
             listeners,
-            addresses,
+            addresses: places.iter().filter_map(Place::address).collect(),
+            places,
             shared: Arc::new(Shared::new(settings, context, stop.clone())),
             patience: Patience::default(),
             stop,
@@ -189,7 +212,17 @@ impl Server {
         Self { patience, ..self }
     }
 
-    /// Where it listens, in the order of the settings, with the ports that were taken for port 0.
+    /// Where it listens, in the order of the settings.
+    pub fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// What protects it: nothing, until something is put there, before or while it runs.
+    pub fn protected(&self) -> Protected {
+        self.shared.protected.clone()
+    }
+
+    /// Its addresses of TCP, in the order of the settings, with the ports that were taken for port 0.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -204,7 +237,13 @@ impl Server {
             let (router, patience, until) = (router.clone(), self.patience, stop.clone());
             let serve = move |stream| serve(stream, router.clone(), patience, until.clone());
             let clock = self.shared.context.clock;
-            accepting.spawn(listener.accept(HTTP_CONNECTIONS_MAX, clock, stop.clone(), serve));
+            let bounds = Bounds {
+                connections_max: HTTP_CONNECTIONS_MAX,
+                handshake_time_max: patience.head_time_max,
+            };
+            let protected = self.shared.protected.clone();
+            let tls = move || protected.newest().tls.clone();
+            accepting.spawn(listener.accept(bounds, clock, stop.clone(), tls, serve));
         }
         let stopping = async {
             stop.cancelled().await;

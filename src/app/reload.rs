@@ -1,16 +1,14 @@
 //! Another configuration for an exporter that runs: made whole first, then put in place room by room.
 
-use crate::app::{AppError, keeping};
-use crate::catalogue::Instruments;
-use crate::clock::Clock;
+use crate::app::ground::Ground;
+use crate::app::{AppError, Credentials, CredentialsError};
 use crate::cloud::Client;
 use crate::config::{Config, ConfigError};
 use crate::delivery::Delivery;
 use crate::engine::Reconfiguration;
-use crate::flow::{Readiness, Reload, WeakInbox};
+use crate::flow::{Inbox, Reload};
 use crate::metrics;
 use crate::sources::Sources;
-use crate::store::{self, Store};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +28,9 @@ pub(super) enum ReloadError {
     /// Something that it names cannot be used.
     #[error(transparent)]
     App(#[from] AppError),
+    /// A certificate, or who may connect, cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
     /// Reading it broke.
     #[error("the configuration could not be read to its end; this is a defect of the exporter")]
     Broke(#[from] JoinError),
@@ -38,18 +39,43 @@ pub(super) enum ReloadError {
     Nothing,
 }
 
-/// Where the parts of a configuration go.
-pub(super) struct Rooms {
-    pub(super) client: Client,
-    pub(super) store: Store,
-    pub(super) inbox: WeakInbox,
-    pub(super) readiness: Readiness,
-    pub(super) clock: Clock,
-    pub(super) instruments: Instruments,
-    pub(super) sources: mpsc::Sender<Sources>,
-    pub(super) engine: mpsc::Sender<Reconfiguration>,
-    pub(super) delivery: mpsc::Sender<Option<Delivery>>,
-    pub(super) metrics: watch::Sender<metrics::Settings>,
+/// Where the parts of another configuration go.
+#[derive(Debug)]
+pub(super) struct Changes {
+    sources: mpsc::Sender<Sources>,
+    engine: mpsc::Sender<Reconfiguration>,
+    delivery: mpsc::Sender<Option<Delivery>>,
+    metrics: watch::Sender<metrics::Settings>,
+}
+
+/// Where they arrive.
+#[derive(Debug)]
+pub(super) struct Arrivals {
+    pub(super) sources: mpsc::Receiver<Sources>,
+    pub(super) engine: mpsc::Receiver<Reconfiguration>,
+    pub(super) delivery: mpsc::Receiver<Option<Delivery>>,
+    pub(super) metrics: watch::Receiver<metrics::Settings>,
+}
+
+/// Both ends of every way.
+pub(super) fn exchange(config: &Config) -> (Changes, Arrivals) {
+    let (sources, next_sources) = mpsc::channel(1);
+    let (engine, next_engine) = mpsc::channel(1);
+    let (delivery, next_delivery) = mpsc::channel(1);
+    let (metrics, next_metrics) = watch::channel(config.metrics.clone());
+    let changes = Changes {
+        sources,
+        engine,
+        delivery,
+        metrics,
+    };
+    let arrivals = Arrivals {
+        sources: next_sources,
+        engine: next_engine,
+        delivery: next_delivery,
+        metrics: next_metrics,
+    };
+    (changes, arrivals)
 }
 
 /// Reloads, when somebody asks for it.
@@ -57,7 +83,9 @@ pub(super) struct Reloading {
     pub(super) asked: mpsc::Receiver<Reload>,
     pub(super) load: Option<Load>,
     pub(super) in_effect: Config,
-    pub(super) rooms: Rooms,
+    pub(super) ground: Ground,
+    pub(super) changes: Changes,
+    pub(super) credentials: Credentials,
 }
 
 /// What a configuration asks for, as far as it can be made without being put in place.
@@ -72,22 +100,15 @@ impl Made {
     ///
     /// # Errors
     /// What only the operator can mend.
-    pub(super) fn of(
-        config: &Config,
-        store: &Store,
-        clock: Clock,
-        instruments: &Instruments,
-    ) -> Result<Self, AppError> {
+    fn of(config: &Config, ground: &Ground) -> Result<Self, AppError> {
         config.web.check()?;
         if let Some(gateway) = &config.gateway {
             gateway.check()?;
         }
-        let settings = config.delivery.clone();
-        let delivery = settings.map(|settings| Delivery::new(settings, store.outbox(), clock, instruments));
         Ok(Self {
-            delivery: delivery.transpose()?,
+            delivery: ground.delivery(config)?,
             // The last, since it shows its rate limit.
-            client: Client::new(&config.cloud, clock, instruments)?,
+            client: Client::new(&config.cloud, ground.clock, &ground.instruments)?,
         })
     }
 }
@@ -114,55 +135,31 @@ impl Reloading {
         let load = self.load.clone().ok_or(ReloadError::Nothing)?;
         let mut config = spawn_blocking(move || load()).await??;
         config.keep_own_traces_of(&self.in_effect);
-        let Rooms {
-            store,
-            clock,
-            instruments,
-            ..
-        } = &self.rooms;
-        let made = Made::of(&config, store, *clock, instruments)?;
+        let made = Made::of(&config, &self.ground)?;
+        self.credentials.reread().await?;
         self.put_in_place(config, made).await;
         Ok(())
     }
 
     /// Nothing here can fail: a room that takes nothing any more is ending.
     async fn put_in_place(&mut self, config: Config, made: Made) {
-        let Rooms {
-            client,
-            store,
-            inbox,
-            readiness,
-            clock,
-            instruments,
-            sources,
-            engine,
-            delivery,
-            metrics,
-        } = &self.rooms;
-        client.take_over(&made.client);
-        store.reconfigure(config.store.clone());
-        let _ = engine
-            .send(Reconfiguration {
-                settings: config.engine,
-                tracker: config.tracker.clone(),
-                keeping: keeping(&config, store),
-            })
-            .await;
+        let (ground, changes) = (&self.ground, &self.changes);
+        ground.client.take_over(&made.client);
+        ground.store.reconfigure(config.store.clone());
+        let reconfiguration = Reconfiguration {
+            settings: config.engine,
+            tracker: config.tracker.clone(),
+            keeping: ground.keeping(&config),
+        };
+        let _ = changes.engine.send(reconfiguration).await;
         if config.sources != self.in_effect.sources
-            && let Ok(inbox) = inbox.upgrade()
+            && let Ok(inbox) = ground.inbox.upgrade()
         {
-            let successors = Sources::new(
-                config.sources.clone(),
-                client.clone(),
-                inbox,
-                *clock,
-                readiness.clone(),
-            );
-            let _ = sources.send(successors).await;
+            let _ = changes.sources.send(ground.sources(&config, inbox)).await;
         }
-        let _ = delivery.send(made.delivery).await;
-        instruments.forget_otlp_up();
-        metrics.send_replace(config.metrics.clone());
+        let _ = changes.delivery.send(made.delivery).await;
+        ground.instruments.forget_otlp_up();
+        changes.metrics.send_replace(config.metrics.clone());
         let at_next_start = config.differs_at_start(&self.in_effect).join(", ");
         if at_next_start.is_empty() {
             tracing::info!("the configuration was reloaded");
@@ -176,14 +173,14 @@ impl Reloading {
     }
 
     fn show(&self, is_in_effect: bool) {
-        let instruments = &self.rooms.instruments;
+        let instruments = &self.ground.instruments;
         instruments
             .config_last_reload_successful
             .set(if is_in_effect { 1.0 } else { 0.0 });
         if is_in_effect {
             instruments
                 .config_last_reload_success_timestamp_seconds
-                .set(self.rooms.clock.now().seconds_f64());
+                .set(self.ground.clock.now().seconds_f64());
         }
     }
 }
@@ -200,9 +197,11 @@ impl fmt::Debug for Reloading {
 /// # Errors
 /// What only the operator can mend.
 pub async fn check(config: &Config) -> Result<(), AppError> {
-    let (clock, instruments) = (Clock::system(), Instruments::new("", "", ""));
-    let (store, _) = Store::open(store::Settings::default(), clock, &instruments).await?;
-    Made::of(config, &store, clock, &instruments).map(|_| ())
+    let (inbox, _deliveries) = Inbox::new();
+    let mut config = config.clone();
+    config.store.path = None;
+    let (ground, _) = Ground::lay(&config, &inbox).await?;
+    Made::of(&config, &ground).map(|_| ())
 }
 
 /// An error with its causes, in one line; what a cause repeats is said once.

@@ -133,7 +133,7 @@ impl From<&Access> for Settings {
 /// What is served and logged, and how.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Surface {
-    /// Where to listen [default: :10477, of `demo` 127.0.0.1:10477]; may be repeated
+    /// Where to listen: HOST:PORT, :PORT or unix:/PATH [default: :10477, of `demo` 127.0.0.1:10477]; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     pub(crate) web_listen_address: Vec<String>,
     /// Where metrics are served [default: /metrics]
@@ -142,6 +142,12 @@ pub(crate) struct Surface {
     /// Scrapes served at once [default: 40]
     #[arg(long = "web.max-requests", value_name = "NUMBER")]
     pub(crate) web_max_requests: Option<String>,
+    /// Who may connect, and how: TLS, client certificates, users; docs/web-configuration.md tells more
+    #[arg(long = "web.config.file", value_name = "FILE")]
+    pub(crate) web_config_file: Option<String>,
+    /// Listen on the sockets that systemd hands over, and on no address
+    #[arg(long = "web.systemd-socket")]
+    pub(crate) web_systemd_socket: bool,
     /// Where browsers find this server, if not at an address or localhost
     #[arg(long = "web.external-url", value_name = "URL")]
     pub(crate) web_external_url: Option<String>,
@@ -179,6 +185,8 @@ impl From<&Surface> for Flags {
             web_max_requests: surface.web_max_requests.clone(),
             web_external_url: surface.web_external_url.clone(),
             web_enable_lifecycle: surface.web_enable_lifecycle.clone(),
+            web_config_file: surface.web_config_file.clone(),
+            web_systemd_socket: surface.web_systemd_socket,
             storage_path: None,
             log_level: surface.log_level.clone(),
             log_format: surface.log_format.clone(),

@@ -15,10 +15,15 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use rustls::RootCertStore;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +42,15 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 pub(crate) struct Exporter {
     base: BaseUrl,
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// Whom to take for the exporter, and as whom to call it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Trust {
+    /// Authorities in PEM; the system's without.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Certificate and key in PEM.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// Where an exporter is. What signs in is not shown.
@@ -77,7 +91,9 @@ pub(crate) enum ExporterError {
     )]
     Foreign { url: String, problem: String },
     #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] std::io::Error),
+    Tls(#[from] io::Error),
+    #[error("the file {} cannot be used for TLS: {problem}", path.display())]
+    File { path: PathBuf, problem: String },
 }
 
 impl ExporterError {
@@ -92,9 +108,18 @@ impl Exporter {
     ///
     /// # Errors
     /// A system without authorities, when the URL is of HTTPS.
+    #[cfg(test)]
     pub(crate) fn at(base: BaseUrl) -> Result<Self, ExporterError> {
+        Self::trusting(base, &Trust::default())
+    }
+
+    /// The same for one that shows a certificate, or asks for ours.
+    ///
+    /// # Errors
+    /// Files that cannot be used, too.
+    pub(crate) fn trusting(base: BaseUrl, trust: &Trust) -> Result<Self, ExporterError> {
         Ok(Self {
-            http: Client::builder(TokioExecutor::new()).build(connector(&base)?),
+            http: Client::builder(TokioExecutor::new()).build(connector(&base, trust)?),
             base,
         })
     }
@@ -224,6 +249,15 @@ impl BaseUrl {
         }
     }
 
+    /// The same as this user.
+    pub(crate) fn signed_in(self, user: &str, password: &Secret) -> Self {
+        let credential = STANDARD.encode(format!("{user}:{}", password.expose()));
+        Self {
+            authorization: Some(Secret::new(format!("Basic {credential}"))),
+            ..self
+        }
+    }
+
     fn request(
         &self,
         method: Method,
@@ -298,19 +332,53 @@ impl fmt::Display for BaseUrl {
 }
 
 /// No authority is needed, nor looked for, to reach an exporter without TLS.
-fn connector(base: &BaseUrl) -> Result<HttpsConnector<HttpConnector>, ExporterError> {
+fn connector(base: &BaseUrl, trust: &Trust) -> Result<HttpsConnector<HttpConnector>, ExporterError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = HttpsConnectorBuilder::new();
-    let builder = if base.scheme == Scheme::HTTPS {
-        builder.with_provider_and_native_roots(provider)?
-    } else {
-        let versions = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(std::io::Error::other)?;
-        let roots = versions.with_root_certificates(rustls::RootCertStore::empty());
-        builder.with_tls_config(roots.with_no_client_auth())
+    let versions = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?;
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = &trust.ca_file {
+        roots.add_parsable_certificates(certificates(path)?);
+    } else if base.scheme == Scheme::HTTPS {
+        let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if added == 0 {
+            let problem = "this system has no authorities; name some with --ca-file";
+            return Err(io::Error::new(io::ErrorKind::NotFound, problem).into());
+        }
+    }
+    let rooted = versions.with_root_certificates(roots);
+    let config = match &trust.identity {
+        None => rooted.with_no_client_auth(),
+        Some((cert_file, key_file)) => {
+            let key = PrivateKeyDer::from_pem_slice(&read(key_file)?)
+                .map_err(|_| unfit(key_file, "there is no private key in PEM in it"))?;
+            rooted
+                .with_client_auth_cert(certificates(cert_file)?, key)
+                .map_err(|error| unfit(cert_file, &error.to_string()))?
+        }
     };
+    let builder = HttpsConnectorBuilder::new().with_tls_config(config);
     Ok(builder.https_or_http().enable_http1().build())
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ExporterError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
+    found
+        .ok()
+        .filter(|found| !found.is_empty())
+        .ok_or_else(|| unfit(path, "there is no certificate in PEM in it"))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ExporterError> {
+    std::fs::read(path).map_err(|error| unfit(path, &error.to_string()))
+}
+
+fn unfit(path: &Path, problem: &str) -> ExporterError {
+    ExporterError::File {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use crate::app::{App, Ended};
 use crate::cli::arguments::Settings;
 use crate::cli::{Exit, load, logging, shutdown};
 use crate::config;
-use anyhow::Context;
+use crate::listening::Inherited;
+use anyhow::{Context, bail};
+use listenfd::ListenFd;
 use std::pin::pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -17,15 +19,16 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<Exit> {
         .as_ref()
         .and_then(|delivery| delivery.own.as_ref());
     logging::start(config.log_level, config.log_format, traces);
+    let inherited = inherited(config.web_systemd_socket)?;
     let runtime = runtime()?;
     let exit = runtime.block_on(async {
-        let app = App::bind(config)
+        let app = App::bind_on(config, inherited)
             .await?
             .reloading_by(Arc::new(move || load(&settings)));
-        for address in app.addresses() {
+        for address in app.places() {
             tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
         }
-        if let Some(address) = app.gateway_address() {
+        if let Some(address) = app.gateway_place() {
             tracing::info!(%address, "the gateway is listening");
         }
         let lifecycle = app.lifecycle();
@@ -37,6 +40,34 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<Exit> {
     // Whoever still reads from a file system that hangs is not waited for.
     runtime.shutdown_background();
     exit
+}
+
+/// The sockets that systemd hands over, which tells of them in the environment.
+fn inherited(is_asked: bool) -> anyhow::Result<Vec<Inherited>> {
+    if !is_asked {
+        return Ok(Vec::new());
+    }
+    let mut handed = ListenFd::from_env();
+    let mut inherited = Vec::with_capacity(handed.len());
+    for index in 0..handed.len() {
+        let unfit =
+            || format!("socket {index} of web.systemd_socket listens neither on TCP nor on a unix socket");
+        let socket = match handed.take_tcp_listener(index) {
+            Ok(tcp) => tcp.map(Inherited::Tcp),
+            Err(_) => handed
+                .take_unix_listener(index)
+                .with_context(unfit)?
+                .map(Inherited::Unix),
+        };
+        inherited.extend(socket);
+    }
+    if inherited.is_empty() {
+        bail!(
+            "web.systemd_socket is set, and no socket was handed over: start this by a socket unit of systemd, or leave \
+             it out"
+        );
+    }
+    Ok(inherited)
 }
 
 /// Runs an exporter that is bound until a signal ends it, which cancels `stop` for whoever else feeds it.

@@ -1,12 +1,15 @@
 //! `track`, `untrack` and `list`: what a running exporter watches.
 
 use crate::cli::arguments::{List, Output, Running, Track, Untrack};
-use crate::cli::exporter::{BaseUrl, Exporter, ExporterError, Told};
+use crate::cli::exporter::{BaseUrl, Exporter, ExporterError, Told, Trust};
 use crate::cli::{Exit, Usage, environment, say, say_error, serve};
+use crate::cloud::Secret;
 use crate::model::{OperationId, Text};
+use anyhow::Context;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 
 /// Has operations watched.
 pub(crate) fn track(arguments: &Track) -> anyhow::Result<Exit> {
@@ -80,7 +83,31 @@ fn exporter(running: &Running) -> anyhow::Result<Exporter> {
         Some(url) => url,
         None => from_environment().transpose()?.unwrap_or_else(BaseUrl::local),
     };
-    Ok(Exporter::at(base)?)
+    let base = match &running.user {
+        Some(user) => base.signed_in(user, &password(running.password_file.as_deref())?),
+        None => base,
+    };
+    let trust = Trust {
+        ca_file: running.ca_file.clone(),
+        identity: running.cert_file.clone().zip(running.key_file.clone()),
+    };
+    Ok(Exporter::trusting(base, &trust)?)
+}
+
+/// The password of a file, without the line's end, or of the environment.
+fn password(file: Option<&Path>) -> anyhow::Result<Secret> {
+    const VARIABLE: &str = "DATASPHERE_EXPORTER_PASSWORD";
+    let Some(file) = file else {
+        let missing = || {
+            Usage(format!(
+                "--user needs a password, in --password-file or in {VARIABLE}"
+            ))
+        };
+        return Ok(Secret::new(environment(VARIABLE).ok_or_else(missing)?));
+    };
+    let password =
+        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(Secret::new(password.trim_end_matches(['\r', '\n'])))
 }
 
 /// Does something with each id; one that is refused does not keep the others from their turn.

@@ -134,7 +134,7 @@ start.
 
 const TABLE: &str = "| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n";
 
-fn heading(row: &Row, out: &mut String) {
+pub(crate) fn heading(row: &Row, out: &mut String) {
     out.extend([
         "\n## `",
         row.key.as_str(),
@@ -148,7 +148,7 @@ fn heading(row: &Row, out: &mut String) {
 /// Longer defaults would make the table unreadable.
 const DEFAULT_BYTES_MAX: usize = 80;
 
-fn line(row: &Row) -> String {
+pub(crate) fn line(row: &Row) -> String {
     let code = |text: &str| match text {
         "" => String::new(),
         text if text.len() > DEFAULT_BYTES_MAX => "see `print-config`".to_owned(),

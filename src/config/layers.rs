@@ -17,6 +17,10 @@ pub struct Flags {
     pub web_external_url: Option<String>,
     /// `--web.enable-lifecycle`.
     pub web_enable_lifecycle: Option<String>,
+    /// `--web.config.file`.
+    pub web_config_file: Option<String>,
+    /// `--web.systemd-socket`.
+    pub web_systemd_socket: bool,
     /// `--storage.path`.
     pub storage_path: Option<String>,
     /// `--log.level`.
@@ -67,6 +71,18 @@ pub(crate) const FLAGS: &[Flag] = &[
         key: ("web", "enable_lifecycle"),
         is_list: false,
         given: |flags| flags.web_enable_lifecycle.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--web.config.file",
+        key: ("web", "config_file"),
+        is_list: false,
+        given: |flags| flags.web_config_file.iter().cloned().collect(),
+    },
+    Flag {
+        name: "--web.systemd-socket",
+        key: ("web", "systemd_socket"),
+        is_list: false,
+        given: |flags| Vec::from_iter(flags.web_systemd_socket.then(|| "true".to_owned())),
     },
     Flag {
         name: "--storage.path",

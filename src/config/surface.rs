@@ -8,6 +8,7 @@ use crate::config::yaml::Yaml;
 use crate::limits::LISTEN_ADDRESSES_MAX;
 use crate::web;
 use http::Uri;
+use std::path::PathBuf;
 
 section! {
     /// HTTP. Each key has a flag and a variable of the environment.
@@ -24,6 +25,11 @@ section! {
         /// Whether `POST /-/reload` reloads this configuration, and `POST /-/quit` ends the exporter. SIGHUP and SIGTERM
         /// always do.
         enable_lifecycle: bool = false, Any;
+        /// Who may connect, and how: TLS, client certificates, users and passwords, in a file of its own, see
+        /// [web-configuration.md](web-configuration.md). Empty: everybody, in plain.
+        config_file: Option<PathBuf> = None, Any;
+        /// Whether to listen on the sockets that systemd hands over, and not on `listen_address`.
+        systemd_socket: bool = false, Any;
     }
 }
 
@@ -34,8 +40,8 @@ section! {
         track: bool = true, Any;
         /// Whether they start jobs and notebooks, and cancel operations.
         actions: bool = false, Any;
-        /// Whether everybody who reaches the server may; otherwise callers of the same host alone, over a loopback
-        /// address.
+        /// Whether everybody who reaches the server may; otherwise callers who sign in by `web.config_file`, or, without
+        /// one, those of the same host, over a loopback address or a unix socket.
         unauthenticated_writes: bool = false, Any;
     }
 }

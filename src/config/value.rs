@@ -5,10 +5,11 @@ use crate::config::error::Invalid;
 use crate::config::node::{Node, Value};
 use crate::config::setting::{Row, Setting, parse, text, unexpected};
 use crate::config::yaml::Yaml;
+use crate::listening::Place;
 use crate::model::{CommunityId, OperationId, ProjectId, is_label_name};
 use regex::Regex;
 use smol_str::SmolStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 impl Setting for bool {
@@ -203,12 +204,13 @@ pub(crate) struct ListenAddress(pub(crate) String);
 
 impl Setting for ListenAddress {
     fn kind() -> String {
-        "an address such as :10477 or 127.0.0.1:10477".to_owned()
+        "an address such as :10477, 127.0.0.1:10477 or unix:/run/exporter.sock".to_owned()
     }
 
     fn read(node: &Node) -> Result<Self, Invalid> {
         let address = text::<Self>(node)?;
-        if host_and_port(address).is_some() {
+        let is_unix = Place::unix_path(address).is_some_and(Path::is_absolute);
+        if is_unix || host_and_port(address).is_some() {
             Ok(Self(address.to_owned()))
         } else {
             Err(unexpected::<Self>(node))

@@ -6,52 +6,28 @@ use crate::limits::{
     GATEWAY_CONNECTION_CALLS_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HEAD_BYTES_MAX, GATEWAY_HEADERS_MAX,
     GATEWAY_IDLE_TIME_MAX, GATEWAY_PING_INTERVAL, GATEWAY_PING_TIMEOUT, GATEWAY_WINDOW_BYTES,
 };
+use crate::listening::Stream;
 use bytes::Bytes;
 use http::Request;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Silence after which the kernel asks whether a caller over HTTP/1.1 is still there; HTTP/2 has pings.
 const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// Answers the calls of a connection until either side has enough.
-pub(crate) async fn serve(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    calls: Arc<Calls>,
-    stop: CancellationToken,
-) {
-    let keepalive = TcpKeepalive::new().with_time(TCP_KEEPALIVE);
-    drop(SockRef::from(&stream).set_tcp_keepalive(&keepalive));
-    let Some(tls) = tls else {
-        return serve_plain(stream, calls, stop).await;
-    };
-    // Whoever does not come to speak TLS notices by itself.
-    let greeting = timeout(GATEWAY_GREETING_TIME_MAX, tls.accept(stream));
-    let greeted = stop.run_until_cancelled(greeting).await;
-    if let Some(Ok(Ok(stream))) = greeted {
-        serve_plain(stream, calls, stop).await;
-    }
-}
-
-async fn serve_plain<S>(stream: S, calls: Arc<Calls>, stop: CancellationToken)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+pub(crate) async fn serve(stream: Stream, calls: Arc<Calls>, stop: CancellationToken) {
+    stream.keep_alive(TCP_KEEPALIVE);
     let presence = Presence::new();
     let service = service_fn(|request: Request<Incoming>| {
         let guest = presence.enter();

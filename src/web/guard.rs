@@ -1,13 +1,15 @@
 //! Who may change something, and a line in the log for each who did.
 //!
-//! Until there are users and passwords, a writing call is anybody's who reaches the loopback address. A page in a
-//! browser reaches it too, under a name of its own that leads to 127.0.0.1 or across origins: neither is let in.
+//! Where the web configuration knows callers, by password or certificate, a writing call is theirs, from wherever they
+//! call. Where it does not, it is anybody's on the same host. A page in a browser reaches that too, under a name of its
+//! own that leads to 127.0.0.1 or across origins, and so does whoever comes through a proxy: none of them is let in.
 
 use crate::flow::Admitted;
+use crate::listening::Ends;
 use crate::model::Text;
-use crate::web::connection::Ends;
 use crate::web::lifecycle;
 use crate::web::problem::Problem;
+use crate::web::protection::Caller;
 use crate::web::routes::Shared;
 use crate::web::{ApiSettings, Settings};
 use axum::Extension;
@@ -16,7 +18,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What is asked of whoever wants to change something.
@@ -30,10 +32,20 @@ pub(super) struct Guard {
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// Headers by which a proxy says that it calls for somebody else.
+const OF_PROXIES: [HeaderName; 5] = [
+    header::FORWARDED,
+    header::VIA,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-real-ip"),
+];
+
 /// Lets what only reads pass, and of what writes, what may; tells of each writing call in the log.
 pub(super) async fn watched(
     State(shared): State<Arc<Shared>>,
     ends: Option<Extension<Ends>>,
+    caller: Option<Extension<Caller>>,
     request: Request,
     next: Next,
 ) -> Response {
@@ -41,11 +53,12 @@ pub(super) async fn watched(
         return next.run(request).await;
     }
     let ends = ends.map(|Extension(ends)| ends).unwrap_or_default();
+    let caller = caller.map(|Extension(caller)| caller).unwrap_or_default();
     let (method, path) = (request.method().clone(), Text::bounded(request.uri().path()));
     let refusal = if shared.context.readiness.is_stopping() {
         Err(Problem::ending())
     } else {
-        shared.guard.check(&request, ends)
+        shared.guard.check(&request, ends, caller)
     };
     let response = match refusal {
         Ok(()) => next.run(request).await,
@@ -84,15 +97,18 @@ impl Guard {
         }
     }
 
-    fn check(&self, request: &Request, ends: Ends) -> Result<(), Problem> {
+    fn check(&self, request: &Request, ends: Ends, caller: Caller) -> Result<(), Problem> {
         let headers = request.headers();
         if lifecycle::is_at(request.uri().path()) {
             self.check_lifecycle()?;
         } else {
             self.check_setting(request.method())?;
         }
-        self.check_address(ends)?;
-        self.check_host(headers)?;
+        self.check_caller(headers, ends, caller)?;
+        // Whoever is known was not led here by a name: neither password nor certificate goes to a foreign one.
+        if !caller.is_known {
+            self.check_host(headers, ends)?;
+        }
         check_origin(headers)?;
         check_content_type(headers)
     }
@@ -121,20 +137,38 @@ impl Guard {
         Ok(())
     }
 
-    fn check_address(&self, ends: Ends) -> Result<(), Problem> {
-        let is_loopback =
-            |end: Option<SocketAddr>| end.is_some_and(|address| address.ip().to_canonical().is_loopback());
-        if self.api.unauthenticated_writes || (is_loopback(ends.local) && is_loopback(ends.peer)) {
+    fn check_caller(&self, headers: &HeaderMap, ends: Ends, caller: Caller) -> Result<(), Problem> {
+        if caller.is_known || self.api.unauthenticated_writes {
             return Ok(());
         }
-        Err(Problem::forbidden(
-            "calls that write are served on loopback addresses only; call from the same host, or let everybody who \
-             reaches this address write with api.unauthenticated_writes: true",
-        ))
+        if caller.is_asked {
+            return Err(Problem::forbidden(
+                "calls that write need a user and a password, or a client certificate, as the web configuration asks \
+                 for them",
+            ));
+        }
+        if !ends.is_same_host() {
+            return Err(Problem::forbidden(
+                "calls that write are served on loopback addresses only; call from the same host, have callers sign \
+                 in by web.config_file, or let everybody who reaches this address write with \
+                 api.unauthenticated_writes: true",
+            ));
+        }
+        if OF_PROXIES.iter().any(|name| headers.contains_key(name)) {
+            return Err(Problem::forbidden(
+                "calls that write are not served through a proxy, which may call for anybody; have callers sign in by \
+                 web.config_file, or let everybody who reaches the proxy write with api.unauthenticated_writes: true",
+            ));
+        }
+        Ok(())
     }
 
     /// A name that somebody else's server resolves to us is not ours.
-    fn check_host(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    fn check_host(&self, headers: &HeaderMap, ends: Ends) -> Result<(), Problem> {
+        // No browser calls over one.
+        if ends.is_unix {
+            return Ok(());
+        }
         let host = sole(headers, &header::HOST).and_then(host_of);
         let is_ours = host.as_deref().is_some_and(|host| {
             is_address(host) || host == "localhost" || self.external_host.as_deref() == Some(host)
@@ -241,7 +275,11 @@ mod tests {
             "exporter.example.org",
             "Exporter.Example.org:443",
         ] {
-            assert_eq!(guard().check_host(&headers(&[("host", ours)])), Ok(()), "{ours}");
+            assert_eq!(
+                guard().check_host(&headers(&[("host", ours)]), Ends::default()),
+                Ok(()),
+                "{ours}"
+            );
         }
         for foreign in [
             "evil.example",
@@ -251,12 +289,12 @@ mod tests {
             "evil@localhost",
             "",
         ] {
-            let refused = guard().check_host(&headers(&[("host", foreign)]));
+            let refused = guard().check_host(&headers(&[("host", foreign)]), Ends::default());
             assert!(refused.is_err(), "{foreign}");
         }
-        assert!(guard().check_host(&headers(&[])).is_err());
+        assert!(guard().check_host(&headers(&[]), Ends::default()).is_err());
         let twice = headers(&[("host", "localhost"), ("host", "evil.example")]);
-        assert!(guard().check_host(&twice).is_err());
+        assert!(guard().check_host(&twice, Ends::default()).is_err());
     }
 
     #[test]
@@ -301,27 +339,68 @@ mod tests {
         assert_eq!(check_content_type(&headers(&[("content-length", "0")])), Ok(()));
     }
 
-    #[test]
-    fn both_ends_are_on_the_loopback_in_either_notation() {
-        let ends = |local: &str, peer: &str| Ends {
-            local: Some(local.parse().expect("an address")),
-            peer: Some(peer.parse().expect("an address")),
-        };
-        for inside in [
-            ends("127.0.0.1:1", "127.0.0.1:2"),
-            ends("[::1]:1", "[::1]:2"),
-            ends("[::ffff:127.0.0.1]:1", "[::ffff:127.0.0.1]:2"),
-        ] {
-            assert_eq!(guard().check_address(inside), Ok(()));
+    fn local() -> Ends {
+        Ends {
+            is_unix: true,
+            ..Ends::default()
         }
-        let outside = ends("10.0.0.1:1", "10.0.0.2:2");
-        assert!(guard().check_address(outside).is_err());
-        assert!(guard().check_address(Ends::default()).is_err());
+    }
+
+    #[test]
+    fn whoever_is_known_may_write_from_anywhere_and_nobody_else_where_callers_are_asked() {
+        let (none, known, stranger) = (
+            Caller::default(),
+            Caller {
+                is_known: true,
+                is_asked: true,
+            },
+            Caller {
+                is_known: false,
+                is_asked: true,
+            },
+        );
+        let plain = headers(&[]);
+        let proxied = headers(&[("x-forwarded-for", "10.0.0.9")]);
+        let may = |guard: &Guard, headers: &HeaderMap, ends, caller| {
+            guard.check_caller(headers, ends, caller).is_ok()
+        };
+        let cases = [
+            (&plain, local(), none, true),
+            (&plain, Ends::default(), none, false),
+            (&proxied, local(), none, false),
+            (&plain, local(), stranger, false),
+            (&plain, Ends::default(), known, true),
+            (&proxied, local(), known, true),
+        ];
+        for (headers, ends, caller, expected) in cases {
+            assert_eq!(
+                may(&guard(), headers, ends, caller),
+                expected,
+                "{headers:?} {ends:?} {caller:?}"
+            );
+        }
         let api = ApiSettings {
             unauthenticated_writes: true,
             ..ApiSettings::default()
         };
         let open = Guard { api, ..guard() };
-        assert_eq!(open.check_address(outside), Ok(()));
+        for (headers, ends, caller, _) in cases {
+            assert!(
+                may(&open, headers, ends, caller),
+                "{headers:?} {ends:?} {caller:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_told_by_any_of_its_headers() {
+        for name in OF_PROXIES {
+            let proxied = HeaderMap::from_iter([(name, header::HeaderValue::from_static("x"))]);
+            assert!(
+                guard()
+                    .check_caller(&proxied, local(), Caller::default())
+                    .is_err()
+            );
+        }
     }
 }

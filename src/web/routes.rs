@@ -6,7 +6,10 @@ use crate::flow::Throttle;
 use crate::web::events::Streams;
 use crate::web::guard::Guard;
 use crate::web::problem::Problem;
+use crate::web::protection::{self, Protected};
+use crate::web::rate::Bucket;
 use crate::web::scrape::{self, Scrapes};
+use crate::web::users::SignIn;
 use crate::web::{Context, Settings, WebError, call, landing, lifecycle};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
@@ -25,6 +28,9 @@ pub(super) struct Shared {
     pub(super) telemetry_path: String,
     pub(super) scrapes: Scrapes,
     pub(super) process_start_time: HeaderValue,
+    pub(super) protected: Protected,
+    pub(super) sign_in: SignIn,
+    pub(super) bucket: Bucket,
     pub(super) guard: Guard,
     pub(super) streams: Streams,
     /// Calls that go on though their caller hung up.
@@ -39,6 +45,9 @@ impl Shared {
         Self {
             process_start_time: process_start_time(&context.instruments, context.clock),
             scrapes: Scrapes::at_most(settings.max_requests),
+            protected: Protected::default(),
+            sign_in: SignIn::default(),
+            bucket: Bucket::default(),
             guard: Guard::new(&settings),
             streams: Streams::new(run, stop),
             works: TaskTracker::new(),
@@ -91,6 +100,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .merge(lifecycle::router(&shared))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(Arc::clone(&shared), protection::protected))
         .layer(from_fn_with_state(Arc::clone(&shared), seen))
         .layer(middleware::map_response(guarded))
         .with_state(shared)

@@ -179,7 +179,7 @@ async fn what_is_executed_through_the_gateway_is_traced_below_its_callers_span()
     });
     let (inbox, clock) = (world.inbox(), world.clock);
     let gateway = gateway(gateway_settings(), upstream, inbox, &world.instruments, clock).await;
-    let address = format!("http://{}", gateway.address());
+    let address = format!("http://{}", gateway.address().expect("TCP"));
     running.spawn(gateway.run(stop.clone()));
     let mut client = ProjectJobServiceClient::connect(address)
         .await

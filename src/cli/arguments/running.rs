@@ -5,6 +5,7 @@ use crate::cli::exporter::BaseUrl;
 use crate::model::{JobStatus, Kind, OperationId, ProjectId, State};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use std::path::PathBuf;
 
 /// Where the exporter is, and how its answers are shown.
 #[derive(Args, Debug)]
@@ -13,6 +14,22 @@ pub(crate) struct Running {
     /// others do not see the password of `http://USER:PASSWORD@HOST` [default: `http://localhost:10477`]
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<BaseUrl>,
+    /// PEM file of the authorities that vouch for the exporter's certificate [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// PEM file of a certificate to show to the exporter
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    pub(crate) cert_file: Option<PathBuf>,
+    /// PEM file of its key
+    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// The user to sign in as; the password is in --password-file, or in the environment as
+    /// `DATASPHERE_EXPORTER_PASSWORD`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// File of the password
+    #[arg(long, value_name = "FILE", requires = "user")]
+    pub(crate) password_file: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

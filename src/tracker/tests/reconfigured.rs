@@ -147,7 +147,7 @@ fn no_row_names_a_trace_that_nobody_receives_and_a_trace_that_is_wanted_again_is
     reconfigure(&mut story, |_| {});
     assert_eq!(trace_id(&story), None);
     reconfigure(&mut story, |settings| {
-        settings.traces = Some(TraceSettings::default())
+        settings.traces = Some(TraceSettings::default());
     });
     story.wait(Duration::from_secs(10));
     story.look("o1", operation("o1", job("j1", JobStatus::UploadingOutput)));

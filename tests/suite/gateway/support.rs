@@ -102,7 +102,7 @@ impl House {
         let gateway = gateway(settings, upstream, inbox, &instruments, Clock::system())
             .await
             .with_stall_time_max(stall_time_max);
-        let address = gateway.address();
+        let address = gateway.address().expect("TCP");
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(gateway.run(stop.clone()));
