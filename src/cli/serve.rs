@@ -34,7 +34,7 @@ pub(crate) fn serve(config: Config) -> anyhow::Result<Exit> {
 }
 
 /// The sockets that systemd hands over, which tells of them in the environment.
-fn inherited(is_asked: bool) -> anyhow::Result<Vec<Inherited>> {
+pub(crate) fn inherited(is_asked: bool) -> anyhow::Result<Vec<Inherited>> {
     if !is_asked {
         return Ok(Vec::new());
     }
