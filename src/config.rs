@@ -33,7 +33,7 @@ pub use error::{ConfigError, Invalid, Place};
 pub use layers::{Flags, environment_name};
 pub use otel::meant_by;
 pub use surface::{LogFormat, LogLevel};
-pub use web_file::{document as web_document, protection};
+pub use web_file::{check_protection, document as web_document, protection};
 
 use crate::cloud::Transport;
 use crate::decode::redact;

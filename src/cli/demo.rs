@@ -36,7 +36,8 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
             .and_then(|delivery| delivery.own.as_ref());
         logging::start(config.log_level, config.log_format, traces);
         let grpc_address = simulator.grpc_address();
-        let app = App::bind(config).await?;
+        let inherited = serve::inherited(config.web_systemd_socket)?;
+        let app = App::bind_on(config, inherited).await?;
         let address = app
             .addresses()
             .first()

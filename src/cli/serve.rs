@@ -43,7 +43,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<Exit> {
 }
 
 /// The sockets that systemd hands over, which tells of them in the environment.
-fn inherited(is_asked: bool) -> anyhow::Result<Vec<Inherited>> {
+pub(crate) fn inherited(is_asked: bool) -> anyhow::Result<Vec<Inherited>> {
     if !is_asked {
         return Ok(Vec::new());
     }

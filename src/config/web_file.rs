@@ -145,6 +145,14 @@ pub fn protection(path: &Path) -> Result<Protection, ConfigError> {
     })
 }
 
+/// Whether a text is a web configuration, without a look at the files that it names.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn check_protection(yaml: &str) -> Result<(), Invalid> {
+    WebFile::read(&Node::parse(yaml)?).map(|_| ())
+}
+
 fn parsed(yaml: &str, folder: &Path) -> Result<Protection, Invalid> {
     let node = Node::parse(yaml)?;
     let mut file = WebFile::read(&node)?;

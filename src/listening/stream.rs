@@ -1,18 +1,18 @@
 //! A connection that was taken: in plain or secured, over TCP or a unix socket.
 
+use crate::limits::HTTP_HEAD_BYTES_MAX;
 use crate::listening::Tls;
 use crate::listening::socket::Plain;
-use rustls::server::Acceptor;
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, copy, sink};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
-use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
@@ -73,19 +73,31 @@ pub(crate) async fn opened(
 }
 
 async fn secured(plain: Plain, tls: &Tls) -> Option<TlsStream<Plain>> {
-    let mut greeting = LazyConfigAcceptor::new(Acceptor::default(), plain);
-    match (&mut greeting).await {
-        Ok(start) => start.into_stream(tls.config()).await.ok(),
-        Err(error) => {
-            // What ended by itself cannot be told anything.
-            if error.kind() == io::ErrorKind::InvalidData
-                && let Some(mut plain) = greeting.take_io()
-            {
-                drop(plain.write_all(NOT_TLS).await);
-                drop(plain.shutdown().await);
-            }
-            None
-        }
+    if !greets_in_tls(&plain).await {
+        tell_of_tls(plain).await;
+        return None;
+    }
+    let acceptor = TlsAcceptor::from(tls.config());
+    acceptor.accept(plain).await.ok()
+}
+
+/// By the first byte: <https://www.rfc-editor.org/rfc/rfc8446#section-5.1>. Over a unix socket nobody mistakes one port
+/// for another.
+async fn greets_in_tls(plain: &Plain) -> bool {
+    const HANDSHAKE: u8 = 22;
+    let mut first = [HANDSHAKE];
+    match plain {
+        Either::Left(tcp) => tcp.peek(&mut first).await.is_ok() && first == [HANDSHAKE],
+        Either::Right(_) => true,
+    }
+}
+
+/// What was said is read as far as a request goes: bytes that nobody read would reset the connection before its answer
+/// is taken.
+async fn tell_of_tls(mut plain: Plain) {
+    if plain.write_all(NOT_TLS).await.is_ok() && plain.shutdown().await.is_ok() {
+        let bytes_max = u64::try_from(HTTP_HEAD_BYTES_MAX).unwrap_or(u64::MAX);
+        drop(copy(&mut plain.take(bytes_max), &mut sink()).await);
     }
 }
 

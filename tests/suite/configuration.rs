@@ -278,8 +278,8 @@ fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
         ("metrics:\n  job_names: {rewrite: [{replacement: x}]}\n", "2: metrics.job_names.rewrite[0]: regex is missing".to_owned()),
         ("thresholds:\n  stuck: {SUCCESS: 1m}\n", "2: thresholds.stuck.SUCCESS: unknown key; known here: CREATING, PREPARING, \
             EXECUTING, UPLOADING_OUTPUT, CANCELLING".to_owned()),
-        ("web:\n  listen_address: localhost\n", "2: web.listen_address: expected an address such as :10477 or 127.0.0.1:10477".to_owned()),
-        ("web:\n  listen_address: []\n", "2: web.listen_address: expected an address such as :10477 or 127.0.0.1:10477, or a list of \
+        ("web:\n  listen_address: localhost\n", "2: web.listen_address: expected an address such as :10477, 127.0.0.1:10477 or unix:/run/exporter.sock".to_owned()),
+        ("web:\n  listen_address: []\n", "2: web.listen_address: expected an address such as :10477, 127.0.0.1:10477 or unix:/run/exporter.sock, or a list of \
             them, found a list".to_owned()),
         ("web:\n  telemetry_path: /api/metrics\n", "2: web.telemetry_path: expected a path such as /metrics, outside of /api and /-".to_owned()),
         ("log:\n  level: loud\n", "2: log.level: expected one of error, warn, info, debug, trace".to_owned()),

@@ -3,6 +3,7 @@
 use crate::support::{World, finished};
 use datasphere_exporter::catalogue;
 use datasphere_exporter::cli;
+use datasphere_exporter::config::web_document;
 use datasphere_exporter::metrics::{Exposition, Format, Settings};
 use datasphere_exporter::model::OutcomeKind;
 use datasphere_exporter::traces;
@@ -36,6 +37,21 @@ fn the_document_of_the_commands_tells_what_may_be_typed() {
     assert!(
         told == cli::document(),
         "docs/commands.md is not what the code declares; UPDATE_DOCS=1 cargo test --test suite documents makes it so"
+    );
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
+fn the_document_of_the_web_configuration_tells_what_the_code_declares() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/web-configuration.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, web_document()).unwrap();
+    }
+    let told = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        told == web_document(),
+        "docs/web-configuration.md is not what the code declares; UPDATE_DOCS=1 cargo test --test suite documents \
+         makes it so"
     );
 }
 

@@ -1,5 +1,6 @@
 //! The gateway: what passes unchanged, what is bounded, and what is heard.
 
+mod certificate;
 mod grpc;
 mod heard;
 mod limits;

@@ -4,7 +4,10 @@ mod api;
 mod document;
 mod events;
 mod limits;
+mod protected;
 mod support;
+mod tls;
+mod toolkit;
 mod writes;
 
 use crate::scene;

@@ -42,7 +42,7 @@ pub fn document() -> String {
 }
 
 const INTRODUCTION: &str = "\
-<!-- Made from src/config/web_file by `UPDATE_DOCS=1 cargo test --test suite web_file`; do not edit. -->
+<!-- Made from src/config/web_file by `UPDATE_DOCS=1 cargo test --test suite documents`; do not edit. -->
 # Web configuration
 
 `--web.config.file=FILE` (also `DATASPHERE_EXPORTER_WEB_CONFIG_FILE`, or `web.config_file` in the configuration) names \

@@ -6,6 +6,7 @@ use datasphere_exporter::clock::Clock;
 use datasphere_exporter::cloud::{self, Auth, Client, Endpoints};
 use datasphere_exporter::flow::{Delivery, Inbox};
 use datasphere_exporter::gateway::{Context, Gateway, Settings};
+use datasphere_exporter::listening::Shown;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Either, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -63,6 +64,7 @@ pub(crate) struct Told {
 /// A gateway, and the upstream behind it.
 pub(crate) struct House {
     pub(crate) gateway: SocketAddr,
+    pub(crate) certificate: Option<Shown>,
     pub(crate) upstream: SocketAddr,
     pub(crate) told: Arc<Told>,
     pub(crate) instruments: Instruments,
@@ -103,11 +105,13 @@ impl House {
             .await
             .with_stall_time_max(stall_time_max);
         let address = gateway.address().expect("TCP");
+        let certificate = gateway.certificate();
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(gateway.run(stop.clone()));
         Self {
             gateway: address,
+            certificate,
             upstream,
             told,
             instruments,

@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -38,6 +39,7 @@ pub(crate) struct Door {
 }
 
 /// What came back.
+#[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: Bytes,
@@ -103,7 +105,15 @@ impl Door {
 
     /// A server of a world that runs.
     pub(crate) async fn of(context: Context, settings: Settings) -> Self {
-        Self::over(context, ViewWriter::new().0, settings, |server| server).await
+        Self::of_changed(context, settings, |server| server).await
+    }
+
+    pub(crate) async fn of_changed(
+        context: Context,
+        settings: Settings,
+        change: impl FnOnce(Server) -> Server,
+    ) -> Self {
+        Self::over(context, ViewWriter::new().0, settings, change).await
     }
 
     async fn over(
@@ -325,16 +335,31 @@ async fn ask_with(
     headers: &[(&str, &str)],
     body: Bytes,
 ) -> Reply {
+    try_ask(stream, method, path, headers, body)
+        .await
+        .expect("an answer")
+}
+
+/// The same over any connection, or why there is no answer.
+pub(crate) async fn try_ask(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+) -> Result<Reply, String> {
     let mut connection = JoinSet::new();
     let whole = async {
-        let response = send(stream, method, path, headers, body, &mut connection).await;
+        let response = try_send(stream, method, path, headers, body, &mut connection)
+            .await
+            .map_err(|error| error.to_string())?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.into_body().collect().await.expect("a whole body");
-        Reply {
+        let body = response.into_body().collect().await;
+        Ok(Reply {
             status,
             headers,
-            body: body.to_bytes(),
-        }
+            body: body.map_err(|error| error.to_string())?.to_bytes(),
+        })
     };
     tokio::time::timeout(PATIENCE, whole).await.expect("in time")
 }
@@ -347,9 +372,19 @@ async fn send(
     body: Bytes,
     connection: &mut JoinSet<()>,
 ) -> Response<Incoming> {
-    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .expect("a connection");
+    let sent = try_send(stream, method, path, headers, body, connection).await;
+    sent.expect("an answer")
+}
+
+async fn try_send(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Bytes,
+    connection: &mut JoinSet<()>,
+) -> hyper::Result<Response<Incoming>> {
+    let (mut sender, driver) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     connection.spawn(async move { drop(driver.await) });
     let mut request = Request::builder().method(method).uri(path);
     if !headers.iter().any(|(name, _)| *name == "host") {
@@ -359,5 +394,5 @@ async fn send(
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(body)).expect("a request");
-    sender.send_request(request).await.expect("an answer")
+    sender.send_request(request).await
 }
