@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: test quick tools format lint docs unit real bench fuzz
+.PHONY: test quick tools format lint docs unit real bench soak fuzz
 
 test: tools format lint docs unit real
 
@@ -31,6 +31,11 @@ real:
 # Prints figures and ratios; nothing is asserted.
 bench:
 	benches/run.sh
+
+# Everything at once for an hour: what the exporter takes, and whether that grows. SOAK_MINUTES=10 for less.
+soak:
+	cargo build --locked --release
+	benches/process/run.sh target/release/datasphere-exporter soak $(SOAK_MINUTES)
 
 # A minute for each target; needs a nightly compiler and cargo-fuzz.
 fuzz:

@@ -79,7 +79,7 @@ pub const STORE_TIDY_INTERVAL: Duration = Duration::from_mins(1);
 /// Pages given back to the file system at once: some megabytes, within milliseconds.
 pub const STORE_FREED_PAGES_MAX: u32 = 2_000;
 
-/// Keys of spans that were told, kept so that none is told again with another content: about 80 bytes each.
+/// Keys of spans that were told, kept so that none is told again with another content: about 130 bytes each.
 pub const TOLD_SPANS_MAX: i64 = 500_000;
 
 /// Spans that one root links to: an execution has one caller as a rule, and each attach may bring another.

@@ -128,9 +128,12 @@ impl Writer {
             let waiting = chunk.iter().fold(query(waiting), |query, id| query.bind(id.0));
             let row = waiting.fetch_one(&mut self.database).await?;
             figures.marked(state, number(&row, 0)?, number(&row, 1)?);
-            let bytes = if state == State::Told { "x''" } else { "bytes" };
+            if state == State::Told {
+                shorten(&mut self.database, chunk).await?;
+                continue;
+            }
             let mark = format!(
-                "UPDATE spans SET state = {}, bytes = {bytes}, reason = ${} WHERE place IN {places} AND state = {}",
+                "UPDATE spans SET state = {}, reason = ${} WHERE place IN {places} AND state = {}",
                 state.number(),
                 chunk.len() + 1,
                 State::Waiting.number()
@@ -141,6 +144,40 @@ impl Writer {
         figures.read_oldest(&mut self.database).await?;
         Ok(figures)
     }
+}
+
+/// Leaves of entries that were told nothing but their keys.
+///
+/// They are taken out and put in again: a row that is made short in its place keeps the room that it had, because SQLite
+/// joins pages only when rows leave them.
+async fn shorten(database: &mut SqliteConnection, ids: &[SpansId]) -> Result<(), StoreError> {
+    let told = format!(
+        "DELETE FROM spans WHERE place IN {} AND state = {} RETURNING place, key, at, count, is_failure",
+        rows(1, ids.len()),
+        State::Waiting.number()
+    );
+    let told = ids.iter().fold(query(told), |query, id| query.bind(id.0));
+    let told = told.fetch_all(&mut *database).await?;
+    if told.is_empty() {
+        return Ok(());
+    }
+    let mut keys = query(format!(
+        "INSERT INTO spans (place, key, at, count, is_failure, state, reason, bytes) VALUES {}",
+        rows(told.len(), 8)
+    ));
+    for row in &told {
+        keys = keys
+            .bind(row.try_get::<i64, _>(0)?)
+            .bind(row.try_get::<&[u8], _>(1)?)
+            .bind(row.try_get::<i64, _>(2)?)
+            .bind(row.try_get::<i64, _>(3)?)
+            .bind(row.try_get::<bool, _>(4)?)
+            .bind(State::Told.number())
+            .bind("")
+            .bind([].as_slice());
+    }
+    keys.execute(database).await?;
+    Ok(())
 }
 
 impl Figures {

@@ -427,6 +427,36 @@ async fn a_span_keeps_its_first_content_waiting_and_told() {
 }
 
 #[tokio::test]
+async fn what_was_told_leaves_its_room_to_others() {
+    let folder = TempDir::new().expect("a folder");
+    let (store, _) = open(folder.path()).await;
+    let told: u16 = 4_000;
+    for first in (0..told).step_by(500) {
+        let many = (first..first + 500).map(|number| {
+            let mut key = [0; 24];
+            key[..2].copy_from_slice(&number.to_be_bytes());
+            EncodedSpans {
+                key: SpanKey(key),
+                ..span(0, &"x".repeat(1_000), false)
+            }
+        });
+        store.commit(spans(many.collect())).await.expect("committed");
+        let waiting = store.outbox().oldest(500).await.expect("entries");
+        let ids: Vec<_> = waiting.iter().map(|(id, _)| *id).collect();
+        store.outbox().delivered(&ids).await.expect("marked");
+    }
+    let mut writer = store.writer().await;
+    let bytes: i64 = sqlx::query_scalar(
+        "SELECT (page_count - freelist_count) * page_size \
+         FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
+    )
+    .fetch_one(&mut writer.database)
+    .await
+    .expect("a size");
+    assert!(bytes / i64::from(told) < 200, "{bytes} bytes for {told} keys");
+}
+
+#[tokio::test]
 async fn a_full_outbox_gives_up_the_oldest_successes_first_and_counts_them() {
     let folder = TempDir::new().expect("a folder");
     let instruments = instruments();

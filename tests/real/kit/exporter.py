@@ -66,12 +66,12 @@ def demo(cleanup: Cleanup, jobs: int = 40) -> Exporter:
     return exporter
 
 
-def simulate(cleanup: Cleanup, scenario: Scenario, port: int) -> Program:
-    """The simulator alone, once it listens."""
+def simulate(cleanup: Cleanup, scenario: Scenario, port: int, seconds: float = 20) -> Program:
+    """The simulator alone, once it listens; a large scenario takes its time."""
     file = new_folder() / "scenario.yaml"
     file.write_text(scenario.text())
     program = start(cleanup, "simulate", BINARY, "simulate", f"--listen-address=127.0.0.1:{port}", "--scenario", file)
-    wait_until("the simulator listens", lambda: accepts(port) or not program.is_running(), 20)
+    wait_until("the simulator listens", lambda: accepts(port) or not program.is_running(), seconds)
     if not program.is_running():
         raise RuntimeError(f"the simulator ended by itself: {program}")
     return program
