@@ -70,17 +70,21 @@ pub(crate) fn list(arguments: &List) -> anyhow::Result<Exit> {
 
 /// The exporter that is meant.
 fn exporter(running: &Running) -> anyhow::Result<Exporter> {
+    Ok(Exporter::at(base(running)?)?)
+}
+
+/// Where it is.
+pub(crate) fn base(running: &Running) -> anyhow::Result<BaseUrl> {
     const VARIABLE: &str = "DATASPHERE_EXPORTER_URL";
     let from_environment = || {
         let url = environment(VARIABLE)?;
         let url: Result<BaseUrl, _> = url.parse();
         Some(url.map_err(|problem| Usage(format!("{VARIABLE}: {problem}"))))
     };
-    let base = match running.url.clone() {
+    Ok(match running.url.clone() {
         Some(url) => url,
         None => from_environment().transpose()?.unwrap_or_else(BaseUrl::local),
-    };
-    Ok(Exporter::at(base)?)
+    })
 }
 
 /// Does something with each id; one that is refused does not keep the others from their turn.
