@@ -3,9 +3,9 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: test quick tools format lint docs unit real bench soak fuzz
+.PHONY: test quick tools format lint dependencies docs unit real sbom deb coverage bench soak fuzz
 
-test: tools format lint docs unit real
+test: tools format lint dependencies docs unit real
 
 quick: format lint unit
 
@@ -18,6 +18,13 @@ format:
 lint:
 	cargo clippy --locked --all-targets -- -D warnings
 
+# Licenses, bans and sources of dependencies, and those that nothing uses.
+dependencies: export PATH := $(CURDIR)/target/real/cargo/bin:$(PATH)
+dependencies:
+	cargo deny --locked --exclude-dev check licenses bans
+	cargo deny --locked check sources
+	cargo machete
+
 docs:
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 
@@ -27,6 +34,21 @@ unit:
 real:
 	cargo build --locked --release
 	tests/real/run.sh target/release/datasphere-exporter
+
+# The bill of materials of the program, in CycloneDX: target/sbom.cdx.json.
+sbom: export PATH := $(CURDIR)/target/real/cargo/bin:$(PATH)
+sbom:
+	deploy/sbom.sh target/sbom.cdx.json
+
+# The Debian package: target/debian/.
+deb: export PATH := $(CURDIR)/target/real/cargo/bin:$(PATH)
+deb:
+	cargo build --locked --release
+	deploy/debian/build.sh
+
+# What the tests reach of the code, and what they do not: target/coverage/.
+coverage:
+	tests/coverage.sh
 
 # Prints figures and ratios; nothing is asserted.
 bench:

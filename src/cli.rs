@@ -8,11 +8,13 @@ mod demo;
 mod document;
 mod execution;
 mod exporter;
+mod healthcheck;
 mod logging;
 mod operation;
 mod serve;
 mod shutdown;
 mod tracking;
+mod unverified;
 mod watch;
 
 pub use document::document;
@@ -141,6 +143,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
         Command::Track(track) => tracking::track(&track),
         Command::Untrack(untrack) => tracking::untrack(&untrack),
         Command::List(list) => tracking::list(&list),
+        Command::Healthcheck(asked) => healthcheck::healthcheck(&asked),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(

@@ -3,7 +3,7 @@
 mod running;
 mod starting;
 
-pub(crate) use running::{List, Running, Track, Untrack};
+pub(crate) use running::{Healthcheck, List, Running, Track, Untrack};
 pub(crate) use starting::{JobCommand, JobExecute, NotebookCommand, NotebookExecute, Start};
 
 use crate::config::{Flags, LogFormat, LogLevel};
@@ -61,6 +61,11 @@ pub(crate) enum Command {
     Untrack(Untrack),
     /// Show what a running exporter watches
     List(List),
+    /// Ask a running exporter whether it is well; exits with 0 if it is, and with 1 if not
+    ///
+    /// For containers and scripts that have no other program to ask with. With --output json it prints a document in
+    /// either case.
+    Healthcheck(Healthcheck),
     /// Print a completion script for a shell
     Completion {
         /// Which shell

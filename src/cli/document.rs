@@ -11,7 +11,7 @@ const HEAD: &str = "\
 `datasphere-exporter --help` lists them, and `datasphere-exporter COMMAND --help` tells of each what stands below.
 
 - `operation`, `job` and `notebook` call the cloud themselves, with the `cloud` section of the configuration; no exporter \
-needs to run. `track`, `untrack` and `list` talk to an exporter that runs, at `--url`.
+needs to run. `track`, `untrack`, `list` and `healthcheck` talk to an exporter that runs, at `--url`.
 - What was asked for goes to standard output; the log, messages and the bar go to standard error.
 
 ## Exit codes
@@ -39,6 +39,7 @@ RFC 3339 in UTC, durations are seconds, 64-bit numbers are strings, and what is 
 | `list` | each operation, in the order in which they came under watch |
 | `track` | for each id `id`, `result` (`tracked`, `known` or `pending`) and, unless that is `pending`, `operation` |
 | `untrack` | for each id `id` and `result` (`untracked`) |
+| `healthcheck` | `healthy`, or `ready` with `--ready`: true, or false with a `reason` |
 | `check-config` | `{\"valid\":true}`; a configuration that is not valid is a message and exit code 64 |
 | `print-config` | the configuration in effect, which can be read again |
 

@@ -1,5 +1,6 @@
 //! A running exporter, as a caller of its HTTP API.
 
+use crate::cli::unverified;
 use crate::cloud::Secret;
 use crate::limits::{COMMAND_ANSWER_BYTES_MAX, LISTING_PAGES_MAX};
 use crate::model::{OperationId, Text};
@@ -23,6 +24,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -83,6 +85,12 @@ pub(crate) enum ExporterError {
     Unreachable { url: String, problem: String },
     #[error("the exporter at {url} did not answer within {} s; look at its log", TIMEOUT.as_secs())]
     Deadline { url: String },
+    #[error("the exporter at {url} is not well: {said} (HTTP {status})")]
+    Unwell {
+        url: String,
+        status: StatusCode,
+        said: String,
+    },
     #[error("{detail} (HTTP {status})")]
     Refused { status: StatusCode, detail: String },
     #[error(
@@ -121,6 +129,30 @@ impl Exporter {
         Ok(Self {
             http: Client::builder(TokioExecutor::new()).build(connector(&base, trust)?),
             base,
+        })
+    }
+
+    /// As [`Self::at`], whatever certificate the exporter shows.
+    pub(crate) fn unverified(base: BaseUrl) -> Result<Self, ExporterError> {
+        Ok(Self {
+            http: Client::builder(TokioExecutor::new()).build(unverified::connector()?),
+            base,
+        })
+    }
+
+    /// Asks whether all is well.
+    ///
+    /// # Errors
+    /// What it says when it is not, and everything that keeps it from saying so.
+    pub(crate) async fn health(&self, path: &str) -> Result<(), ExporterError> {
+        let (status, said) = self.exchange(Method::GET, path, String::new()).await?;
+        if status.is_success() {
+            return Ok(());
+        }
+        Err(ExporterError::Unwell {
+            url: self.base.to_string(),
+            status,
+            said: Text::bounded(String::from_utf8_lossy(&said).trim()).to_string(),
         })
     }
 
@@ -187,23 +219,7 @@ impl Exporter {
         path: &str,
         body: String,
     ) -> Result<(StatusCode, Value), ExporterError> {
-        let request = self.base.request(method, path, body)?;
-        let exchange = async {
-            let response = self
-                .http
-                .request(request)
-                .await
-                .map_err(|error| self.unreachable(&error))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), COMMAND_ANSWER_BYTES_MAX);
-            let body = body.collect().await.map_err(|error| self.unreachable(&*error))?;
-            Ok::<_, ExporterError>((status, body.to_bytes()))
-        };
-        let (status, bytes) = timeout(TIMEOUT, exchange)
-            .await
-            .map_err(|_| ExporterError::Deadline {
-                url: self.base.to_string(),
-            })??;
+        let (status, bytes) = self.exchange(method, path, body).await?;
         let answer: Option<Value> = serde_json::from_slice(&bytes).ok();
         if status.is_success() {
             return match answer {
@@ -222,6 +238,32 @@ impl Exporter {
             }),
             None => Err(self.foreign(&format!("HTTP {status}"))),
         }
+    }
+
+    /// Sends a call and returns what came, whatever it is.
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: String,
+    ) -> Result<(StatusCode, Bytes), ExporterError> {
+        let request = self.base.request(method, path, body)?;
+        let exchange = async {
+            let response = self
+                .http
+                .request(request)
+                .await
+                .map_err(|error| self.unreachable(&error))?;
+            let status = response.status();
+            let body = Limited::new(response.into_body(), COMMAND_ANSWER_BYTES_MAX);
+            let body = body.collect().await.map_err(|error| self.unreachable(&*error))?;
+            Ok::<_, ExporterError>((status, body.to_bytes()))
+        };
+        timeout(TIMEOUT, exchange)
+            .await
+            .map_err(|_| ExporterError::Deadline {
+                url: self.base.to_string(),
+            })?
     }
 
     fn unreachable(&self, error: &(dyn Error + 'static)) -> ExporterError {
@@ -256,6 +298,13 @@ impl BaseUrl {
             authorization: Some(Secret::new(format!("Basic {credential}"))),
             ..self
         }
+    }
+
+    /// Whether it is on this host, by its own words.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let host = self.authority.host();
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
     fn request(
@@ -406,6 +455,52 @@ mod tests {
             assert_eq!(request.uri(), expected);
             assert!(!request.headers().contains_key(AUTHORIZATION));
         }
+    }
+
+    #[test]
+    fn only_a_name_of_this_host_is_a_loopback() {
+        for text in [
+            "http://localhost:1",
+            "https://127.0.0.1:1",
+            "https://127.8.8.8:1",
+            "http://[::1]:1",
+        ] {
+            assert!(url(text).is_loopback(), "{text}");
+        }
+        for text in [
+            "http://localhost.example:1",
+            "http://10.0.0.1:1",
+            "http://[::2]:1",
+            "http://127.0.0.1.example:1",
+        ] {
+            assert!(!url(text).is_loopback(), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn health_is_what_the_exporter_says() {
+        let (exporter, mut asked) = server(&[
+            ("200 OK", "The exporter is healthy.\n"),
+            (
+                "503 Service Unavailable",
+                "waiting for the first look at 3 operations\n",
+            ),
+        ])
+        .await;
+        assert!(exporter.health("/-/healthy").await.is_ok());
+        let error = exporter
+            .health("/-/ready")
+            .await
+            .expect_err("not ready")
+            .to_string();
+        assert!(
+            error.ends_with(
+                "is not well: waiting for the first look at 3 operations (HTTP 503 Service Unavailable)"
+            ),
+            "{error}"
+        );
+        let asked = asked.join_next().await.expect("a server").expect("all asked");
+        assert_eq!(asked, ["GET /-/healthy HTTP/1.1", "GET /-/ready HTTP/1.1"]);
     }
 
     #[test]

