@@ -15,6 +15,7 @@ mod error;
 mod exposition;
 mod gateway;
 mod layers;
+mod links;
 mod node;
 mod otel;
 mod root;
@@ -161,6 +162,7 @@ impl Config {
             api,
             storage,
             web,
+            links,
             log,
         } = &root;
         let missing_auth = || Invalid {
@@ -183,7 +185,7 @@ impl Config {
             sources: watch.sources(),
             store: storage.settings(traces),
             metrics: metrics.exposition(watch, thresholds),
-            web: web.settings(api),
+            web: web.settings(api, links),
             gateway: gateway.settings(),
             log_level: log.level,
             log_format: log.format,

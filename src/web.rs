@@ -1,4 +1,4 @@
-//! The front door: the exposition, health, the JSON API and a landing page over HTTP.
+//! The front door: the exposition, health, the JSON API and the status page over HTTP.
 //!
 //! In: views and what changed, the exporter's own instruments, readiness; requests of callers. Out: answers, within the
 //! limits of [`crate::limits`], and what callers want watched or not. Never: a call to the cloud, but when a caller asks
@@ -9,9 +9,9 @@ mod call;
 mod connection;
 mod events;
 mod guard;
-mod landing;
 mod openapi;
 mod operations;
+mod page;
 mod problem;
 mod record;
 mod request;
@@ -22,6 +22,7 @@ mod tracking;
 
 pub use connection::Patience;
 pub use openapi::{call_table, document};
+pub use page::{Link, LinkError, Links};
 pub use record::operation_json;
 
 use crate::catalogue::Instruments;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub external_host: Option<String>,
     /// What callers may change.
     pub api: ApiSettings,
+    /// Where the status page leads to.
+    pub links: Links,
 }
 
 /// What callers of the API may change.
@@ -83,6 +86,7 @@ impl Default for Settings {
             max_requests: 40,
             external_host: None,
             api: ApiSettings::default(),
+            links: Links::default(),
         }
     }
 }
