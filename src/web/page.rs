@@ -13,6 +13,7 @@ mod mark;
 mod phases;
 mod projects;
 mod query;
+mod readings;
 mod shell;
 mod table;
 mod words;
@@ -50,7 +51,7 @@ pub(super) async fn overview(State(shared): State<Arc<Shared>>, uri: Uri) -> Res
     let title = listing.counts.words();
     respond(
         StatusCode::OK,
-        &shell::page(
+        shell::page(
             &scene,
             &Shell {
                 title: &title,
@@ -75,7 +76,7 @@ pub(super) async fn operation(
     };
     respond(
         status,
-        &shell::page(
+        shell::page(
             &scene,
             &Shell {
                 title,
@@ -123,7 +124,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-fn respond(status: StatusCode, page: &Markup) -> Response {
+fn respond(status: StatusCode, page: Markup) -> Response {
     let headers = [
         (
             header::CONTENT_TYPE,
@@ -136,5 +137,5 @@ fn respond(status: StatusCode, page: &Markup) -> Response {
             HeaderValue::from_static("same-origin"),
         ),
     ];
-    (status, headers, page.0.clone()).into_response()
+    (status, headers, page.into_string()).into_response()
 }

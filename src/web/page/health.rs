@@ -1,13 +1,12 @@
 //! How the exporter itself is: what it would tell alerts, in a line each.
 
-use crate::catalogue::{Metric, exporter};
-use crate::clock::Timestamp;
+use crate::catalogue::exporter;
 use crate::model::{Kind, Project};
 use crate::web::page::mark::Mark;
+use crate::web::page::readings::Readings;
 use crate::web::page::{Scene, links, words};
 use crate::web::routes::Shared;
 use maud::{Markup, html};
-use prometheus::proto::MetricFamily;
 use std::time::Duration;
 
 /// One thing that may be well or not.
@@ -32,7 +31,7 @@ const SILENT_INTERVALS_MAX: u32 = 5;
 
 /// The exporter's own health.
 pub(super) fn section(scene: &Scene<'_>, shared: &Shared) -> Markup {
-    let readings = Readings(shared.context.instruments.registry().gather());
+    let readings = Readings::of(&shared.context.instruments);
     let items = [
         ready(shared),
         token(scene, &readings),
@@ -283,59 +282,4 @@ fn configuration(scene: &Scene<'_>, readings: &Readings) -> Item {
         detail,
         alert: "DatasphereExporterReloadFailed",
     }
-}
-
-/// What the instruments show at one moment.
-struct Readings(Vec<MetricFamily>);
-
-impl Readings {
-    fn family(&self, metric: &Metric) -> Option<&MetricFamily> {
-        self.0.iter().find(|family| family.name() == metric.name)
-    }
-
-    /// The only sample of a gauge; `None` while it is absent.
-    fn gauge(&self, metric: &Metric) -> Option<f64> {
-        let sample = self.family(metric)?.get_metric().first()?;
-        Some(sample.get_gauge().get_value())
-    }
-
-    /// A gauge that counts.
-    fn number(&self, metric: &Metric) -> u64 {
-        whole(self.gauge(metric).unwrap_or_default())
-    }
-
-    /// A gauge in unix seconds.
-    fn moment(&self, metric: &Metric) -> Option<Timestamp> {
-        let seconds = i64::try_from(whole(self.gauge(metric)?)).ok()?;
-        Timestamp::from_seconds(seconds, 0)
-    }
-
-    /// The sum of a counter over the values of its last label that are wanted.
-    fn total(&self, metric: &Metric, wanted: impl Fn(&str) -> bool) -> u64 {
-        let name = metric.labels.last().copied().unwrap_or_default();
-        let samples = self
-            .family(metric)
-            .map(MetricFamily::get_metric)
-            .unwrap_or_default();
-        let is_wanted = |sample: &&prometheus::proto::Metric| {
-            let pair = sample.get_label().iter().find(|pair| pair.name() == name);
-            wanted(pair.map_or("", |pair| pair.value()))
-        };
-        samples
-            .iter()
-            .filter(is_wanted)
-            .map(|sample| whole(sample.get_counter().get_value()))
-            .sum()
-    }
-}
-
-/// A number of things; instruments have them as floats.
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "counts and unix seconds are far below 2^53, and a cast of floats saturates"
-)]
-fn whole(value: f64) -> u64 {
-    value as u64
 }

@@ -189,7 +189,7 @@ pub(super) fn of_operation(scene: &Scene<'_>, row: &TrackedOperation) -> Markup 
     ];
     html! {
         @for (word, address) in links { @if let Some(address) = address {
-            a href=(address) rel="noreferrer" { (word) span .unseen { " of " (words::name(row)) } } " "
+            a href=(address) rel="noreferrer" { (word) span .unseen { " of " bdi { (words::name(row)) } } } " "
         } }
     }
 }

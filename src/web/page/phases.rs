@@ -60,23 +60,34 @@ pub(super) fn phases(row: &TrackedOperation, now: Timestamp) -> Vec<Phase> {
         }
     }
     if phases.is_empty() {
-        phases.extend(whole(row, now));
+        phases.extend(run(row, now));
+    }
+    let is_run = |phase: &Phase| matches!(phase.name, "executing" | "running");
+    if phases.iter().all(is_run) {
+        phases.splice(0..0, start(row));
     }
     phases
 }
 
-/// One phase for all of it, where nothing tells them apart.
-fn whole(row: &TrackedOperation, now: Timestamp) -> Option<Phase> {
-    let begun_at = row.created_at()?;
+/// The time before its program ran, from the API's own times, where no status of it was seen.
+fn start(row: &TrackedOperation) -> Option<Phase> {
+    let time = row.reported.started_at?.since(row.created_at()?);
+    (!time.is_zero()).then_some(Phase {
+        name: "starting",
+        time,
+        is_current: false,
+        is_longer: false,
+    })
+}
+
+/// The time of its program, or all of its time, where no status was seen.
+fn run(row: &TrackedOperation, now: Timestamp) -> Option<Phase> {
     let is_current = row.outcome.is_none();
-    let time = row
-        .over_at()
-        .filter(|_| !is_current)
-        .unwrap_or(now)
-        .since(begun_at);
+    let begun_at = row.reported.started_at.or(row.created_at())?;
+    let over_at = row.over_at().filter(|_| !is_current);
     Some(Phase {
         name: "running",
-        time,
+        time: over_at.unwrap_or(now).since(begun_at),
         is_current,
         is_longer: false,
     })
@@ -108,8 +119,8 @@ pub(super) fn timeline(row: &TrackedOperation, now: Timestamp) -> Markup {
 fn class(name: &str) -> &'static str {
     match name {
         "creating" => "creating",
-        "preparing" => "preparing",
-        "uploading output" => "uploading",
+        "preparing" | "starting" => "preparing",
+        "uploading" => "uploading",
         "cancelling" => "cancelling",
         _ => "executing",
     }

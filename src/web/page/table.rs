@@ -1,6 +1,6 @@
 //! The tables of what goes on and of what ended.
 
-use crate::model::{JobStatus, Kind, Outcome, Progress, Text, TrackedOperation};
+use crate::model::{JobStatus, Kind, Outcome, Progress, State, Text, TrackedOperation};
 use crate::web::page::listing::{Listing, Part};
 use crate::web::page::mark::Mark;
 use crate::web::page::query::{Query, Shown};
@@ -140,10 +140,7 @@ fn operation(scene: &Scene<'_>, row: &TrackedOperation) -> Markup {
 /// How a live operation stands, and whether it has stood so for too long.
 pub(super) fn standing(scene: &Scene<'_>, row: &TrackedOperation) -> Markup {
     let word = words::standing(row);
-    let time = row
-        .status_since
-        .filter(|_| row.status.is_some())
-        .map(|since| scene.now.since(since));
+    let time = row.status_since.map(|since| scene.now.since(since));
     let is_stuck = row
         .status
         .zip(time)
@@ -155,9 +152,14 @@ pub(super) fn standing(scene: &Scene<'_>, row: &TrackedOperation) -> Markup {
     };
     html! {
         (mark.word(word))
-        @if let Some(time) = time { small { "for " (words::span(time)) } }
-        @if is_stuck { (flag(scene, "stuck", "DatasphereJobStuck")) }
-        @if let Some(error) = &row.reported.error { small .wrong { bdi { (error.code.name()) } } }
+        small {
+            @if let Some((status, time)) = row.status.zip(time) {
+                @if row.state == State::Failing { (words::phase(status)) " " }
+                "for " (words::span(time))
+            }
+            @if is_stuck { " " (flag(scene, "stuck", "DatasphereJobStuck")) }
+            @if let Some(error) = &row.reported.error { " " span .wrong { (error.code.name()) } }
+        }
     }
 }
 
@@ -195,13 +197,17 @@ pub(super) fn progress(scene: &Scene<'_>, row: &TrackedOperation) -> Markup {
             progress max="100" value=(percent) aria-label={ "Progress of " (words::name(row)) } { (percent) " %" }
             span .percent { (percent) "\u{a0}%" }
         }
-        @if let Some(silent) = silent {
-            (flag(scene, "stalled", "DatasphereJobProgressStalled"))
-            small { "the same for " (words::span(silent)) }
-        } @else if let Some(left) = left {
-            small { "about " (words::span(left)) " left" }
+        small .message {
+            @if let Some(silent) = silent {
+                (flag(scene, "stalled", "DatasphereJobProgressStalled")) " for " (words::span(silent))
+            } @else if let Some(left) = left {
+                "about " (words::span(left)) " left"
+            }
+            @if let Some(message) = message {
+                @if silent.is_some() || left.is_some() { " · " }
+                bdi { (message) }
+            }
         }
-        @if let Some(message) = message { small .message { bdi { (message) } } }
     }
 }
 
@@ -217,7 +223,7 @@ pub(super) fn outcome(row: &TrackedOperation) -> Markup {
     };
     html! {
         (Mark::of(outcome.kind()).word(outcome.kind().label()))
-        @if let Some(code) = code { small { (code) } }
+        @if let Some(code) = code { " " small { (code) } }
     }
 }
 
@@ -227,15 +233,21 @@ pub(super) fn said(row: &TrackedOperation) -> Markup {
     let reason = error.and_then(|error| error.reason.as_ref());
     let message = error.and_then(|error| error.message.as_ref());
     let details = row.about.status_details.as_deref();
-    let missing: u32 = row
-        .output_errors()
-        .map_or(0, |errors| errors.by_type().iter().map(|(_, count)| count).sum());
+    let missing = missing_files(row);
+    // The cloud says some things twice.
+    let details = details.filter(|details| Some(*details) != message);
     let told: Vec<&Text> = [message, reason, details].into_iter().flatten().collect();
     html! {
         @for text in &told { span { bdi { (text) } } }
-        @if missing > 0 { span { (missing) " output files were not stored" } }
+        @if missing > 0 { span { (missing) @if missing == 1 { " output file was" } @else { " output files were" } " not stored" } }
         @if told.is_empty() && missing == 0 { span .quiet { "–" } }
     }
+}
+
+/// Files that it could not store.
+fn missing_files(row: &TrackedOperation) -> u32 {
+    let errors = row.output_errors().unwrap_or_default();
+    errors.by_type().into_iter().map(|(_, count)| count).sum()
 }
 
 /// The alert that would tell of the end.
@@ -245,7 +257,7 @@ pub(super) fn alert(row: &TrackedOperation) -> Option<&'static str> {
         (Outcome::Failure | Outcome::Error(_), Kind::Job) => Some("DatasphereJobFailed"),
         (Outcome::Failure | Outcome::Error(_), Kind::Notebook) => Some("DatasphereNotebooksFailing"),
         (Outcome::Failure | Outcome::Error(_), Kind::Other) => Some("DatasphereOperationFailed"),
-        (Outcome::Success, _) if row.output_errors().is_some() => Some("DatasphereJobOutputsMissing"),
+        (Outcome::Success, _) if missing_files(row) > 0 => Some("DatasphereJobOutputsMissing"),
         (Outcome::Success | Outcome::Cancelled, _) => None,
     }
 }

@@ -26,9 +26,11 @@ pub(super) fn span(time: Duration) -> String {
     told.join(" ")
 }
 
-/// How long ago something was, with the moment itself for programs and for who points at it.
+/// How long ago something was, in its largest unit, with the moment itself for programs and for who points at it.
 pub(super) fn ago(now: Timestamp, at: Timestamp) -> Markup {
-    moment(at, &format!("{} ago", span(now.since(at))))
+    let told = span(now.since(at));
+    let largest = told.split(' ').next().unwrap_or_default();
+    moment(at, &format!("{largest} ago"))
 }
 
 /// Words for a moment, with the moment itself.
@@ -83,7 +85,7 @@ pub(super) fn phase(status: JobStatus) -> &'static str {
         JobStatus::Creating => "creating",
         JobStatus::Preparing => "preparing",
         JobStatus::Executing => "executing",
-        JobStatus::UploadingOutput => "uploading output",
+        JobStatus::UploadingOutput => "uploading",
         JobStatus::Cancelling => "cancelling",
         JobStatus::Success => "success",
         JobStatus::Error => "error",
