@@ -15,6 +15,7 @@ mod error;
 mod exposition;
 mod gateway;
 mod layers;
+mod links;
 mod node;
 mod otel;
 mod root;
@@ -63,6 +64,7 @@ const AT_START: &[&str] = &[
     "gateway.tls",
     "traces.self",
     "api",
+    "links",
     "storage",
     "web",
     "log",
@@ -192,6 +194,7 @@ impl Config {
             api,
             storage,
             web,
+            links,
             log,
         } = &root;
         let missing_auth = || Invalid {
@@ -214,7 +217,7 @@ impl Config {
             sources: watch.sources(),
             store: storage.settings(traces),
             metrics: metrics.exposition(watch, thresholds),
-            web: web.settings(api),
+            web: web.settings(api, links),
             web_file: web.config_file.clone(),
             web_systemd_socket: web.systemd_socket,
             gateway: gateway.settings(),

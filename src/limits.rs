@@ -329,8 +329,18 @@ pub const EVENT_STREAM_SILENCE_MAX: Duration = Duration::from_secs(15);
 /// Longest name of a label, in bytes.
 pub const LABEL_NAME_BYTES_MAX: usize = 64;
 
-/// Projects on the landing page: it is for a glance; the API and the metrics have all.
-pub const LANDING_PROJECTS_MAX: usize = 50;
+/// Operations on one page of a list for people: as many as anybody reads, in about 200 kB that are made anew for each
+/// open page once a second at most.
+pub const PAGE_ROWS_MAX: usize = 100;
+
+/// Operations of each list on the status page, which links to the rest.
+pub const PAGE_OVERVIEW_ROWS_MAX: usize = 40;
+
+/// Projects on the status page: it is for a glance; the API and the metrics have all.
+pub const PAGE_PROJECTS_MAX: usize = 50;
+
+/// Longest template of a link, in bytes: what browsers and proxies agree on.
+pub const LINK_BYTES_MAX: usize = 2_048;
 
 /// Largest answer of a running exporter that a command reads, in bytes: a page of [`API_PAGE_MAX`] operations has
 /// about a megabyte.

@@ -1,4 +1,4 @@
-//! The front door: the exposition, health, the JSON API and a landing page over HTTP.
+//! The front door: the exposition, health, the JSON API and the status page over HTTP.
 //!
 //! In: views and what changed, the exporter's own instruments, readiness; requests of callers. Out: answers, within the
 //! limits of [`crate::limits`], and what callers want watched or not. Never: a call to the cloud, but when a caller asks
@@ -9,10 +9,10 @@ mod call;
 mod connection;
 mod events;
 mod guard;
-mod landing;
 mod lifecycle;
 mod openapi;
 mod operations;
+mod page;
 mod problem;
 mod protection;
 mod rate;
@@ -28,6 +28,7 @@ pub use connection::Patience;
 pub use openapi::{call_table, document};
 pub use protection::{Protected, Protection};
 pub use rate::RateLimit;
+pub use page::{Link, LinkError, Links};
 pub use record::operation_json;
 pub use users::{PasswordHash, Users};
 
@@ -62,6 +63,8 @@ pub struct Settings {
     pub api: ApiSettings,
     /// Whether callers may have the configuration reloaded and the exporter end: `--web.enable-lifecycle`.
     pub enable_lifecycle: bool,
+    /// Where the status page leads to.
+    pub links: Links,
 }
 
 /// What callers of the API may change.
@@ -94,6 +97,7 @@ impl Default for Settings {
             external_host: None,
             api: ApiSettings::default(),
             enable_lifecycle: false,
+            links: Links::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::config::cloud::Cloud;
 use crate::config::exposition::{Metrics, Thresholds};
 use crate::config::gateway::Gateway;
+use crate::config::links::Links;
 use crate::config::setting::{Any, section};
 use crate::config::storage::Storage;
 use crate::config::surface::{Api, Log, Web};
@@ -30,6 +31,8 @@ section! {
         storage: Storage = Storage::default(), Any;
         /// See the section.
         web: Web = Web::default(), Any;
+        /// See the section.
+        links: Links = Links::default(), Any;
         /// See the section.
         log: Log = Log::default(), Any;
     }

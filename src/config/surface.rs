@@ -1,6 +1,7 @@
 //! The sections `web` and `log`, which have flags too, and `api`.
 
 use crate::config::error::Invalid;
+use crate::config::links::Links;
 use crate::config::node::{Node, Value};
 use crate::config::setting::{Any, Between, Setting, section, text, unexpected};
 use crate::config::value::{ListenAddress, choice};
@@ -48,7 +49,7 @@ section! {
 
 impl Web {
     /// The room's own settings.
-    pub(crate) fn settings(&self, api: &Api) -> web::Settings {
+    pub(crate) fn settings(&self, api: &Api, links: &Links) -> web::Settings {
         web::Settings {
             listen_addresses: self
                 .listen_address
@@ -65,6 +66,7 @@ impl Web {
                 actions: api.actions,
                 unauthenticated_writes: api.unauthenticated_writes,
             },
+            links: links.settings(),
         }
     }
 }
@@ -148,14 +150,18 @@ pub(crate) struct TelemetryPath(pub(crate) String);
 
 impl Setting for TelemetryPath {
     fn kind() -> String {
-        "a path such as /metrics, outside of /api and /-".to_owned()
+        "a path such as /metrics, outside of /api, /assets, /operations and /-".to_owned()
     }
 
     fn read(node: &Node) -> Result<Self, Invalid> {
         let path = text::<Self>(node)?;
         let first = path.strip_prefix('/').and_then(|rest| rest.split('/').next());
-        let is_free =
-            first.is_some_and(|first| !matches!(first, "-" | "api" | "healthz" | "livez" | "readyz"));
+        let is_free = first.is_some_and(|first| {
+            !matches!(
+                first,
+                "-" | "api" | "assets" | "operations" | "healthz" | "livez" | "readyz"
+            )
+        });
         let is_plain =
             |byte| matches!(byte, b'/' | b'-' | b'_' | b'.' | b'~') || u8::is_ascii_alphanumeric(&byte);
         if is_free && !path.contains("//") && path.bytes().all(is_plain) && path.len() <= PATH_BYTES_MAX {

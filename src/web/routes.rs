@@ -10,7 +10,7 @@ use crate::web::protection::{self, Protected};
 use crate::web::rate::Bucket;
 use crate::web::scrape::{self, Scrapes};
 use crate::web::users::SignIn;
-use crate::web::{Context, Settings, WebError, call, landing, lifecycle};
+use crate::web::{Context, Links, Settings, WebError, call, lifecycle, page};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 pub(super) struct Shared {
     pub(super) context: Context,
     pub(super) telemetry_path: String,
+    pub(super) links: Links,
     pub(super) scrapes: Scrapes,
     pub(super) process_start_time: HeaderValue,
     pub(super) protected: Protected,
@@ -53,13 +54,14 @@ impl Shared {
             works: TaskTracker::new(),
             throttle: Throttle::default(),
             telemetry_path: settings.telemetry_path,
+            links: settings.links,
             context,
         }
     }
 }
 
-/// Paths that are taken, beside everything below `/-/` and `/api/`.
-const TAKEN: [&str; 5] = ["/-", "/api", "/healthz", "/livez", "/readyz"];
+/// First parts of paths that are taken.
+const TAKEN: [&str; 7] = ["-", "api", "assets", "operations", "healthz", "livez", "readyz"];
 
 /// The label `handler` of requests that lead nowhere.
 const OTHER: &str = "(other)";
@@ -71,8 +73,8 @@ pub(super) fn check_telemetry_path(path: &str) -> Result<(), WebError> {
         "it has to begin with /"
     } else if !path.chars().all(is_plain) {
         "it may have letters, digits and / - _ . ~ only"
-    } else if TAKEN.contains(&path) || path.starts_with("/-/") || path.starts_with("/api/") {
-        "health and the API live there"
+    } else if path.split('/').nth(1).is_some_and(|first| TAKEN.contains(&first)) {
+        "health, the API and the pages live there"
     } else {
         return Ok(());
     };
@@ -91,9 +93,11 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/healthz", get(healthy))
         .route("/livez", get(healthy))
         .route("/-/ready", get(ready))
-        .route("/readyz", get(ready));
+        .route("/readyz", get(ready))
+        .route("/assets/{name}", get(page::asset))
+        .route("/operations/{id}", get(page::operation));
     if telemetry_path != "/" {
-        router = router.route("/", get(landing::page));
+        router = router.route("/", get(page::overview));
     }
     router
         .merge(call::router(&shared))
@@ -162,10 +166,12 @@ async fn seen(
     response
 }
 
-/// No answer is worth keeping, and none is anything but what its type says.
+/// No answer is worth keeping unless it says so, and none is anything but what its type says.
 async fn guarded(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),

@@ -26,6 +26,7 @@ main() {
     flock 9
     install_packages
     make_venv
+    make_page
     rm -f "$tools"/prometheus-* "$tools"/alertmanager-*
     local suite packages
     for suite in "${suites[@]}"; do
@@ -52,6 +53,8 @@ install_packages() {
     command -v buildah >/dev/null || missing+=(buildah)
     command -v systemd-analyze >/dev/null || missing+=(systemd)
     "$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
+    command -v chromium >/dev/null || missing+=(chromium)
+    command -v npm >/dev/null || missing+=(nodejs npm)
     [[ ${#missing[@]} -gt 0 ]] || return 0
     as_root apt-get update
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"
@@ -74,6 +77,19 @@ make_venv() {
     fi
     [[ -L $tools/venv ]] || rm -rf "$tools/venv"
     ln -sfn "$venv" "$tools/venv"
+}
+
+# What drives the browser and judges the page, from the lock file, moved when it is whole.
+make_page() {
+    local page
+    page=$cache/page-$(sha256sum <"$here/page/package-lock.json" | cut -c-16)
+    if [[ ! -d $page ]]; then
+        rm -rf "$page.part" && mkdir -p "$page.part"
+        cp "$here"/page/{package.json,package-lock.json,.npmrc} "$page.part"
+        (cd "$page.part" && npm ci --silent)
+        mv "$page.part" "$page"
+    fi
+    ln -sfn "$page" "$tools/page"
 }
 
 # Unpacks packages of a suite into a folder of the cache, which is there only when it is whole.

@@ -3,7 +3,7 @@
 # Usage: run.sh BINARY [WORD…]; with words, only the checks whose path holds one of them.
 #
 # A check is a program that fails with an exit code. It finds the binary in $BIN and a folder of its own in
-# $TMPDIR, takes free ports of 127.0.0.1, and says in a line `# Limit: N s` when two minutes are not right for it.
+# $TMPDIR, takes free ports of 127.0.0.1, and says in a line `# Limit: N s`, or `// Limit: N s`, when two minutes are not right for it.
 # Whatever it starts and leaves behind is killed. $LIMIT, in seconds, takes the place of all limits.
 set -euo pipefail
 
@@ -26,7 +26,7 @@ main() {
     [[ -x $python ]] || { echo 'run.sh: run tests/real/install.sh first' >&2; exit 64; }
     local versions=("$tools"/prometheus-*) check
     echo "Prometheus ${versions[*]##*/prometheus-}"
-    for check in "$here"/*/check_*.{py,sh} "$here"/sdk/run.sh; do
+    for check in "$here"/*/check_*.{py,sh,mjs} "$here"/sdk/run.sh; do
         if [[ -e $check ]] && is_wanted "$check" "$@"; then run "$check"; fi
     done
     echo "$passed passed, $failed failed$(versions_missing)"
@@ -48,9 +48,10 @@ is_wanted() {
 
 run() {
     local check=$1 name=${1#"$here"/} limit since=$EPOCHREALTIME code=0 command=()
-    limit=$(sed -n 's/^# Limit: \([0-9]*\) s$/\1/p' "$check" | head -1)
+    limit=$(sed -n 's,^\(#\|//\) Limit: \([0-9]*\) s$,\2,p' "$check" | head -1)
     limit=${LIMIT:-${limit:-120}}
     [[ $check != *.py ]] || command=("$python")
+    [[ $check != *.mjs ]] || command=(node)
     export TMPDIR=$work/${name//\//-}
     mkdir "$TMPDIR"
     # A session of its own, so that one signal reaches all that it started.

@@ -5,6 +5,7 @@ use datasphere_exporter::config::{Config, Flags, LogFormat, LogLevel, document, 
 use datasphere_exporter::delivery::Exporter;
 use datasphere_exporter::model::{JobStatus, ProjectScope};
 use datasphere_exporter::tracker::CallerContext;
+use datasphere_exporter::web::Link;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -113,6 +114,7 @@ traces:
   self: { enabled: true, ratio: 0.5 }
 api: { track: false, actions: true, unauthenticated_writes: true }
 web: { listen_address: "127.0.0.1:0", telemetry_path: /m, max_requests: 0, external_url: "https://Exporter.example:8443/x" }
+links: { trace: "https://tempo.example/{trace_id}", console: "", runbook: "https://wiki.example/{alert}" }
 log: { level: debug, format: json }
 "#;
 
@@ -238,7 +240,7 @@ fn projects_over_rest_are_allowed_and_told_to_lack_their_jobs() {
 #[test]
 fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
     const WAYS: &str = "service_account_key_file, iam_token_file, metadata, workload_identity, anonymous";
-    let sections = "cloud, watch, metrics, thresholds, gateway, traces, api, storage, web, log";
+    let sections = "cloud, watch, metrics, thresholds, gateway, traces, api, storage, web, links, log";
     let cases: &[(&str, String)] = &[
         ("limits: {}\n", format!("1: limits: unknown key; known here: {sections}")),
         ("watc: {}\n", format!("1: watc: unknown key (did you mean watch?); known here: {sections}")),
@@ -281,7 +283,14 @@ fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
         ("web:\n  listen_address: localhost\n", "2: web.listen_address: expected an address such as :10477, 127.0.0.1:10477 or unix:/run/exporter.sock".to_owned()),
         ("web:\n  listen_address: []\n", "2: web.listen_address: expected an address such as :10477, 127.0.0.1:10477 or unix:/run/exporter.sock, or a list of \
             them, found a list".to_owned()),
-        ("web:\n  telemetry_path: /api/metrics\n", "2: web.telemetry_path: expected a path such as /metrics, outside of /api and /-".to_owned()),
+        ("web:\n  telemetry_path: /api/metrics\n", "2: web.telemetry_path: expected a path such as /metrics, outside of /api, /assets, /operations \
+            and /-".to_owned()),
+        ("links:\n  trace: https://tempo.example/\n", "2: links.trace: must have {trace_id}".to_owned()),
+        ("links:\n  console: https://a.example/{job}\n", "2: links.console: expected an address such as \
+            https://example.org/{job_id}: in braces there may be trace_id, operation_id, job_id, project_id, community_id, \
+            alert".to_owned()),
+        ("links:\n  runbook: 'javascript:{alert}'\n", "2: links.runbook: expected an address such as \
+            https://example.org/{job_id}: it has to begin with https:// or http:// and a host, and to have no user".to_owned()),
         ("log:\n  level: loud\n", "2: log.level: expected one of error, warn, info, debug, trace".to_owned()),
         ("cloud:\n  endpoint: https://t1.secret\n", "2: cloud.endpoint: expected an address such as api.cloud.yandex.net:443".to_owned()),
         ("cloud:\n  transport: http\n", "2: cloud.transport: expected one of grpc, rest".to_owned()),
@@ -554,6 +563,10 @@ proptest! {
 fn what_callers_may_change_and_the_name_they_may_use_are_settings() {
     let config = parse(EVERY_KEY);
     assert_eq!(config.web.external_host.as_deref(), Some("exporter.example"));
+    let links = config.web.links;
+    let texts = [&links.trace, &links.console, &links.runbook].map(|link| link.as_ref().map(Link::as_str));
+    let (trace, runbook) = ("https://tempo.example/{trace_id}", "https://wiki.example/{alert}");
+    assert_eq!(texts, [Some(trace), None, Some(runbook)]);
     let api = config.web.api;
     assert_eq!(
         (api.track, api.actions, api.unauthenticated_writes),
