@@ -274,6 +274,13 @@ pub const API_PAGE_MAX: usize = 500;
 /// Longest body of a request to the API, in bytes: inputs of a notebook are the largest that there are.
 pub const API_BODY_BYTES_MAX: usize = 1 << 20;
 
+/// Longest `Idempotency-Key` that a caller may send along, in bytes: the cloud advises a UUID, which has 36.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+
+/// Calls that start or end something in the cloud, under way at once: each goes on though its caller hangs up, and may
+/// wait for the rate limit and for a cloud that is slow.
+pub const API_WORKS_MAX: usize = 64;
+
 /// Longest time that a writing call waits until what it asks for is kept and shown: a little more than a store that
 /// fails may hold a view back, see [`STORE_COMMIT_TIME_MAX`].
 pub const ADMISSION_TIME_MAX: Duration = Duration::from_secs(6);

@@ -87,7 +87,7 @@ async fn jobs_are_asked_about_over_grpc_alone() {
             .await
             .expect_err("no form"),
         client.cancel_job(&job(), false).await.expect_err("no form"),
-        client.execute_job(&job()).await.expect_err("no form"),
+        client.execute_job(&job(), None).await.expect_err("no form"),
     ];
     for error in errors {
         assert!(matches!(error, CloudError::NeedsGrpc { .. }), "{error}");
@@ -105,7 +105,7 @@ async fn a_notebook_is_started_and_an_operation_cancelled() {
     };
     let path = "отчёты/утро \"1\".ipynb";
     let begun = client
-        .execute_notebook(&project(), path, &Inputs::from(values))
+        .execute_notebook(&project(), path, &Inputs::from(values), None)
         .await
         .expect("accepted");
     let told = begun.value.notebook.and_then(|told| told.notebook_id);
@@ -123,7 +123,7 @@ async fn a_start_over_rest_is_sent_again_only_if_it_cannot_have_arrived() {
             .set_fault(Fault::of(action.clone()).on("ProjectService/Execute"));
         let begun = world
             .client()
-            .execute_notebook(&project(), "a.ipynb", &Inputs::default())
+            .execute_notebook(&project(), "a.ipynb", &Inputs::default(), None)
             .await;
         assert!(begun.is_err());
         assert_eq!(world.calls("ProjectService.Execute"), attempts, "{action:?}");
