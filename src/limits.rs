@@ -139,8 +139,8 @@ pub const EXECUTION_PATTERNS_MAX: usize = 64;
 /// Longest pattern of execution files, in bytes: the longest path that Linux opens.
 pub const EXECUTION_PATTERN_BYTES_MAX: usize = 4_096;
 
-/// Execution files remembered at once, about 300 bytes each: further ones are read when the file system tells of
-/// them, and not looked for.
+/// Execution files remembered at once, about 300 bytes each: the newest. Older ones are read when the file system tells
+/// of them, and not looked for.
 pub const EXECUTION_FILES_MAX: usize = 20_000;
 
 /// Largest execution file, in bytes: the official client writes about a hundred.
