@@ -201,6 +201,10 @@ pub const TIME_BYTES_MAX: usize = 48;
 /// struggling API make its trouble worse.
 pub const ATTEMPTS_MAX: u32 = 4;
 
+/// Longest pause that the cloud may ask for before a call is made again: longer than any call has time, so that a call
+/// that is asked to wait for longer ends at once, and short enough to be added to any moment.
+pub const PUSHBACK_MAX: Duration = Duration::from_hours(1);
+
 /// Pages of one listing: at the official 50 a page that is half a million jobs, and a listing that does not end
 /// is a fault of the API.
 pub const LISTING_PAGES_MAX: usize = 10_000;
