@@ -74,6 +74,22 @@ pub enum AppError {
 }
 
 impl App {
+    /// Reads every key and certificate that a start reads, and opens nothing. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// What a start would say of them.
+    pub fn check(config: &Config) -> Result<(), AppError> {
+        let clock = Clock::system();
+        let client = Client::new(&config.cloud, clock, &instruments(clock))?;
+        if let Some(delivery) = &config.delivery {
+            delivery.check()?;
+        }
+        if let Some(gateway) = &config.gateway {
+            gateway.check(&client)?;
+        }
+        Ok(())
+    }
+
     /// Opens every address and reads every key. A cloud that cannot be reached is no error: it may come back.
     ///
     /// # Errors

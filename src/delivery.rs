@@ -95,6 +95,16 @@ enum Next {
     After(Duration),
 }
 
+impl Settings {
+    /// Reads what [`Delivery::new`] reads.
+    ///
+    /// # Errors
+    /// As [`Delivery::new`].
+    pub fn check(&self) -> Result<(), DeliveryError> {
+        Sender::new(self.exporter.clone()).map(drop)
+    }
+}
+
 impl Delivery {
     /// A delivery that has not begun; it connects when there is something to send.
     ///

@@ -71,6 +71,18 @@ pub struct Tls {
     pub key_file: PathBuf,
 }
 
+impl Settings {
+    /// Reads what [`Gateway::bind`] reads, and listens nowhere.
+    ///
+    /// # Errors
+    /// [`GatewayError`] when the certificate, or those of the cloud, cannot be used.
+    pub fn check(&self, client: &Client) -> Result<(), GatewayError> {
+        self.tls.as_ref().map(tls::acceptor).transpose()?;
+        Upstreams::new(&client.passage())?;
+        Ok(())
+    }
+}
+
 /// Why the gateway cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
