@@ -162,6 +162,9 @@ pub const PROJECTS_MAX: usize = 2_000;
 /// Days a job name may rest before its `_last_*` series leave.
 pub const JOB_NAME_IDLE_MAX: Duration = Duration::from_hours(720);
 
+/// How long the counters of a project that is not followed any more are kept, should somebody follow it again.
+pub const PROJECT_IDLE_MAX: Duration = Duration::from_hours(720);
+
 /// Distinct return codes and rpc codes kept per project, kind and outcome; further ones are `(other)`.
 pub const RESULT_CODES_MAX: usize = 64;
 
