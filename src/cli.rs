@@ -123,7 +123,7 @@ fn is_usage(error: &anyhow::Error) -> bool {
 
 fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
     match arguments.command.unwrap_or(Command::Serve(arguments.serve)) {
-        Command::Serve(serve) if serve.config_check => check(&serve.settings, Output::Text),
+        Command::Serve(serve) if serve.config_check => check(&serve.settings, serve.output),
         Command::Serve(serve) => serve::serve(serve.settings),
         Command::Demo(demo) => demo::demo(&demo),
         Command::Simulate(simulate) => demo::simulate(&simulate),
@@ -160,7 +160,8 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<Exit> {
 
 fn check(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let config = load(settings)?;
-    serve::runtime()?.block_on(app::check(&config))?;
+    let checked = serve::runtime()?.block_on(app::check(&config));
+    checked.map_err(|error| Usage(app::line(&error)))?;
     let note = config
         .asks_rest_for_jobs()
         .then(|| format!("jobs of projects will not be followed: {WITHOUT_JOBS}"));
@@ -212,7 +213,6 @@ fn say_aside(text: &str) {
     let _ = writeln!(std::io::stderr(), "datasphere-exporter: {text}");
 }
 
-/// An error, in one line with its causes.
 fn say_error(error: &anyhow::Error) {
     say_aside(&app::line(error.as_ref()));
 }
@@ -224,6 +224,41 @@ mod tests {
     fn exit(words: &[&str]) -> Exit {
         let program = std::iter::once("datasphere-exporter");
         run(program.chain(words.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn check_config_reads_the_keys_and_certificates_that_a_start_reads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("a file");
+            path.display().to_string()
+        };
+        let empty = write("key.json", "");
+        let anonymous = "auth: { anonymous: {} }";
+        let gateway = format!(
+            "gateway: {{ listen_address: '127.0.0.1:0', tls: {{ cert_file: {empty}, key_file: {empty} }} }}"
+        );
+        for (config, exit_expected) in [
+            (format!("cloud: {{ {anonymous} }}"), Exit::Well),
+            (
+                format!("cloud: {{ auth: {{ service_account_key_file: {empty} }} }}"),
+                Exit::Usage,
+            ),
+            (
+                format!("cloud: {{ {anonymous}, tls: {{ ca_file: {empty} }} }}"),
+                Exit::Usage,
+            ),
+            (format!("cloud: {{ {anonymous} }}\n{gateway}"), Exit::Usage),
+        ] {
+            let file = format!("--config.file={}", write("exporter.yaml", &config));
+            for words in [
+                &["check-config", &file][..],
+                &["serve", "--config.check", "--output=json", &file],
+            ] {
+                assert_eq!(exit(words), exit_expected, "{words:?} {config}");
+            }
+        }
     }
 
     #[test]

@@ -16,11 +16,13 @@ mod binding;
 mod call;
 mod channel;
 mod error;
+mod idempotency;
 mod inputs;
 mod limiter;
 mod method;
 mod page;
 mod passage;
+mod pushback;
 mod renewal;
 mod rest;
 mod retry;
@@ -33,10 +35,12 @@ mod token;
 pub use answer::Answer;
 pub(crate) use answer::{detail, is_about_size};
 pub use error::CloudError;
+pub use idempotency::IdempotencyKey;
 pub use inputs::Inputs;
 pub use method::Service;
 pub use page::PageTrail;
 pub use passage::{Connector, Passage, Protocols};
+pub(crate) use pushback::retry_after;
 pub use rest::Http;
 pub use route::Channels;
 pub(crate) use screen::screen;
@@ -255,19 +259,23 @@ impl Client {
 
     /// Starts a job that was made, and answers the operation of its run; the snapshot has its id. A job that is
     /// running goes on in the operation it has, but one that has ended may run anew: for people's commands only.
-    /// Sent again only if it cannot have arrived.
+    /// Sent again only if it cannot have arrived; whoever asks again with the same key starts nothing twice.
     ///
     /// # Errors
     /// See [`CloudError`]; [`CloudError::Unnamed`] when something was started that cannot be followed.
-    pub async fn execute_job(&self, id: &JobId) -> Result<Decoded<OperationSnapshot>, CloudError> {
+    pub async fn execute_job(
+        &self,
+        id: &JobId,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Decoded<OperationSnapshot>, CloudError> {
         let ask = || ExecuteProjectJobRequest {
             job_id: id.as_str().to_owned(),
         };
-        self.begin(&self.0.methods.execute_job, ask).await
+        self.begin(&self.0.methods.execute_job, key, ask).await
     }
 
     /// Runs a notebook, named by its path in the project, and answers the operation of the run; the snapshot has its
-    /// id. For people's commands only. Sent again only if it cannot have arrived.
+    /// id. For people's commands only. Sent again as [`Client::execute_job`] is.
     ///
     /// # Errors
     /// As [`Client::execute_job`].
@@ -276,6 +284,7 @@ impl Client {
         project_id: &ProjectId,
         notebook_id: &str,
         inputs: &Inputs,
+        key: Option<IdempotencyKey>,
     ) -> Result<Decoded<OperationSnapshot>, CloudError> {
         let ask = || ProjectExecutionRequest {
             project_id: project_id.as_str().to_owned(),
@@ -283,7 +292,7 @@ impl Client {
             input_variables: inputs.message(),
             ..ProjectExecutionRequest::default()
         };
-        self.begin(&self.0.methods.execute_notebook, ask).await
+        self.begin(&self.0.methods.execute_notebook, key, ask).await
     }
 
     /// A page of a project's jobs in live or in ended statuses; the first with an empty `page_token`. [`PageTrail`]
@@ -372,19 +381,20 @@ impl Client {
         Q: Bound,
         A: Message + Default + 'static,
     {
-        self.0.connection().caller.call(method, ask).await
+        self.0.connection().caller.call(method, None, ask).await
     }
 
     /// Calls a method that begins an operation.
     async fn begin<Q>(
         &self,
         method: &Method,
+        key: Option<IdempotencyKey>,
         ask: impl Fn() -> Q,
     ) -> Result<Decoded<OperationSnapshot>, CloudError>
     where
         Q: Bound,
     {
-        let answer = self.call(method, ask).await?;
+        let answer = self.0.connection().caller.call(method, key, ask).await?;
         let decoded = decode::begun(&answer).ok_or(CloudError::Unnamed { method: method.label })?;
         self.count(&decoded.gaps);
         Ok(decoded)

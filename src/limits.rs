@@ -41,6 +41,10 @@ pub const LOST_LOOKS_MIN: u8 = 3;
 /// Shortest time over which those answers must spread.
 pub const LOST_AFTER_MIN: Duration = Duration::from_mins(1);
 
+/// How long an id that the cloud never knew stays under watch: a slip, or one of another endpoint. A day, so that
+/// whoever looks after it on the next morning still finds why it cannot be read.
+pub const UNKNOWN_TIME_MAX: Duration = Duration::from_hours(24);
+
 /// How long an operation may stay silent after its job's status says that it ended, before the end is
 /// declared from the status alone.
 pub const SILENT_END_MAX: Duration = Duration::from_mins(2);
@@ -135,8 +139,8 @@ pub const EXECUTION_PATTERNS_MAX: usize = 64;
 /// Longest pattern of execution files, in bytes: the longest path that Linux opens.
 pub const EXECUTION_PATTERN_BYTES_MAX: usize = 4_096;
 
-/// Execution files remembered at once, about 300 bytes each: further ones are read when the file system tells of
-/// them, and not looked for.
+/// Execution files remembered at once, about 300 bytes each: the newest. Older ones are read when the file system tells
+/// of them, and not looked for.
 pub const EXECUTION_FILES_MAX: usize = 20_000;
 
 /// Largest execution file, in bytes: the official client writes about a hundred.
@@ -157,6 +161,9 @@ pub const PROJECTS_MAX: usize = 2_000;
 
 /// Days a job name may rest before its `_last_*` series leave.
 pub const JOB_NAME_IDLE_MAX: Duration = Duration::from_hours(720);
+
+/// How long the counters of a project that is not followed any more are kept, should somebody follow it again.
+pub const PROJECT_IDLE_MAX: Duration = Duration::from_hours(720);
 
 /// Distinct return codes and rpc codes kept per project, kind and outcome; further ones are `(other)`.
 pub const RESULT_CODES_MAX: usize = 64;
@@ -196,6 +203,10 @@ pub const TIME_BYTES_MAX: usize = 48;
 /// Attempts at one call, the first included: a call has a deadline as well, and more attempts against a
 /// struggling API make its trouble worse.
 pub const ATTEMPTS_MAX: u32 = 4;
+
+/// Longest pause that the cloud may ask for before a call is made again: longer than any call has time, so that a call
+/// that is asked to wait for longer ends at once, and short enough to be added to any moment.
+pub const PUSHBACK_MAX: Duration = Duration::from_hours(1);
 
 /// Pages of one listing: at the official 50 a page that is half a million jobs, and a listing that does not end
 /// is a fault of the API.
@@ -307,6 +318,13 @@ pub const API_PAGE_MAX: usize = 500;
 
 /// Longest body of a request to the API, in bytes: inputs of a notebook are the largest that there are.
 pub const API_BODY_BYTES_MAX: usize = 1 << 20;
+
+/// Longest `Idempotency-Key` that a caller may send along, in bytes: the cloud advises a UUID, which has 36.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+
+/// Calls that start or end something in the cloud, under way at once: each goes on though its caller hangs up, and may
+/// wait for the rate limit and for a cloud that is slow.
+pub const API_WORKS_MAX: usize = 64;
 
 /// Longest time that a writing call waits until what it asks for is kept and shown: a little more than a store that
 /// fails may hold a view back, see [`STORE_COMMIT_TIME_MAX`].

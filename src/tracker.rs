@@ -19,6 +19,7 @@ mod schedule;
 mod settings;
 mod sighted;
 mod traced;
+mod unknown;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -94,18 +95,21 @@ impl Tracker {
         std::mem::take(&mut self.events)
     }
 
-    /// Lets time pass: what ended `retention` ago leaves, and so do job names that rested too long; after a restart
-    /// with a lower `tracked_max`, the oldest ended ones leave too.
+    /// Lets time pass: what ended `retention` ago leaves, and so do ids that the cloud never knew and job names that
+    /// rested too long; after a restart with a lower `tracked_max`, what can make room leaves too.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Event> {
-        while self.next_expiry().is_some_and(|at| at <= now) {
+        let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        while is_past(self.retained_until()) {
             let Some(slot) = self.retained.oldest() else { break };
             self.leave(slot, Departure::Retention, now);
         }
-        while self.rows.len() > self.settings.tracked_max {
-            let Some(slot) = self.retained.oldest() else { break };
-            self.drop_one(Dropped::EndedEarly);
-            self.leave(slot, Departure::TrackedMax, now);
+        while is_past(self.rows.unknown().next_expiry()) {
+            let Some(slot) = self.rows.unknown().oldest() else {
+                break;
+            };
+            self.leave(slot, Departure::Unknown, now);
         }
+        while self.rows.len() > self.settings.tracked_max && self.make_room(now) {}
         self.fleet.forget_idle(now);
         std::mem::take(&mut self.events)
     }
@@ -147,6 +151,12 @@ impl Tracker {
 
     /// When the next operation leaves by itself.
     pub fn next_expiry(&self) -> Option<Timestamp> {
+        let expiries = [self.retained_until(), self.rows.unknown().next_expiry()];
+        expiries.into_iter().flatten().min()
+    }
+
+    /// When the oldest ended one leaves.
+    fn retained_until(&self) -> Option<Timestamp> {
         let oldest = self.rows.get(self.retained.oldest()?)?;
         Some(oldest.ended_at?.plus(self.settings.retention))
     }
@@ -247,6 +257,20 @@ impl Tracker {
         if self.rows.book(slot).is_some_and(|book| !book.in_flight) {
             self.schedule.put(slot, Lane::Urgent, now);
         }
+    }
+
+    /// Lets one go that is missed least: what the cloud never knew, or what ended first.
+    fn make_room(&mut self, now: Timestamp) -> bool {
+        let (slot, reason, departure) = if let Some(slot) = self.rows.unknown().oldest() {
+            (slot, Dropped::Unknown, Departure::Unknown)
+        } else if let Some(slot) = self.retained.oldest() {
+            (slot, Dropped::EndedEarly, Departure::TrackedMax)
+        } else {
+            return false;
+        };
+        self.drop_one(reason);
+        self.leave(slot, departure, now);
+        true
     }
 
     fn drop_one(&mut self, reason: Dropped) {

@@ -70,7 +70,8 @@ counted. A Prometheus that asks for native histograms stores only their native s
 - `kind` is `job`, `notebook` or `other`; `outcome` is `success`, `failure` (the user's program), `error` (the \
 operation), `cancelled` or `lost` (the cloud forgot it).
 - `code` is the return code of a job, `OK`, `ERROR` or `ABORTED` of a notebook, the name of a gRPC code for errors, and \
-empty where it is not known: a job that was found by listing alone tells no return code.
+empty where it is not known: a job that was found by listing alone tells no return code, and counts as a success by its \
+status, though its program may have failed.
 - `job_name` is the user's name without what tells one run from the next, as `metrics.job_names` says; beyond its bound \
 it is `(other)`.
 - Properties live on the `_info` series: join with `* on (project_id, job_id) group_left (job_name)`.

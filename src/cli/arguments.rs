@@ -81,6 +81,9 @@ pub(crate) struct Serve {
     /// Check the configuration and end
     #[arg(long = "config.check")]
     pub(crate) config_check: bool,
+    /// How to print what the check says
+    #[arg(long, value_enum, default_value_t = Output::Text, requires = "config_check")]
+    pub(crate) output: Output,
 }
 
 /// `check-config` and `print-config`.
@@ -210,6 +213,9 @@ pub(crate) struct Demo {
     /// About how many jobs the fleet has
     #[arg(long, default_value_t = 40)]
     pub(crate) jobs: usize,
+    /// How to print where everything is
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
 }
 
 /// `simulate`.
@@ -233,6 +239,9 @@ pub(crate) struct Simulate {
     /// Its key, in PEM
     #[arg(long = "tls.key-file", requires = "tls_cert_file")]
     pub(crate) tls_key_file: Option<PathBuf>,
+    /// How to print where it is
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) log: Log,
 }

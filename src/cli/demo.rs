@@ -1,7 +1,7 @@
 //! `demo` and `simulate`: the simulator, with and without the exporter on it.
 
 use crate::app::App;
-use crate::cli::arguments::{Demo, Simulate};
+use crate::cli::arguments::{Demo, Output, Simulate};
 use crate::cli::{Exit, environment, logging, say, serve, shutdown};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flags};
@@ -9,6 +9,7 @@ use crate::flow::Inbox;
 use crate::model::{Input, Labels, Sighting, Source, Target};
 use crate::simulator::{self, Handle, Identity, Scenario, Simulator};
 use anyhow::Context;
+use serde_json::json;
 use std::collections::HashSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -38,23 +39,7 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
         let grpc_address = simulator.grpc_address();
         let inherited = serve::inherited(config.web_systemd_socket)?;
         let app = App::bind_on(config, inherited).await?;
-        let address = app
-            .addresses()
-            .first()
-            .copied()
-            .context("the demo listens nowhere")?;
-        let port = address.port();
-        let gateway = app.gateway_address().map_or_else(String::new, |address| {
-            format!("gateway:    {address}, for gRPC and REST\n")
-        });
-        say(&format!(
-            "DataSphere, simulated: {} jobs at {} times the speed of life, gRPC on {grpc_address}\n\
-             metrics:    http://localhost:{port}/metrics\n\
-             operations: http://localhost:{port}/api/v1/operations\n\
-             overview:   http://localhost:{port}/\n\
-             {gateway}Ctrl-C ends it.",
-            arguments.jobs, arguments.speed
-        ));
+        say(&whereabouts(arguments, grpc_address, &app)?);
         // The exporter ends first, so that its last looks find the simulator still there.
         let (exporter_stop, simulator_stop) = (CancellationToken::new(), CancellationToken::new());
         let births = tell_births(simulator.handle(), app.inbox());
@@ -70,6 +55,38 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
         }
         exit
     })
+}
+
+/// Where everything is.
+fn whereabouts(arguments: &Demo, grpc_address: SocketAddr, app: &App) -> anyhow::Result<String> {
+    let address = app.addresses().first().context("the demo listens nowhere")?;
+    let Demo { jobs, speed, .. } = arguments;
+    let overview = format!("http://localhost:{}/", address.port());
+    let (metrics, operations) = (
+        format!("{overview}metrics"),
+        format!("{overview}api/v1/operations"),
+    );
+    let gateway = app.gateway_address().map(|address| address.to_string());
+    if arguments.output == Output::Json {
+        let mut told = json!({
+            "jobs": jobs, "speed": speed, "simulator": grpc_address.to_string(),
+            "metrics": metrics, "operations": operations, "overview": overview,
+        });
+        if let (Some(gateway), Some(told)) = (gateway, told.as_object_mut()) {
+            told.insert("gateway".to_owned(), gateway.into());
+        }
+        return Ok(told.to_string());
+    }
+    let gateway = gateway.map_or_else(String::new, |address| {
+        format!("gateway:    {address}, for gRPC and REST\n")
+    });
+    Ok(format!(
+        "DataSphere, simulated: {jobs} jobs at {speed} times the speed of life, gRPC on {grpc_address}\n\
+         metrics:    {metrics}\n\
+         operations: {operations}\n\
+         overview:   {overview}\n\
+         {gateway}Ctrl-C ends it."
+    ))
 }
 
 /// A configuration that follows all of a simulator's communities.
@@ -130,11 +147,13 @@ pub(crate) fn simulate(arguments: &Simulate) -> anyhow::Result<Exit> {
     let settings = settings(arguments)?;
     serve::runtime()?.block_on(async {
         let simulator = Simulator::bind(&scenario, settings, Clock::system()).await?;
-        say(&format!(
-            "DataSphere, simulated: gRPC on {}, files and instance metadata on http://{}",
-            simulator.grpc_address(),
-            simulator.http_address()
-        ));
+        let (grpc, http) = (simulator.grpc_address(), simulator.http_address());
+        say(&match arguments.output {
+            Output::Text => {
+                format!("DataSphere, simulated: gRPC on {grpc}, files and instance metadata on http://{http}")
+            }
+            Output::Json => json!({ "grpc": grpc.to_string(), "http": format!("http://{http}") }).to_string(),
+        });
         let stop = CancellationToken::new();
         let running = simulator.run(stop.clone());
         let (ended, heard) = tokio::join!(running, async {

@@ -40,8 +40,10 @@ RFC 3339 in UTC, durations are seconds, 64-bit numbers are strings, and what is 
 | `track` | for each id `id`, `result` (`tracked`, `known` or `pending`) and, unless that is `pending`, `operation` |
 | `untrack` | for each id `id` and `result` (`untracked`) |
 | `healthcheck` | `healthy`, or `ready` with `--ready`: true, or false with a `reason` |
-| `check-config` | `{\"valid\":true}`; a configuration that is not valid is a message and exit code 64 |
+| `check-config`, `serve --config.check` | `{\"valid\":true,\"notes\":[]}`; what is not valid is a message and exit code 64 |
 | `print-config` | the configuration in effect, which can be read again |
+| `demo` | `jobs`, `speed` and the addresses of `simulator`, `metrics`, `operations`, `overview` and `gateway`, once they are there |
+| `simulate` | the addresses of `grpc` and `http`, once they are there |
 
 An operation is the same object that `GET /api/v1/operations/{id}` answers:
 

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 /// Starts a job.
 pub(crate) fn job(arguments: &JobExecute, config: &Config) -> anyhow::Result<Exit> {
     start(&arguments.start, config, async |client| {
-        client.execute_job(&arguments.id).await
+        client.execute_job(&arguments.id, None).await
     })
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn notebook(arguments: &NotebookExecute, config: &Config) -> anyhow::
     let inputs = inputs(&arguments.inputs)?;
     start(&arguments.start, config, async |client| {
         let (project_id, path) = (&arguments.project_id, arguments.notebook.as_str());
-        client.execute_notebook(project_id, path, &inputs).await
+        client.execute_notebook(project_id, path, &inputs, None).await
     })
 }
 

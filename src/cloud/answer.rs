@@ -1,6 +1,7 @@
 //! A status other than OK, read for what it means.
 
 use crate::cloud::method::Method;
+use crate::cloud::pushback::Pushback;
 use crate::decode;
 use crate::limits::ID_BYTES_MAX;
 use crate::model::{RpcCode, Text};
@@ -8,7 +9,6 @@ use crate::proto::google::rpc;
 use prost::{Message, Name};
 use std::error::Error;
 use std::fmt;
-use std::time::Duration;
 use tonic::{Code, ConnectError, Status, TimeoutExpired};
 
 /// What the API, or the connection to it, answered instead of what was asked for.
@@ -42,15 +42,6 @@ pub(crate) enum Origin {
     Unsent,
 }
 
-/// What the server says about trying again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pushback {
-    /// Not before this time has passed.
-    After(Duration),
-    /// Not at all.
-    Never,
-}
-
 impl Answer {
     pub(crate) fn new(method: &Method, endpoint: &str, status: &Status) -> Self {
         let origin = origin(status);
@@ -67,7 +58,7 @@ impl Answer {
             request_id: request_id(status, &details),
             too_large: is_about_size(status),
             origin,
-            pushback: pushback(status, &details),
+            pushback: Pushback::of(status, &details),
             role: method.role,
         }
     }
@@ -200,16 +191,6 @@ fn request_id(status: &Status, details: &rpc::Status) -> Option<Text> {
     id.get(..cut).and_then(Text::non_empty)
 }
 
-/// The header of gRPC's retry design (proposal A6) wins over the detail of `google.rpc`.
-fn pushback(status: &Status, details: &rpc::Status) -> Option<Pushback> {
-    if let Some(header) = status.metadata().get("grpc-retry-pushback-ms") {
-        let millis = header.to_str().ok().and_then(|text| text.parse().ok());
-        return Some(millis.map_or(Pushback::Never, |ms| Pushback::After(Duration::from_millis(ms))));
-    }
-    let delay = detail::<rpc::RetryInfo>(details)?.retry_delay?;
-    Duration::try_from(delay).ok().map(Pushback::After)
-}
-
 /// The first detail of a kind.
 pub(crate) fn detail<M: Message + Name + Default>(details: &rpc::Status) -> Option<M> {
     let any = details
@@ -265,27 +246,6 @@ mod tests {
             answer(&status).request_id.as_ref().map(Text::as_str),
             Some("77aa")
         );
-    }
-
-    #[test]
-    fn the_server_says_when_to_come_back() {
-        let status = with_details(&rpc::RetryInfo {
-            retry_delay: Some(prost_types::Duration { seconds: 3, nanos: 0 }),
-        });
-        assert_eq!(
-            answer(&status).pushback,
-            Some(Pushback::After(Duration::from_secs(3)))
-        );
-        for (header, expected) in [
-            ("250", Pushback::After(Duration::from_millis(250))),
-            ("-1", Pushback::Never),
-            ("soon", Pushback::Never),
-        ] {
-            let mut metadata = MetadataMap::new();
-            metadata.insert("grpc-retry-pushback-ms", header.parse().expect("ascii"));
-            let status = Status::with_metadata(Code::Unavailable, "", metadata);
-            assert_eq!(answer(&status).pushback, Some(expected), "{header}");
-        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::cloud::answer::Answer;
 use crate::cloud::attempt::{Failure, unary};
 use crate::cloud::binding::Bound;
 use crate::cloud::channel::Route;
+use crate::cloud::idempotency::{IDEMPOTENCY_KEY, IdempotencyKey};
 use crate::cloud::limiter::Limiter;
 use crate::cloud::method::Method;
 use crate::cloud::retry::{Pace, RetryBudget, Verdict, pause, verdict};
@@ -43,14 +44,10 @@ struct Trial {
     generation: u64,
     token_replaced: bool,
     /// Of a call that changes something: the same at each attempt.
-    idempotency_key: Option<HeaderValue>,
+    idempotency_key: Option<IdempotencyKey>,
 }
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-
-/// By it the cloud tells a change that is sent again from one that is asked for again:
-/// <https://yandex.cloud/en/docs/api-design-guide/concepts/idempotency>.
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Headers of a request: ours, and those that tonic adds. A map that holds all of them from the start is never
 /// rebuilt.
@@ -81,8 +78,13 @@ impl Caller {
     /// Calls a method until it answers, refuses, or the call's time is over.
     ///
     /// The time that attempts spend waiting for the rate limit is not the call's: a low limit makes calls late,
-    /// which is shown as lag, and does not make them fail.
-    pub(crate) async fn call<Q, A>(&self, method: &Method, ask: impl Fn() -> Q) -> Result<A, CloudError>
+    /// which is shown as lag, and does not make them fail. A call that changes something carries `key`, or a new one.
+    pub(crate) async fn call<Q, A>(
+        &self,
+        method: &Method,
+        key: Option<IdempotencyKey>,
+        ask: impl Fn() -> Q,
+    ) -> Result<A, CloudError>
     where
         Q: Bound,
         A: Message + Default + 'static,
@@ -96,7 +98,7 @@ impl Caller {
             attempts: 1,
             generation: 0,
             token_replaced: false,
-            idempotency_key: method.mutates.then(idempotency_key),
+            idempotency_key: method.mutates.then(|| key.unwrap_or_else(IdempotencyKey::random)),
         };
         loop {
             let after = match self.attempt(method, ask(), &mut trial).await {
@@ -141,7 +143,7 @@ impl Caller {
             headers.insert(AUTHORIZATION, authorization);
         }
         if let Some(key) = &trial.idempotency_key {
-            headers.insert(IDEMPOTENCY_KEY, key.clone());
+            headers.insert(IDEMPOTENCY_KEY, key.header());
         }
         unary(method, &route, headers, message, trial.deadline)
             .await
@@ -265,21 +267,6 @@ enum Setback {
     Failed(Failure, Arc<Route>),
 }
 
-/// A new UUID of version 4 (RFC 9562): random but for the six bits that say so.
-fn idempotency_key() -> HeaderValue {
-    let bits = rand::random::<u128>() & !(0xf << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let part = |shift: u32, length: u32| bits >> shift & ((1 << length) - 1);
-    let uuid = format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        part(96, 32),
-        part(80, 16),
-        part(64, 16),
-        part(48, 16),
-        part(0, 48)
-    );
-    HeaderValue::from_maybe_shared(uuid).unwrap_or(HeaderValue::from_static("0"))
-}
-
 /// The value of `grpc-timeout`: at most eight digits and a unit.
 fn timeout_value(timeout: Duration) -> HeaderValue {
     let micros = timeout.as_micros();
@@ -294,7 +281,6 @@ fn timeout_value(timeout: Duration) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::HashSet;
 
     #[test]
     fn a_timeout_has_at_most_eight_digits() {
@@ -308,18 +294,5 @@ mod tests {
         for (timeout, expected) in cases {
             assert_eq!(timeout_value(timeout), expected);
         }
-    }
-
-    #[test]
-    fn an_idempotency_key_is_a_uuid_of_version_4_and_never_the_same() {
-        let keys: Vec<_> = (0..100).map(|_| idempotency_key()).collect();
-        for key in &keys {
-            let key = key.to_str().expect("ascii");
-            let lengths: Vec<_> = key.split('-').map(str::len).collect();
-            assert_eq!(lengths, [8, 4, 4, 4, 12], "{key}");
-            assert_eq!(&key[14..15], "4", "{key}");
-            assert!("89ab".contains(&key[19..20]), "{key}");
-        }
-        assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
     }
 }

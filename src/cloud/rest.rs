@@ -190,7 +190,8 @@ fn code(status: StatusCode) -> Code {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::answer::{Answer, Pushback};
+    use crate::cloud::answer::Answer;
+    use crate::cloud::pushback::Pushback;
     use crate::model::Text;
     use serde_json::json;
 
@@ -254,6 +255,8 @@ mod tests {
                 assert!(!answer.to_string().contains("canary"), "{answer}");
             }
         }
+        let busy = refused(503, Some(("retry-after", "7")), "<html>canary</html>");
+        assert_eq!(busy.pushback, Some(Pushback::After(Duration::from_secs(7))));
         let told = refused(404, None, r#"{"code": 5, "message": "Operation bt1 not found"}"#);
         assert_eq!(told.code.name(), "NOT_FOUND");
     }

@@ -1,6 +1,7 @@
 //! What may be tried again, after what time, and how often in all.
 
-use crate::cloud::answer::{Answer, Origin, Pushback};
+use crate::cloud::answer::{Answer, Origin};
+use crate::cloud::pushback::Pushback;
 use crate::limits::ATTEMPTS_MAX;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;

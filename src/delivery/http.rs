@@ -1,6 +1,7 @@
 //! OTLP over HTTP: protobuf in the body of a POST.
 
 use crate::clock::Timestamp;
+use crate::cloud::retry_after;
 use crate::delivery::answer::{Answer, retry_delay, status_label};
 use crate::delivery::connection::Exchange;
 use crate::delivery::sender::{AGENT, Wire};
@@ -10,12 +11,11 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
 use prost::Message;
 use std::io::Write;
-use std::time::{Duration, UNIX_EPOCH};
 use tonic::body::Body;
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
@@ -72,7 +72,10 @@ fn answer(wire: &Wire, exchange: &Exchange, now: Timestamp) -> Answer {
     }
     let told = is_protobuf.then(|| rpc::Status::decode(exchange.body.clone()).ok());
     let told = told.flatten().unwrap_or_default();
-    let after = retry_after(headers, now).or_else(|| retry_delay(&told));
+    let asked = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let after = asked
+        .and_then(|value| retry_after(value, Some(now)))
+        .or_else(|| retry_delay(&told));
     let message = match told.message.as_str() {
         "" => words(headers, &exchange.body),
         message => message.into(),
@@ -80,41 +83,9 @@ fn answer(wire: &Wire, exchange: &Exchange, now: Timestamp) -> Answer {
     Answer::of_http(status, after, wire.quote(&message))
 }
 
-/// Seconds, or a date. See <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>.
-fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = httpdate::parse_http_date(value).ok()?;
-    let since_epoch = at.duration_since(UNIX_EPOCH).ok()?;
-    let at = Timestamp::from_seconds(i64::try_from(since_epoch.as_secs()).ok()?, 0)?;
-    Some(at.since(now))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_time_to_come_back_is_seconds_or_a_date() {
-        let now = Timestamp::from_seconds(784_111_770, 0).expect("in range");
-        for (value, seconds) in [
-            ("120", Some(120)),
-            ("0", Some(0)),
-            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(7)),
-            ("Sun, 06 Nov 1994 08:00:00 GMT", Some(0)),
-            ("-1", None),
-            ("soon", None),
-        ] {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().expect("ascii"))]);
-            assert_eq!(
-                retry_after(&headers, now),
-                seconds.map(Duration::from_secs),
-                "{value}"
-            );
-        }
-    }
 
     #[test]
     fn what_is_compressed_is_smaller() {

@@ -78,6 +78,8 @@ pub enum Departure {
     Unconfigured,
     /// Somebody asked for it.
     Dismissed,
+    /// The cloud never knew it, for a day or until its room was needed.
+    Unknown,
 }
 
 impl Change {
@@ -104,13 +106,14 @@ impl Change {
 
 impl Departure {
     /// All reasons.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Retention,
         Self::TrackedMax,
         Self::Merged,
         Self::Replaced,
         Self::Unconfigured,
         Self::Dismissed,
+        Self::Unknown,
     ];
 
     /// The word for it in the stream of events.
@@ -122,6 +125,7 @@ impl Departure {
             Self::Replaced => "replaced",
             Self::Unconfigured => "unconfigured",
             Self::Dismissed => "dismissed",
+            Self::Unknown => "unknown",
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Project {
     pub units_per_execution_max: Option<i64>,
     /// When each scope last told us something; absent while nothing of it is due.
     pub last_success_at: BTreeMap<ProjectScope, Timestamp>,
+    /// When something of it was told or counted last: one that rests too long is forgotten.
+    pub concerned_at: Option<Timestamp>,
 }
 
 /// Operations that ended, and the newest of them.
@@ -157,6 +159,7 @@ impl Project {
             units_per_hour_max: None,
             units_per_execution_max: None,
             last_success_at: BTreeMap::new(),
+            concerned_at: None,
         }
     }
 }

@@ -142,6 +142,7 @@ struct ProjectRecord {
     units_spent_total: Option<u64>,
     units_per_hour_max: Option<i64>,
     units_per_execution_max: Option<i64>,
+    concerned_at: Option<Timestamp>,
 }
 
 impl serde::Serialize for Project {
@@ -181,6 +182,7 @@ impl serde::Serialize for Project {
             units_spent_total: self.units_spent_total,
             units_per_hour_max: self.units_per_hour_max,
             units_per_execution_max: self.units_per_execution_max,
+            concerned_at: self.concerned_at,
         };
         record.serialize(to)
     }
@@ -222,6 +224,7 @@ impl<'de> serde::Deserialize<'de> for Project {
         project.units_spent_total = record.units_spent_total;
         project.units_per_hour_max = record.units_per_hour_max;
         project.units_per_execution_max = record.units_per_execution_max;
+        project.concerned_at = record.concerned_at;
         Ok(project)
     }
 }

@@ -149,6 +149,8 @@ impl Unreadable {
 /// Why an operation was dropped: the label `reason` of `datasphere_exporter_operations_dropped_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dropped {
+    /// One that the cloud never knew left before its day was over, to make room under `watch.tracked_max`.
+    Unknown,
     /// An ended one left before its retention, to make room under `watch.tracked_max`.
     EndedEarly,
     /// A new one was not taken, since all `watch.tracked_max` are live.
@@ -159,11 +161,12 @@ pub enum Dropped {
 
 impl Dropped {
     /// All reasons, in the order in which the exposition lists them.
-    pub const ALL: [Self; 3] = [Self::EndedEarly, Self::TrackedMax, Self::SeriesMax];
+    pub const ALL: [Self; 4] = [Self::Unknown, Self::EndedEarly, Self::TrackedMax, Self::SeriesMax];
 
     /// The value of the label `reason`.
     pub fn label(self) -> &'static str {
         match self {
+            Self::Unknown => "unknown",
             Self::EndedEarly => "ended_early",
             Self::TrackedMax => "tracked_max",
             Self::SeriesMax => "series_max",

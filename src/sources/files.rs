@@ -3,6 +3,7 @@
 mod changes;
 mod complaints;
 mod execution;
+mod newest;
 mod pattern;
 mod search;
 #[cfg(test)]

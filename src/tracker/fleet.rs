@@ -1,14 +1,15 @@
 //! The bounded counters of every project: derived from changes, and from nothing else.
 
+mod idle;
 mod kept;
 
 use crate::clock::Timestamp;
 use crate::identity::{phase_key, span_id};
 use crate::limits::{EXPIRIES_MAX, JOB_NAME_IDLE_MAX, PROJECTS_MAX, RESULT_CODES_MAX};
 use crate::model::{
-    Boundary, Buckets, Change, Exemplar, Histogram, JobId, JobName, JobSnapshot, JobStatus, Kind, LastResult,
-    Outcome, OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, RecordKey, ResultKey, SpanId,
-    Trace, TrackedOperation, TrackerFigures, Visit,
+    Boundary, Buckets, Change, Exemplar, Histogram, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
+    OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, RecordKey, ResultKey, SpanId, Trace,
+    TrackedOperation, TrackerFigures, Visit,
 };
 use crate::tracker::is_polled;
 use crate::tracker::names::{JobNames, OTHER};
@@ -18,9 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 type ProjectKey = Option<ProjectId>;
-
-/// How often names that rested too long are looked for: they rest for weeks.
-const IDLE_CHECK_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Projects by id, shared with the views that were published.
 #[derive(Debug)]
@@ -139,6 +137,7 @@ impl Fleet {
         project.units_per_hour_max = snapshot.units_per_hour_max;
         project.units_per_execution_max = snapshot.units_per_execution_max;
         project.last_success_at.insert(ProjectScope::Projects, now);
+        project.concerned_at = Some(now);
         self.touched.insert(RecordKey::Project(key));
     }
 
@@ -160,6 +159,7 @@ impl Fleet {
         project.followed = true;
         project.last_success_at.insert(ProjectScope::Projects, now);
         if is_changed {
+            project.concerned_at = Some(now);
             self.touched.insert(RecordKey::Project(key));
         }
     }
@@ -252,7 +252,14 @@ impl Fleet {
             _ => is_counted = false,
         }
         if is_counted {
-            self.touched.insert(RecordKey::Project(after.project_id.clone()));
+            self.concern(&after.project_id, now);
+        }
+    }
+
+    fn concern(&mut self, key: &ProjectKey, now: Timestamp) {
+        if let Some(project) = self.project(key) {
+            project.concerned_at = Some(now);
+            self.touched.insert(RecordKey::Project(key.clone()));
         }
     }
 
@@ -411,41 +418,6 @@ impl Fleet {
         };
         let key = RecordKey::Expiry(project_id.clone(), job.id.clone());
         self.touched.insert(key);
-    }
-
-    /// Names that rested too long leave, and so do expiries that have passed.
-    pub(crate) fn forget_idle(&mut self, now: Timestamp) {
-        if self
-            .idle_checked_at
-            .is_some_and(|checked_at| now.since(checked_at) < IDLE_CHECK_INTERVAL)
-        {
-            return;
-        }
-        self.idle_checked_at = Some(now);
-        for (key, known) in self.projects.as_ref().clone() {
-            let rested = |name: &JobName| name.seen_at.is_some_and(|at| now.since(at) >= JOB_NAME_IDLE_MAX);
-            let passed = |at: &Timestamp| *at <= now;
-            let is_idle = known.job_names.values().any(|name| rested(name));
-            if !is_idle && !known.expiries.values().any(passed) {
-                continue;
-            }
-            let names = known.job_names.iter().filter(|(_, name)| rested(name));
-            self.touched
-                .extend(names.map(|(name, _)| RecordKey::JobName(key.clone(), name.clone())));
-            let jobs = known.expiries.iter().filter(|(_, at)| passed(at));
-            let expiry = |(job_id, _): (&JobId, _)| Some(RecordKey::Expiry(key.clone()?, job_id.clone()));
-            self.touched.extend(jobs.filter_map(expiry));
-            let Some(project) = self.project(&key) else {
-                continue;
-            };
-            project.job_names.retain(|_, name| !rested(name));
-            project.expiries = project
-                .expiries
-                .iter()
-                .filter(|(_, at)| !passed(at))
-                .map(|(id, at)| (id.clone(), *at))
-                .collect();
-        }
     }
 }
 

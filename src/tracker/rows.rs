@@ -6,6 +6,7 @@ use crate::model::{
     RecordKey, RecordValue, Reported, Source, State, StatusTimes, Target, TrackedOperation, Unreadable,
 };
 use crate::tracker::index::Index;
+use crate::tracker::unknown::Unknown;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ pub(crate) struct Rows {
     tracked: BTreeMap<Kind, u64>,
     unreadable: BTreeMap<Unreadable, u64>,
     unlooked: usize,
+    unknown: Unknown,
     /// What is known about every new row: nothing. Shared, and with it the empty map of labels.
     undescribed: Arc<About>,
     next_key: u64,
@@ -133,6 +135,7 @@ impl Rows {
         self.list_live(slot, None, Some(&row));
         self.index(slot, &row);
         self.operations.set(slot, Some(row));
+        self.note_unknown(slot);
         slot
     }
 
@@ -209,6 +212,7 @@ impl Rows {
         self.count_kind(row.kind, -1);
         self.list_live(slot, Some(&row), None);
         self.unindex(slot, &row);
+        self.unknown.forget(&row);
         self.free.push(slot);
         self.touched.insert(row.key, slot);
         Some(row)
@@ -230,6 +234,7 @@ impl Rows {
         self.index(slot, row);
         self.touched.insert(row.key, slot);
         self.operations.set(slot, Some(Arc::clone(row)));
+        self.note_unknown(slot);
     }
 
     fn list_live(
@@ -329,6 +334,18 @@ impl Rows {
         if let Some(reason) = reason {
             *self.unreadable.entry(reason).or_insert(0) += 1;
         }
+        self.note_unknown(slot);
+    }
+
+    fn note_unknown(&mut self, slot: usize) {
+        if let Some((row, book)) = self.operations.get(slot).zip(self.books.get(slot)) {
+            self.unknown.note(slot, row, book.open.unreadable);
+        }
+    }
+
+    /// Rows under ids that the cloud does not know.
+    pub(crate) fn unknown(&self) -> &Unknown {
+        &self.unknown
     }
 
     pub(crate) fn get(&self, slot: usize) -> Option<&Arc<TrackedOperation>> {

@@ -13,6 +13,7 @@ impl Tracker {
     /// A sighting: of something new, of something known, or of something that ended and was counted before.
     pub(crate) fn sighted(&mut self, sighting: &Sighting, now: Timestamp) {
         if let Some(slot) = self.rows.find(&sighting.target) {
+            self.adopt(slot, sighting.source, now);
             self.label(slot, &sighting.labels, now);
             self.hear_caller(slot, sighting.trace_context, now);
         } else if self.ended.knows(&sighting.target) {
@@ -21,6 +22,19 @@ impl Tracker {
             self.label(slot, &sighting.labels, now);
             self.hear_caller(slot, sighting.trace_context, now);
             self.look_soon(slot, now);
+        }
+    }
+
+    /// What the configuration names too, before it was observed, is the configuration's: it stays as long as it is
+    /// named there.
+    fn adopt(&mut self, slot: usize, source: Source, now: Timestamp) {
+        let is_adopted = |row: &&Arc<TrackedOperation>| !row.observed && source == Source::Config;
+        if let Some(row) = self.rows.get(slot).filter(is_adopted) {
+            let next = TrackedOperation {
+                source,
+                ..TrackedOperation::clone(row)
+            };
+            self.commit(slot, next, now);
         }
     }
 
@@ -45,7 +59,7 @@ impl Tracker {
         }
     }
 
-    /// A new row, if there is room or if an ended one can make room.
+    /// A new row, if there is room or if another can make room.
     pub(crate) fn track(
         &mut self,
         target: &Target,
@@ -53,18 +67,14 @@ impl Tracker {
         attempt: u32,
         now: Timestamp,
     ) -> Option<usize> {
-        if self.rows.len() >= self.settings.tracked_max {
-            let Some(slot) = self.retained.oldest() else {
-                if self.untaken.len() >= ENDED_IDS_MAX {
-                    self.untaken.clear();
-                }
-                if self.untaken.insert(target.clone()) {
-                    self.drop_one(Dropped::TrackedMax);
-                }
-                return None;
-            };
-            self.drop_one(Dropped::EndedEarly);
-            self.leave(slot, Departure::TrackedMax, now);
+        if self.rows.len() >= self.settings.tracked_max && !self.make_room(now) {
+            if self.untaken.len() >= ENDED_IDS_MAX {
+                self.untaken.clear();
+            }
+            if self.untaken.insert(target.clone()) {
+                self.drop_one(Dropped::TrackedMax);
+            }
+            return None;
         }
         let slot = self.rows.insert(target, source, attempt, now);
         let after = Arc::clone(self.rows.get(slot)?);

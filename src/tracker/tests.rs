@@ -10,8 +10,8 @@ mod traced;
 
 use crate::limits::{LOST_AFTER_MIN, SILENT_END_MAX};
 use crate::model::{
-    Change, Dropped, ExecutionStatus, JobStatus, Kind, LookError, Outcome, OutcomeKind, RpcCode, Source,
-    State, Unreadable,
+    Change, Departure, Dropped, ExecutionStatus, JobStatus, Kind, LookError, Outcome, OutcomeKind, RpcCode,
+    Source, State, Unreadable,
 };
 use std::time::Duration;
 use story::{Story, at, job, notebook, operation, rpc_error};
@@ -336,6 +336,61 @@ fn a_full_tracker_lets_the_oldest_ended_go_and_refuses_what_is_too_much() {
     assert!(view.operations.find("op4").is_none());
     assert_eq!(view.tracker.dropped_total.get(&Dropped::EndedEarly), Some(&1));
     assert_eq!(view.tracker.dropped_total.get(&Dropped::TrackedMax), Some(&1));
+}
+
+#[test]
+fn an_id_that_the_cloud_never_knew_leaves_after_a_day_unless_the_configuration_names_it() {
+    let mut story = Story::new();
+    story.sight("configured");
+    for id in ["mistaken", "adopted", "denied", "late"] {
+        story.sight_from(Source::Api, id);
+    }
+    for id in ["configured", "mistaken", "adopted", "late"] {
+        story.refuse(id, RpcCode::NOT_FOUND);
+    }
+    story.refuse("denied", RpcCode::PERMISSION_DENIED);
+    story.sight("adopted");
+    story.look("late", operation("late", job("j1", JobStatus::Executing)));
+    story.wait(Duration::from_hours(24).saturating_sub(Duration::from_secs(1)));
+    assert_eq!(story.expire(), 0);
+    assert_eq!(story.tracker.next_expiry(), Some(at(24 * 3600)));
+    story.wait(Duration::from_secs(1));
+    story.events.clear();
+    assert_eq!(story.expire(), 1);
+    assert_eq!(story.events[0].change, Change::Left(Departure::Unknown));
+    assert_eq!(story.tracker.next_expiry(), None);
+    let view = story.view();
+    assert!(view.operations.find("mistaken").is_none());
+    for id in ["configured", "adopted", "denied", "late"] {
+        assert!(view.operations.find(id).is_some(), "{id}");
+    }
+    story.sight_from(Source::Api, "mistaken");
+    assert!(story.view().operations.find("mistaken").is_some());
+}
+
+#[test]
+fn in_a_full_tracker_the_oldest_id_that_the_cloud_never_knew_makes_room_first() {
+    let mut story = Story::with(|settings| settings.tracked_max = 3);
+    story.sight("ended");
+    let mut done = operation("ended", job("j1", JobStatus::Success));
+    done.done = true;
+    story.look("ended", done);
+    for id in ["mistake1", "mistake2"] {
+        story.sight_from(Source::File, id);
+        story.refuse(id, RpcCode::NOT_FOUND);
+        story.wait(Duration::from_secs(1));
+    }
+    story.sight("op1");
+    let view = story.view();
+    assert!(view.operations.find("mistake1").is_none());
+    story.sight("op2");
+    story.sight("op3");
+    let view = story.view();
+    assert!(view.operations.find("mistake2").is_none());
+    assert!(view.operations.find("ended").is_none());
+    assert_eq!(view.tracker.dropped_total.get(&Dropped::Unknown), Some(&2));
+    assert_eq!(view.tracker.dropped_total.get(&Dropped::EndedEarly), Some(&1));
+    assert_eq!(view.tracker.unreadable.values().sum::<u64>(), 0);
 }
 
 #[test]

@@ -2,16 +2,17 @@
 
 use crate::clock::Timestamp;
 use crate::cloud::{CloudError, Inputs};
+use crate::limits::API_WORKS_MAX;
 use crate::model::{
     Decoded, Input, JobId, Kind, Labels, OperationId, OperationSnapshot, Overheard, ProjectId, Sighting,
     Source, State, Target, TraceContext, TrackedOperation,
 };
 use crate::web::problem::Problem;
-use crate::web::request::{Body, Segment, Tracking, id_before, json, no_parameters};
+use crate::web::request::{Body, Segment, Tracking, id_before, idempotency_key, json, no_parameters};
 use crate::web::routes::Shared;
 use crate::web::tracking::{Tracked, found, pending, tracked};
 use axum::extract::State as Extracted;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -66,15 +67,17 @@ pub(super) async fn execute_job(
     Extracted(shared): Extracted<Arc<Shared>>,
     uri: Uri,
     segment: Segment,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let id: JobId = id_before(segment, "execute")?;
     no_parameters(&uri)?;
+    let key = idempotency_key(&headers)?;
     let wishes = Wishes::of(&json(body)?)?;
     let starting = Arc::clone(&shared);
     let work = async move {
         let asked_at = starting.context.clock.now();
-        let answer = starting.context.client.execute_job(&id).await;
+        let answer = starting.context.client.execute_job(&id, key).await;
         started(&starting, wishes, asked_at, answer).await
     };
     to_the_end(&shared, work).await
@@ -85,6 +88,7 @@ pub(super) async fn execute_notebook(
     Extracted(shared): Extracted<Arc<Shared>>,
     uri: Uri,
     segment: Segment,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let id: ProjectId = id_before(segment, "execute")?;
@@ -102,11 +106,12 @@ pub(super) async fn execute_notebook(
     }
     let wishes = Wishes::of(&Tracking { labels, traceparent })?;
     let inputs = Inputs::from(inputs);
+    let key = idempotency_key(&headers)?;
     let starting = Arc::clone(&shared);
     let work = async move {
         let asked_at = starting.context.clock.now();
         let client = &starting.context.client;
-        let answer = client.execute_notebook(&id, &notebook, &inputs).await;
+        let answer = client.execute_notebook(&id, &notebook, &inputs, key).await;
         started(&starting, wishes, asked_at, answer).await
     };
     to_the_end(&shared, work).await
@@ -132,7 +137,17 @@ async fn to_the_end(
     shared: &Shared,
     work: impl Future<Output = Result<Response, Problem>> + Send + 'static,
 ) -> Result<Response, Problem> {
-    shared.works.spawn(work).await.unwrap_or_else(|error| {
+    let seat = Arc::clone(&shared.seats).try_acquire_owned().map_err(|_| {
+        Problem::unavailable(format!(
+            "{API_WORKS_MAX} calls that start or cancel are under way already; ask again in a while"
+        ))
+    })?;
+    let seated = async move {
+        let answer = work.await;
+        drop(seat);
+        answer
+    };
+    shared.works.spawn(seated).await.unwrap_or_else(|error| {
         tracing::error!(%error, "a call was cut short; this is a defect of the exporter");
         Err(Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -146,14 +161,21 @@ async fn to_the_end(
 async fn end(shared: &Shared, row: Arc<TrackedOperation>, graceful: bool) -> Result<Response, Problem> {
     let refused = |error: CloudError| Problem::of_cloud(&error);
     let client = &shared.context.client;
-    let Some(id) = &row.operation_id else {
+    let mut asked_at = shared.context.clock.now();
+    let asked = match &row.operation_id {
+        Some(id) => match client.get_operation(id).await {
+            // The job may be there though its operation is forgotten.
+            Err(error) if error.code() == "NOT_FOUND" && row.job_id.is_some() => None,
+            answer => Some((id, answer.map_err(refused)?)),
+        },
+        None => None,
+    };
+    let Some((id, mut answer)) = asked else {
         if let Some(job_id) = &row.job_id {
             client.cancel_job(job_id, graceful).await.map_err(refused)?;
         }
         return Ok(found(StatusCode::ACCEPTED, &row));
     };
-    let mut asked_at = shared.context.clock.now();
-    let mut answer = client.get_operation(id).await.map_err(refused)?;
     let was_done = answer.value.done;
     if !was_done {
         let job = answer.value.job.as_ref();
@@ -161,7 +183,11 @@ async fn end(shared: &Shared, row: Arc<TrackedOperation>, graceful: bool) -> Res
         if let Some(job_id) = job.map(|job| job.id.clone()) {
             client.cancel_job(&job_id, graceful).await.map_err(refused)?;
             asked_at = shared.context.clock.now();
-            answer = client.get_operation(id).await.map_err(refused)?;
+            answer = match client.get_operation(id).await {
+                Ok(answer) => answer,
+                // It was asked to end all the same.
+                Err(_) => return Ok(found(StatusCode::ACCEPTED, &row)),
+            };
         } else {
             asked_at = shared.context.clock.now();
             answer = client.cancel_operation(id).await.map_err(refused)?;
@@ -195,7 +221,9 @@ async fn started(
     let answer = answer.map_err(|error| {
         let problem = Problem::of_cloud(&error);
         if error.is_transient() {
-            problem.and("it may have been started all the same: look before asking again")
+            problem.and(
+                "it may have been started all the same: ask again with the same Idempotency-Key, or look before",
+            )
         } else {
             problem
         }

@@ -1,6 +1,7 @@
 //! The calls of the API: the one table that the router and the documents are made from.
 
 use crate::limits::API_BODY_BYTES_MAX;
+use crate::web::request::IDEMPOTENCY_KEY;
 use crate::web::routes::Shared;
 use crate::web::{actions, events, guard, openapi, operations, tracking};
 use axum::Router;
@@ -227,7 +228,7 @@ const EXECUTE_JOB: Told = Told {
     name: "executeJob",
     summary: "Runs a job that was made; one that has ended runs anew, one that runs goes on",
     setting: "api.actions",
-    parameters: &[],
+    parameters: &[IDEMPOTENCY_KEY],
     body: Some("Tracking"),
     answers: TRACKED,
     problems: PASSED_ON,
@@ -239,7 +240,7 @@ const EXECUTE_NOTEBOOK: Told = Told {
     name: "executeNotebook",
     summary: "Runs a notebook of a project",
     setting: "api.actions",
-    parameters: &[],
+    parameters: &[IDEMPOTENCY_KEY],
     body: Some("NotebookExecution"),
     answers: TRACKED,
     problems: PASSED_ON,

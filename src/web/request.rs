@@ -1,12 +1,15 @@
 //! What a request asks for: ids and verbs of its path, parameters of its query, and its body.
 
-use crate::limits::{API_BODY_BYTES_MAX, LABEL_NAME_BYTES_MAX, LABELS_MAX, TEXT_BYTES_MAX};
+use crate::cloud::IdempotencyKey;
+use crate::limits::{
+    API_BODY_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, LABEL_NAME_BYTES_MAX, LABELS_MAX, TEXT_BYTES_MAX,
+};
 use crate::model::{Labels, Text, TraceContext, is_label_name};
 use crate::web::problem::Problem;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{Path, Query};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -135,6 +138,23 @@ pub(super) fn no_parameters(uri: &Uri) -> Result<(), Problem> {
             Text::bounded(name)
         ))),
     }
+}
+
+/// The header by which a call that is repeated is known.
+pub(super) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// What the caller calls this call, if it may come again.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut keys = headers.get_all(HeaderName::from_static("idempotency-key")).iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    let key = IdempotencyKey::from_header(key).filter(|_| keys.next().is_none());
+    let refused = || {
+        Problem::bad_request(format!(
+            "{IDEMPOTENCY_KEY} is given once, as visible ASCII of at most {IDEMPOTENCY_KEY_BYTES_MAX} characters; a \
+             new UUID does well"
+        ))
+    };
+    key.map(Some).ok_or_else(refused)
 }
 
 /// A body as JSON; the default where there is none.

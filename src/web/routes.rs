@@ -3,6 +3,7 @@
 use crate::catalogue::{Instruments, exporter};
 use crate::clock::Clock;
 use crate::flow::Throttle;
+use crate::limits::API_WORKS_MAX;
 use crate::web::events::Streams;
 use crate::web::guard::Guard;
 use crate::web::problem::Problem;
@@ -18,6 +19,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, middleware};
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,6 +38,8 @@ pub(super) struct Shared {
     pub(super) streams: Streams,
     /// Calls that go on though their caller hung up.
     pub(super) works: TaskTracker,
+    /// Room for those.
+    pub(super) seats: Arc<Semaphore>,
     pub(super) throttle: Throttle,
 }
 
@@ -52,6 +56,7 @@ impl Shared {
             guard: Guard::new(&settings),
             streams: Streams::new(run, stop),
             works: TaskTracker::new(),
+            seats: Arc::new(Semaphore::new(API_WORKS_MAX)),
             throttle: Throttle::default(),
             telemetry_path: settings.telemetry_path,
             links: settings.links,

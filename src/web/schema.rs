@@ -1,8 +1,11 @@
 //! The forms of what the API takes and gives, as JSON Schema.
 
-use crate::limits::{API_PAGE_DEFAULT, API_PAGE_MAX, ID_BYTES_MAX, LABELS_MAX, TEXT_BYTES_MAX};
+use crate::limits::{
+    API_PAGE_DEFAULT, API_PAGE_MAX, ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, LABELS_MAX, TEXT_BYTES_MAX,
+};
 use crate::model::{Change, Departure, JobStatus, Kind, NotebookStatus, OutcomeKind, RpcCode, Source, State};
 use crate::web::actions::NOTEBOOK_CHARS_MAX;
+use crate::web::request::IDEMPOTENCY_KEY;
 use serde_json::{Map, Value, json};
 
 /// What a reference to a schema begins with.
@@ -54,13 +57,18 @@ pub(super) fn parameter(name: &str) -> Value {
             json!({ "type": "string", "enum": ["operation", "job"], "default": "operation" }),
             "Whose id it is, where nothing under watch has it yet",
         ),
+        IDEMPOTENCY_KEY => (
+            "header",
+            json!({ "type": "string", "pattern": format!("^[!-~]{{1,{IDEMPOTENCY_KEY_BYTES_MAX}}}$") }),
+            "A name for this call, such as a new UUID: whoever repeats it with the same one starts nothing twice",
+        ),
         _ => (
             "header",
             json!({ "type": "string", "pattern": "^[0-9]{1,19}-[0-9]{1,18}$" }),
             "The id of the last event that was seen",
         ),
     };
-    let schema = if matches!(name, "by" | "Last-Event-ID") {
+    let schema = if matches!(name, "by" | IDEMPOTENCY_KEY | "Last-Event-ID") {
         schema
     } else {
         // Of a list, an empty parameter is one that was not given.

@@ -79,14 +79,14 @@ async fn a_job_and_an_operation_can_be_cancelled() {
 async fn a_job_and_a_notebook_can_be_started() {
     let world = World::open();
     let client = world.client();
-    let begun = client.execute_job(&job()).await.expect("accepted").value;
+    let begun = client.execute_job(&job(), None).await.expect("accepted").value;
     assert_eq!(begun.id, operation(), "a job that runs goes on");
     let Value::Object(values) = json!({"epochs": 3, "password": "canary"}) else {
         unreachable!("an object")
     };
     let notebook = "отчёты/утро 1.ipynb";
     let begun = client
-        .execute_notebook(&project(), notebook, &Inputs::from(values))
+        .execute_notebook(&project(), notebook, &Inputs::from(values), None)
         .await
         .expect("accepted")
         .value;
@@ -109,7 +109,7 @@ async fn a_start_is_sent_again_only_if_it_cannot_have_arrived() {
         let inputs = Inputs::default();
         let begun = world
             .client()
-            .execute_notebook(&project(), "a.ipynb", &inputs)
+            .execute_notebook(&project(), "a.ipynb", &inputs, None)
             .await;
         assert_eq!(begun.is_ok(), attempts == 3, "{code:?}: {begun:?}");
         assert_eq!(world.calls("ProjectService.Execute"), attempts, "{code:?}");

@@ -4,6 +4,7 @@
 use crate::canary::{Canary, SHOWN};
 use crate::support::World;
 use datasphere_exporter::clock::Timestamp;
+use datasphere_exporter::cloud::Transport;
 use datasphere_exporter::decode;
 use datasphere_exporter::metrics::{Exposition, Format, FormatKind, Settings};
 use datasphere_exporter::model::{
@@ -63,6 +64,16 @@ fn exposition(world: &World, kind: FormatKind) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn only_listed_fields_of_the_api_reach_metrics_json_or_the_log() {
+    only_listed_fields_are_shown(Transport::Grpc).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_listed_fields_of_the_api_over_rest_reach_metrics_json_or_the_log() {
+    only_listed_fields_are_shown(Transport::Rest).await;
+}
+
+/// Watches operations full of tokens, and reads everything that is told of them.
+async fn only_listed_fields_are_shown(transport: Transport) {
     let lines = Lines::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::DEBUG)
@@ -82,6 +93,7 @@ async fn only_listed_fields_of_the_api_reach_metrics_json_or_the_log() {
                 .push((operation.id.parse().unwrap(), Labels::default()));
         }
         setup.cloud.requests_per_second = 10_000.0;
+        setup.cloud.transport = transport;
     });
     world.pass(Duration::from_secs(25)).await;
     let view = world.view();

@@ -461,6 +461,7 @@ async fn an_operation_that_a_file_names_is_watched_to_its_end_though_the_file_va
 #[tokio::test(start_paused = true)]
 async fn whoever_hands_an_operation_over_is_told_what_became_of_it_once_it_shows() {
     let world = World::start(FLEET, |setup, _| setup.tracker.tracked_max = 1);
+    world.pass(Duration::from_mins(2)).await;
     let target = |id: &str| Target::Operation(id.parse().expect("an id"));
     let sighting = |id: &str| {
         Input::Sighted(Sighting {

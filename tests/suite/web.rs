@@ -1,5 +1,6 @@
 //! The front door on real sockets, over views made by hand.
 
+mod actions;
 mod api;
 mod document;
 mod events;

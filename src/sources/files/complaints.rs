@@ -87,7 +87,7 @@ impl Complaints {
             tracing::warn!(
                 max,
                 held_back,
-                "watch.execution_files covers more {what} than are searched; narrow its patterns, or move old files \
+                "watch.execution_files covers more {what} than are followed, so some are left out, the oldest files first; narrow its patterns, or move old files \
                  away"
             );
         }

@@ -7,12 +7,12 @@ use crate::sources::FilePattern;
 use crate::sources::files::changes::Change;
 use crate::sources::files::complaints::Complaints;
 use crate::sources::files::execution::Execution;
+use crate::sources::files::newest::{Newest, Print};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::fs::{Mode, OFlags};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use walkdir::WalkDir;
@@ -35,22 +35,10 @@ struct Seen {
     execution: Option<Execution>,
 }
 
-/// By what a file that was written since is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Print {
-    device: u64,
-    inode: u64,
-    size_bytes: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
 /// What one search came by.
-#[derive(Default)]
 struct Found {
-    files: HashSet<PathBuf>,
+    files: Newest,
     folders: BTreeSet<PathBuf>,
-    executions: Vec<Execution>,
 }
 
 impl Search {
@@ -110,14 +98,27 @@ impl Search {
 
     fn look_at_everything(&mut self) -> Vec<Execution> {
         self.complaints.begin();
-        let mut found = Found::default();
+        let mut found = Found {
+            files: Newest::at_most(EXECUTION_FILES_MAX),
+            folders: BTreeSet::new(),
+        };
         for pattern in Arc::clone(&self.patterns).iter() {
             self.search(pattern, &mut found);
         }
-        self.seen.retain(|path, _| found.files.contains(path));
+        if found.files.is_exceeded() {
+            self.complaints.too_many("files", EXECUTION_FILES_MAX);
+        }
+        let paths = found.files.paths();
+        self.seen.retain(|path, _| paths.contains(path.as_path()));
         self.forget_folders(&found.folders);
+        let mut executions = Vec::new();
+        for (path, print) in found.files.into_files() {
+            if self.is_news(&path, print) {
+                executions.extend(self.read(&path));
+            }
+        }
         self.complaints.end();
-        found.executions
+        executions
     }
 
     fn search(&mut self, pattern: &FilePattern, found: &mut Found) {
@@ -140,14 +141,8 @@ impl Search {
                     }
                 }
                 Ok(entry) if entry.file_type().is_file() && pattern.matches(entry.path()) => {
-                    if found.files.len() >= EXECUTION_FILES_MAX {
-                        return self.complaints.too_many("files", EXECUTION_FILES_MAX);
-                    }
-                    if found.files.insert(entry.path().to_owned())
-                        && let Ok(metadata) = entry.metadata()
-                        && self.is_news(entry.path(), &metadata)
-                    {
-                        found.executions.extend(self.read(entry.path()));
+                    if let Ok(metadata) = entry.metadata() {
+                        found.files.insert(entry.path(), Print::of(&metadata));
                     }
                 }
                 // What is no regular file is not opened: a pipe or a device may do anything then.
@@ -164,10 +159,8 @@ impl Search {
         }
     }
 
-    fn is_news(&self, path: &Path, metadata: &Metadata) -> bool {
-        self.seen
-            .get(path)
-            .is_none_or(|seen| seen.print != Print::of(metadata))
+    fn is_news(&self, path: &Path, print: Print) -> bool {
+        self.seen.get(path).is_none_or(|seen| seen.print != print)
     }
 
     /// The execution of a file, if it is not the one that it named when it was read before.
@@ -232,18 +225,6 @@ impl Search {
                 // A folder that was removed has no watch any more.
                 let _ = watcher.unwatch(&folder);
             }
-        }
-    }
-}
-
-impl Print {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size_bytes: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
     }
 }

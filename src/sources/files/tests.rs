@@ -222,6 +222,22 @@ async fn thousands_of_files_are_all_read() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_newest_file_is_read_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, seconds) in [("a", 20), ("b", 40), ("c", 10), ("d", 30)] {
+        let path = folder.path().join(format!("{name}.json"));
+        fs::write(&path, written(name)).expect("a file");
+        let written_at = std::time::UNIX_EPOCH + Duration::from_secs(seconds);
+        let file = File::options().append(true).open(&path).expect("a file");
+        file.set_modified(written_at).expect("a time");
+    }
+    let mut scene = Scene::start(&["*.json"], folder, |_| {});
+    for name in ["b", "d", "a", "c"] {
+        assert_eq!(scene.sighted().await, name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_ends_when_it_is_asked_to() {
     let mut scene = Scene::deaf(&["*.json"]);
     scene.stop.cancel();

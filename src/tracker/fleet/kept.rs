@@ -10,7 +10,7 @@ impl Fleet {
     /// Records what changed since the last call.
     pub(crate) fn record(&mut self, records: &mut Vec<Record>) {
         for key in std::mem::take(&mut self.touched) {
-            let project = |id: &ProjectKey| self.projects.get(id);
+            let project = |id: &ProjectKey| self.projects.get(id).or_else(|| self.dormant.get(id));
             let value = match &key {
                 RecordKey::Project(id) => project(id).cloned().map(RecordValue::Project),
                 RecordKey::JobName(id, name) => {

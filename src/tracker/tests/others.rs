@@ -1,6 +1,9 @@
 //! What others do: calls of theirs that are overheard, and operations that they dismiss.
 
-use crate::model::{Change, Departure, JobStatus, Kind, ListingScope, OutcomeKind, Source, Target};
+use crate::limits::PROJECT_IDLE_MAX;
+use crate::model::{
+    Change, Departure, JobStatus, Kind, ListingScope, OutcomeKind, Record, RecordKey, Source, Target,
+};
 use crate::tracker::tests::story::{Story, at, job, operation};
 use std::time::Duration;
 
@@ -88,4 +91,41 @@ fn a_later_execution_of_a_dismissed_job_is_another_operation() {
     running.started_at = Some(at(3600));
     story.list(ListingScope::Live, vec![running]);
     assert_eq!(story.row("j1").attempt, 2);
+}
+
+#[test]
+fn a_project_that_nobody_follows_any_more_is_forgotten_after_a_month_and_not_before() {
+    let mut before = Story::new();
+    before.sight("op1");
+    let mut done = operation("op1", job("j1", JobStatus::Success));
+    done.done = true;
+    before.look("op1", done);
+    let finished = before.finished_total("p1", Kind::Job, OutcomeKind::Success);
+    assert_eq!(finished, 1);
+    before.wait(Duration::from_hours(2));
+    before.expire();
+    let records = before.tracker.take_records();
+    let is_kept = |records: &[Record]| {
+        let project = RecordKey::Project(Some("p1".parse().expect("an id")));
+        let told = records.iter().filter(|record| record.key == project);
+        told.map(|record| record.value.is_some()).collect::<Vec<_>>()
+    };
+    assert_eq!(is_kept(&records), [true]);
+    let mut after = Story::new();
+    after.now = before.now;
+    after.tracker.restore(records, after.now);
+    after.wait(PROJECT_IDLE_MAX.saturating_sub(Duration::from_hours(4)));
+    after.expire();
+    assert!(is_kept(&after.tracker.take_records()).is_empty());
+    after.wait(Duration::from_hours(4));
+    after.expire();
+    let records = after.tracker.take_records();
+    assert_eq!(is_kept(&records), [false]);
+    assert!(
+        records
+            .iter()
+            .any(|record| matches!(record.key, RecordKey::JobName(..)) && record.value.is_none()),
+        "its job names go with it: {records:?}"
+    );
+    assert!(after.view().projects.is_empty());
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     Sight(u8),
+    Name(u8),
     Call {
         operation: u8,
         span: u8,
@@ -48,7 +49,7 @@ pub(crate) enum Step {
         complete: bool,
     },
     Take(usize),
-    Wait(u16),
+    Wait(u32),
 }
 
 pub(crate) fn step() -> impl Strategy<Value = Step> {
@@ -56,6 +57,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
     let listed = prop::collection::btree_map(0..4u8, (status.clone(), prop::option::of(0..2000u16)), 0..4);
     prop_oneof![
         3 => (0..6u8).prop_map(Step::Sight),
+        2 => (0..6u8).prop_map(Step::Name),
+        1 => (0..6u8).prop_map(|operation| Step::Refuse { operation, code: 5 }),
         1 => (0..6u8, 1..3u8).prop_map(|(operation, span)| Step::Call { operation, span }),
         6 => (0..6u8, 0..4u8, status, any::<bool>(), prop::bool::weighted(0.1), prop::option::of(-2..3i64),
               prop::option::of(0..2000u16))
@@ -69,7 +72,8 @@ pub(crate) fn step() -> impl Strategy<Value = Step> {
         1 => (0..6u8).prop_map(Step::Dismiss),
         3 => (listed, any::<bool>(), any::<bool>()).prop_map(|(jobs, ended, complete)| Step::List { jobs, ended, complete }),
         3 => (0..5usize).prop_map(Step::Take),
-        2 => (0..2000u16).prop_map(Step::Wait),
+        2 => (0..2000u32).prop_map(Step::Wait),
+        1 => (20_000..90_000u32).prop_map(Step::Wait),
     ]
 }
 
@@ -79,6 +83,7 @@ pub(crate) fn tell(story: &mut Story, step: Step) {
     };
     match step {
         Step::Sight(operation) => story.sight(&format!("op{operation}")),
+        Step::Name(operation) => story.sight_from(Source::Api, &format!("op{operation}")),
         Step::Call { operation, span } => {
             let target = Target::Operation(format!("op{operation}").parse().expect("an id"));
             story.sight_called(target, caller(span));

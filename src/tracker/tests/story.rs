@@ -124,11 +124,19 @@ impl Story {
     }
 
     pub(crate) fn sight(&mut self, id: &str) {
-        self.sighted(id, Labels::default());
+        self.sight_from(Source::Config, id);
+    }
+
+    pub(crate) fn sight_from(&mut self, source: Source, id: &str) {
+        self.sighted(source, id, Labels::default());
     }
 
     pub(crate) fn sight_labelled(&mut self, id: &str, name: &str, value: &str) {
-        self.sighted(id, Arc::new([(name.into(), Text::bounded(value))].into()));
+        self.sighted(
+            Source::Config,
+            id,
+            Arc::new([(name.into(), Text::bounded(value))].into()),
+        );
     }
 
     /// A story whose operations are traced.
@@ -145,11 +153,11 @@ impl Story {
         }));
     }
 
-    fn sighted(&mut self, id: &str, labels: Labels) {
+    fn sighted(&mut self, source: Source, id: &str, labels: Labels) {
         let target = Target::Operation(id.parse().expect("an id"));
         self.apply(Input::Sighted(Sighting {
             target,
-            source: Source::Config,
+            source,
             labels,
             trace_context: None,
         }));

@@ -1,5 +1,6 @@
 """Exit codes and messages: what is wrong is told in one line with file, line and key."""
 
+import json
 import re
 import signal
 import socket
@@ -72,6 +73,8 @@ class TheProgram(unittest.TestCase):
         said = self.serve(f"--config.file={file}")
         self.assertIn(said.returncode, (1, USAGE))
         self.one_line(said, said.returncode, "/nowhere/key.json")
+        for command in (("check-config",), ("serve", "--config.check")):
+            self.one_line(run(BINARY, *command, f"--config.file={file}"), USAGE, "/nowhere/key.json")
 
     def test_never_quotes_a_secret_that_is_in_the_wrong_place(self) -> None:
         file = new_folder() / "config.yaml"
@@ -90,6 +93,9 @@ class TheProgram(unittest.TestCase):
         file.write_text(VALID)
         ended = run(BINARY, "check-config", f"--config.file={file}")
         self.assertEqual((ended.returncode, ended.stderr), (0, b""))
+        for command in (("check-config",), ("serve", "--config.check")):
+            ended = run(BINARY, *command, "--output=json", f"--config.file={file}")
+            self.assertEqual(json.loads(ended.stdout), {"valid": True, "notes": []})
 
     def test_tells_version_and_help(self) -> None:
         for flag in ("--version", "--help"):

@@ -4,11 +4,14 @@ use crate::cloud::support::{World, scenario};
 use crate::cloud::{GET, community, job, operation, project};
 use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::Clock;
-use datasphere_exporter::cloud::{Auth, Client, CloudError, Endpoints, Inputs, Secret, Settings, Transport};
+use datasphere_exporter::cloud::{
+    Auth, Client, CloudError, Endpoints, IdempotencyKey, Inputs, Secret, Settings, Transport,
+};
 use datasphere_exporter::model::{Kind, ListingScope, LookError, RpcCode, Text};
 use datasphere_exporter::proto::google::rpc::Code;
 use datasphere_exporter::simulator::Span;
 use datasphere_exporter::simulator::scenario::{Action, Fault, RestStyle};
+use http::HeaderValue;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -87,7 +90,7 @@ async fn jobs_are_asked_about_over_grpc_alone() {
             .await
             .expect_err("no form"),
         client.cancel_job(&job(), false).await.expect_err("no form"),
-        client.execute_job(&job()).await.expect_err("no form"),
+        client.execute_job(&job(), None).await.expect_err("no form"),
     ];
     for error in errors {
         assert!(matches!(error, CloudError::NeedsGrpc { .. }), "{error}");
@@ -105,7 +108,7 @@ async fn a_notebook_is_started_and_an_operation_cancelled() {
     };
     let path = "отчёты/утро \"1\".ipynb";
     let begun = client
-        .execute_notebook(&project(), path, &Inputs::from(values))
+        .execute_notebook(&project(), path, &Inputs::from(values), None)
         .await
         .expect("accepted");
     let told = begun.value.notebook.and_then(|told| told.notebook_id);
@@ -123,10 +126,26 @@ async fn a_start_over_rest_is_sent_again_only_if_it_cannot_have_arrived() {
             .set_fault(Fault::of(action.clone()).on("ProjectService/Execute"));
         let begun = world
             .client()
-            .execute_notebook(&project(), "a.ipynb", &Inputs::default())
+            .execute_notebook(&project(), "a.ipynb", &Inputs::default(), None)
             .await;
         assert!(begun.is_err());
         assert_eq!(world.calls("ProjectService.Execute"), attempts, "{action:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_is_repeated_with_its_key_is_the_same_one_over_either_transport() {
+    for world in [World::open(), open()] {
+        let client = world.client();
+        let mut ids = Vec::new();
+        for key in ["one", "one", "two"] {
+            let key = IdempotencyKey::from_header(&HeaderValue::from_static(key));
+            let inputs = Inputs::default();
+            let begun = client.execute_notebook(&project(), "a.ipynb", &inputs, key).await;
+            ids.push(begun.expect("accepted").value.id);
+        }
+        assert_eq!(ids[0], ids[1]);
+        assert_ne!(ids[0], ids[2]);
     }
 }
 

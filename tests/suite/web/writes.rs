@@ -24,7 +24,7 @@ fn api(api: ApiSettings) -> Settings {
 }
 
 /// A world that watches nothing by itself, and a server that lets callers do everything.
-async fn open() -> (World, Door) {
+pub(super) async fn open() -> (World, Door) {
     let world = World::start(FLEET, |setup, _| {
         setup.cloud.requests_per_second = 1e6;
         setup.tracker.interval = Duration::from_millis(50);
@@ -38,7 +38,7 @@ async fn open() -> (World, Door) {
     (world, door)
 }
 
-fn detail(reply: &Reply) -> String {
+pub(super) fn detail(reply: &Reply) -> String {
     assert_eq!(reply.header("content-type"), Some("application/problem+json"));
     let problem = reply.json();
     assert_eq!(problem["status"], reply.status);
@@ -107,70 +107,6 @@ async fn what_was_deleted_stays_away_and_deleting_it_again_is_no_error() {
     assert!(detail(&again).contains("taken off the watch"));
     let unknown = door.ask("DELETE", "/api/v1/operations/nobody", &[]).await;
     assert_eq!(unknown.status, 404);
-}
-
-#[tokio::test]
-async fn a_cancelled_job_is_asked_to_end_and_one_that_has_ended_is_left_alone() {
-    let (mut world, door) = open().await;
-    let unknown = door.ask("POST", "/api/v1/operations/op-train:cancel", &[]).await;
-    assert_eq!(unknown.status, 404);
-    assert!(detail(&unknown).contains("PUT it first"));
-    for id in ["op-train", "op-done"] {
-        door.ask("PUT", &format!("/api/v1/operations/{id}"), &[]).await;
-    }
-    world
-        .until("an end", |view| {
-            let row = view.operations.find("op-done");
-            row.is_some_and(|row| row.outcome.is_some())
-        })
-        .await;
-    let done = door.ask("POST", "/api/v1/operations/op-done:cancel", &[]).await;
-    assert_eq!(done.status, 200, "{}", done.text());
-    assert_eq!(done.json()["state"], "done");
-    assert_eq!(world.calls("/Cancel"), 0);
-    let path = "/api/v1/operations/op-train:cancel";
-    let asked = door.send("POST", path, &json!({ "graceful": true })).await;
-    assert_eq!(asked.status, 202, "{}", asked.text());
-    assert_eq!(world.calls("ProjectJobService/Cancel"), 1);
-    world
-        .until("the other end", |view| {
-            let row = view.operations.find("op-train");
-            row.is_some_and(|row| row.outcome.is_some())
-        })
-        .await;
-}
-
-#[tokio::test]
-async fn what_is_started_is_answered_with_its_operation_and_is_under_watch() {
-    let (world, door) = open().await;
-    let labels = json!({ "labels": { "team": "nlp" } });
-    let job = door.send("POST", "/api/v1/jobs/done:execute", &labels).await;
-    assert_eq!(job.status, 201, "{}", job.text());
-    let job = job.json();
-    assert_eq!(
-        (&job["job_id"], &job["labels"]["team"]),
-        (&json!("done"), &json!("nlp"))
-    );
-    assert_ne!(job["operation_id"], "op-done", "a job that has ended runs anew");
-    let notebook = json!({ "notebook": "a/b.ipynb", "inputs": { "password": "canary" } });
-    let started = door.send("POST", "/api/v1/projects/p:execute", &notebook).await;
-    assert_eq!(started.status, 201, "{}", started.text());
-    assert_eq!(started.json()["kind"], "notebook");
-    assert!(!started.text().contains("canary"));
-    let path = started.header("location").expect("its place").to_owned();
-    assert_eq!(
-        door.get(&path).await.json()["operation_id"],
-        started.json()["operation_id"]
-    );
-    assert_eq!(world.calls("/Execute"), 2);
-}
-
-#[tokio::test]
-async fn a_refusal_of_the_cloud_is_told_in_its_own_words() {
-    let (_world, door) = open().await;
-    let reply = door.ask("POST", "/api/v1/jobs/nobody:execute", &[]).await;
-    assert_eq!(reply.status, 404, "{}", reply.text());
-    assert_eq!(reply.json()["cloud_code"], "NOT_FOUND");
 }
 
 #[tokio::test]
