@@ -20,6 +20,7 @@ mod method;
 mod refusal;
 mod relay;
 mod sniffer;
+mod splice;
 mod tally;
 mod tls;
 mod upstream;

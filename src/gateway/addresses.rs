@@ -7,10 +7,11 @@ use crate::gateway::head::leave_end_to_end;
 use crate::gateway::method::Role;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::relay::LATE;
+use crate::gateway::splice::{SERVED, spliced_json, spliced_protobuf};
 use crate::gateway::tally::grpc_status;
 use crate::limits::{GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_HTTP_SILENCE_MAX};
 use crate::proto::yandex::cloud::endpoint::{ApiEndpoint, ListApiEndpointsResponse};
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt, Limited};
@@ -19,9 +20,6 @@ use prost::Message;
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
-
-/// Services that the gateway stands for. IAM is none of them: whoever exchanges a key for a token asks the cloud.
-const SERVED: [Service; 2] = [Service::Operation, Service::DataSphere];
 
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
@@ -80,7 +78,7 @@ fn told_by_us(call: &mut Call, known: &ListApiEndpointsResponse) -> Response<Ans
         call.tally.ended(Code::Ok);
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", HeaderValue::from_static("0"));
-        let mut response = Response::new(Answer::own(framed(known), Some(trailers)));
+        let mut response = Response::new(Answer::own(framed(&known.encode_to_vec()), Some(trailers)));
         let content_type = HeaderValue::from_static("application/grpc");
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         return response;
@@ -135,86 +133,25 @@ async fn told_by_cloud(
 
 /// `None` when it is not what it should be: then it goes on as it came.
 fn changed_protobuf(body: &Bytes, own: &str, is_list: bool) -> Option<Bytes> {
-    let message = body.get(5..)?;
-    if is_list {
-        let mut list = ListApiEndpointsResponse::decode(message).ok()?;
-        for endpoint in &mut list.endpoints {
-            put(&endpoint.id, &mut endpoint.address, own);
-        }
-        return Some(framed(&list));
+    let mut message = body.clone();
+    // Whether it is compressed, and its length.
+    let head = (message.try_get_u8().ok()?, message.try_get_u32().ok()?);
+    if head != (0, u32::try_from(message.len()).ok()?) {
+        return None;
     }
-    let mut endpoint = ApiEndpoint::decode(message).ok()?;
-    put(&endpoint.id, &mut endpoint.address, own);
-    Some(framed(&endpoint))
+    spliced_protobuf(&message, own, is_list).map(|changed| framed(&changed))
 }
 
 fn changed_json(body: &Bytes, own: &str) -> Option<Bytes> {
-    let mut told: Value = serde_json::from_slice(body).ok()?;
-    match told.get_mut("endpoints").and_then(Value::as_array_mut) {
-        Some(list) => list.iter_mut().for_each(|endpoint| put_json(endpoint, own)),
-        None => put_json(&mut told, own),
-    }
-    Some(told.to_string().into())
-}
-
-fn put_json(endpoint: &mut Value, own: &str) {
-    let id = endpoint.get("id").and_then(Value::as_str).map(str::to_owned);
-    if let (Some(id), Some(Value::String(address))) = (id, endpoint.get_mut("address")) {
-        put(&id, address, own);
-    }
-}
-
-fn put(id: &str, address: &mut String, own: &str) {
-    if SERVED.iter().any(|service| service.id() == id) {
-        own.clone_into(address);
-    }
+    let told = std::str::from_utf8(body).ok()?;
+    spliced_json(told, own).map(Bytes::from)
 }
 
 /// A message of gRPC, not compressed.
-fn framed(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut framed = BytesMut::with_capacity(length + 5);
+fn framed(message: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(message.len() + 5);
     framed.put_u8(0);
-    framed.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    framed.extend_from_slice(&message.encode_to_vec());
+    framed.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    framed.extend_from_slice(message);
     framed.freeze()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_gateway_stands_for_operations_and_datasphere_and_for_nothing_else() {
-        let entry = |id: &str, address: &str| ApiEndpoint {
-            id: id.to_owned(),
-            address: address.to_owned(),
-        };
-        let list = |address: &str| ListApiEndpointsResponse {
-            endpoints: vec![
-                entry("iam", "iam:443"),
-                entry("operation", address),
-                entry("datasphere", address),
-                entry("compute", "compute:443"),
-            ],
-            next_page_token: "next".to_owned(),
-        };
-        let changed = changed_protobuf(&framed(&list("cloud:443")), "gateway:1", true);
-        assert_eq!(changed, Some(framed(&list("gateway:1"))));
-        let changed = changed_protobuf(&framed(&entry("operation", "cloud:443")), "gateway:1", false);
-        assert_eq!(changed, Some(framed(&entry("operation", "gateway:1"))));
-        assert_eq!(
-            changed_protobuf(&Bytes::from_static(b"\0\0\0\0\x01\xff"), "gateway:1", true),
-            None
-        );
-    }
-
-    #[test]
-    fn over_rest_all_else_in_the_list_stays() {
-        let told = json!({"endpoints": [{"id": "operation", "address": "a", "more": [1]}, {"id": "iam", "address": "b"}, 7]});
-        let changed = changed_json(&told.to_string().into(), "g").expect("JSON");
-        let expected = json!({"endpoints": [{"id": "operation", "address": "g", "more": [1]}, {"id": "iam", "address": "b"}, 7]});
-        assert_eq!(serde_json::from_slice::<Value>(&changed).expect("JSON"), expected);
-        assert_eq!(changed_json(&Bytes::from_static(b"no"), "g"), None);
-    }
 }
