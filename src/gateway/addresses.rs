@@ -2,60 +2,122 @@
 
 use crate::cloud::Service;
 use crate::gateway::answer::Answer;
-use crate::gateway::call::{Call, Calls, Reached};
+use crate::gateway::call::{Call, Calls, Reached, Upload};
 use crate::gateway::head::leave_end_to_end;
-use crate::gateway::method::Role;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::relay::LATE;
+use crate::gateway::sniffer::{Budget, Framing, Sniffer};
 use crate::gateway::splice::{SERVED, spliced_json, spliced_protobuf};
 use crate::gateway::tally::grpc_status;
-use crate::limits::{GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_HTTP_SILENCE_MAX};
-use crate::proto::yandex::cloud::endpoint::{ApiEndpoint, ListApiEndpointsResponse};
+use crate::limits::{GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX};
+use crate::proto::yandex::cloud::endpoint::{ApiEndpoint, GetApiEndpointRequest, ListApiEndpointsResponse};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use prost::Message;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// Asks the cloud and puts the gateway's address in; when the cloud cannot be reached, tells what an operator set.
+/// What a caller wants to know.
+enum Wanted {
+    /// All addresses.
+    All,
+    /// That of the service with this id.
+    One(String),
+}
+
+/// The addresses in the configuration.
+struct Configured {
+    endpoints: Vec<ApiEndpoint>,
+    /// Whether they are all that there are: then nobody is asked.
+    is_complete: bool,
+}
+
+/// Tells what an operator set, if that is everything. Asks the cloud otherwise, and puts the gateway's address in; when
+/// the cloud cannot be reached, tells what was set all the same.
 pub(crate) async fn answer(
     calls: &Calls,
     call: &mut Call,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Result<Response<Answer>, Refusal> {
-    let is_list = call
-        .method
-        .is_some_and(|method| method.role == Role::TellsAddresses);
-    let own = calls.advertise_address.clone().or_else(|| authority(&request));
+    let (mut head, body) = request.into_parts();
+    let own = calls.advertise_address.clone().or_else(|| authority(&head));
+    let body = whole(call, body).await?;
+    let wanted = wanted(call, &head, &body);
+    let configured = own.as_deref().and_then(|own| configured(calls, own));
+    if let Some(configured) = configured.as_ref().filter(|configured| configured.is_complete) {
+        let wanted =
+            wanted.ok_or_else(|| Refusal::new(Code::InvalidArgument, "the request cannot be read"))?;
+        let told = told_by_us(call, configured, &wanted);
+        return told.ok_or_else(|| Refusal::new(Code::NotFound, "cloud.endpoints has no service of this id"));
+    }
     // Addresses are told to anyone, and the list may be another operator's than the addresses that were set.
-    request.headers_mut().remove(AUTHORIZATION);
+    head.headers.remove(AUTHORIZATION);
     // What is changed has to be read.
-    request.headers_mut().remove(ACCEPT_ENCODING);
-    request.headers_mut().remove(GRPC_ACCEPT_ENCODING);
-    let known = own.as_deref().filter(|_| is_list);
-    let known = known.and_then(|own| set_by_operator(calls, own));
-    match (calls.reach(call, Service::Endpoint, request).await, known) {
-        (Ok(reached), _) => told_by_cloud(call, reached, own.as_deref(), is_list).await,
-        (Err(refusal), Some(known)) if refusal.code == Code::Unavailable => Ok(told_by_us(call, &known)),
-        (Err(refusal), _) => Err(refusal),
+    head.headers.remove(ACCEPT_ENCODING);
+    head.headers.remove(GRPC_ACCEPT_ENCODING);
+    let request = Request::from_parts(head, Upload::Right(Full::new(body)));
+    match calls.reach(call, Service::Endpoint, request).await {
+        Ok(reached) => told_by_cloud(call, reached, own.as_deref()).await,
+        Err(refusal) => configured
+            .zip(wanted)
+            .filter(|_| refusal.code == Code::Unavailable)
+            .and_then(|(configured, wanted)| told_by_us(call, &configured, &wanted))
+            .ok_or(refusal),
     }
 }
 
 /// The address that the caller used.
-fn authority<B>(request: &Request<B>) -> Option<String> {
-    let of_uri = request.uri().authority().map(ToString::to_string);
-    let of_host = || request.headers().get(HOST)?.to_str().ok().map(str::to_owned);
+fn authority(head: &Parts) -> Option<String> {
+    let of_uri = head.uri.authority().map(ToString::to_string);
+    let of_host = || head.headers.get(HOST)?.to_str().ok().map(str::to_owned);
     of_uri.or_else(of_host)
 }
 
-/// The addresses in the configuration, if those that matter are there.
-fn set_by_operator(calls: &Calls, own: &str) -> Option<ListApiEndpointsResponse> {
+async fn whole(call: &Call, body: Incoming) -> Result<Bytes, Refusal> {
+    let end = call
+        .deadline
+        .unwrap_or_else(|| Instant::now() + GATEWAY_GREETING_TIME_MAX);
+    let collected = timeout_at(end, Limited::new(body, GATEWAY_ENDPOINTS_BYTES_MAX).collect()).await;
+    let collected =
+        collected.map_err(|_| Refusal::new(Code::DeadlineExceeded, "the request did not come in time"))?;
+    let unread = |error| {
+        Refusal::new(
+            Code::InvalidArgument,
+            &format!("the request cannot be read: {error}"),
+        )
+    };
+    Ok(collected.map_err(unread)?.to_bytes())
+}
+
+/// `None` when the request cannot be read.
+fn wanted(call: &Call, head: &Parts, body: &Bytes) -> Option<Wanted> {
+    if call.wants_all_addresses() {
+        return Some(Wanted::All);
+    }
+    if !call.is_grpc {
+        let id = head.uri.path().split('/').nth(2)?;
+        return Some(Wanted::One(id.to_owned()));
+    }
+    let is_gzip = head
+        .headers
+        .get("grpc-encoding")
+        .is_some_and(|encoding| encoding == "gzip");
+    let mut sniffer = Sniffer::new(Framing::Grpc { is_gzip }, &Budget::default());
+    sniffer.pass(body);
+    let message = sniffer.end().and_then(|copied| copied.message()).ok()?;
+    let request = GetApiEndpointRequest::decode(message).ok()?;
+    Some(Wanted::One(request.api_endpoint_id))
+}
+
+/// The addresses in the configuration, if those that the gateway serves are there.
+fn configured(calls: &Calls, own: &str) -> Option<Configured> {
     let entry = |service: Service, address: &str| ApiEndpoint {
         id: service.id().to_owned(),
         address: address.to_owned(),
@@ -66,32 +128,44 @@ fn set_by_operator(calls: &Calls, own: &str) -> Option<ListApiEndpointsResponse>
         endpoints.push(entry(service, own));
     }
     let iam = calls.passage.explicit(Service::Iam);
+    let is_complete = iam.is_some();
     endpoints.extend(iam.map(|address| entry(Service::Iam, &address)));
-    Some(ListApiEndpointsResponse {
+    Some(Configured {
         endpoints,
-        next_page_token: String::new(),
+        is_complete,
     })
 }
 
-fn told_by_us(call: &mut Call, known: &ListApiEndpointsResponse) -> Response<Answer> {
+/// `None` when the one that is wanted is not there.
+fn told_by_us(call: &mut Call, configured: &Configured, wanted: &Wanted) -> Option<Response<Answer>> {
+    let one = match wanted {
+        Wanted::All => None,
+        Wanted::One(id) => Some(configured.endpoints.iter().find(|endpoint| endpoint.id == *id)?),
+    };
     if call.is_grpc {
         call.tally.ended(Code::Ok);
+        let list = || ListApiEndpointsResponse {
+            endpoints: configured.endpoints.clone(),
+            next_page_token: String::new(),
+        };
+        let message = one.map_or_else(|| list().encode_to_vec(), Message::encode_to_vec);
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", HeaderValue::from_static("0"));
-        let mut response = Response::new(Answer::own(framed(&known.encode_to_vec()), Some(trailers)));
-        let content_type = HeaderValue::from_static("application/grpc");
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-        return response;
+        let answer = Answer::own(framed(&message), Some(trailers));
+        return Some(own_response(answer, "application/grpc"));
     }
     let entry = |endpoint: &ApiEndpoint| json!({ "id": endpoint.id, "address": endpoint.address });
-    let entries: Vec<Value> = known.endpoints.iter().map(entry).collect();
-    let mut response = Response::new(Answer::own(
-        json!({ "endpoints": entries }).to_string().into(),
-        None,
-    ));
-    let content_type = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    let list = || json!({ "endpoints": configured.endpoints.iter().map(entry).collect::<Vec<_>>() });
+    let text = one.map_or_else(list, entry).to_string();
+    let response = own_response(Answer::own(text.into(), None), "application/json");
     call.tally.ended_over_http(response.status());
+    Some(response)
+}
+
+fn own_response(answer: Answer, content_type: &'static str) -> Response<Answer> {
+    let mut response = Response::new(answer);
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
@@ -99,7 +173,6 @@ async fn told_by_cloud(
     call: &mut Call,
     reached: Reached,
     own: Option<&str>,
-    is_list: bool,
 ) -> Result<Response<Answer>, Refusal> {
     let (mut head, body) = reached.response.into_parts();
     leave_end_to_end(&mut head.headers);
@@ -118,7 +191,7 @@ async fn told_by_cloud(
             .ended_as_told(trailers.as_ref().unwrap_or(&head.headers));
         let is_ok = trailers.as_ref().and_then(grpc_status) == Some(0);
         own.filter(|_| is_ok)
-            .and_then(|own| changed_protobuf(&body, own, is_list))
+            .and_then(|own| changed_protobuf(&body, own, call.wants_all_addresses()))
     } else {
         call.tally.ended_over_http(head.status);
         own.filter(|_| head.status.is_success())

@@ -17,9 +17,11 @@ use crate::gateway::upstream::{Seat, Upstreams};
 use crate::gateway::valve::Valves;
 use crate::limits::{GATEWAY_DEADLINE_SLACK, GATEWAY_HTTP_SILENCE_MAX};
 use crate::model::TraceContext;
+use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use http::uri::Uri;
 use http::{HeaderName, Request, Response, Version};
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy::ResponseFuture;
 use std::sync::Arc;
@@ -54,6 +56,9 @@ pub(crate) struct Call {
     asked: Option<Asked>,
 }
 
+/// The body of a call: as it comes from the caller, or what was read of it.
+pub(crate) type Upload = Either<Incoming, Full<Bytes>>;
+
 /// The head of an answer, and what has to live as long as its body.
 pub(crate) struct Reached {
     pub(crate) response: Response<Incoming>,
@@ -74,7 +79,7 @@ impl Calls {
                 Some(Role::TellsAddresses | Role::TellsAddress) => {
                     addresses::answer(&self, &mut call, request).await
                 }
-                _ => match self.reach(&mut call, service, request).await {
+                _ => match self.reach(&mut call, service, request.map(Upload::Left)).await {
                     Ok(reached) => return self.relay(call, reached),
                     Err(refusal) => Err(refusal),
                 },
@@ -119,7 +124,7 @@ impl Calls {
         &self,
         call: &mut Call,
         service: Service,
-        request: Request<Incoming>,
+        request: Request<Upload>,
     ) -> Result<Reached, Refusal> {
         let late = || Refusal::new(Code::DeadlineExceeded, LATE);
         let lookup_end = call.deadline.unwrap_or(call.begun_at + LOOKUP_TIME_MAX);
@@ -160,10 +165,10 @@ impl Calls {
     /// The same call with the cloud's address in place of the gateway's.
     fn addressed(
         &self,
-        request: Request<Incoming>,
+        request: Request<Upload>,
         root: &Uri,
         is_grpc: bool,
-    ) -> Result<(Request<Incoming>, String), Refusal> {
+    ) -> Result<(Request<Upload>, String), Refusal> {
         let (mut head, body) = request.into_parts();
         let authority = root.authority().map(ToString::to_string).unwrap_or_default();
         let mut uri = root.clone().into_parts();
@@ -243,6 +248,12 @@ impl Calls {
 }
 
 impl Call {
+    /// Whether it asks for the list of endpoints, rather than for one.
+    pub(crate) fn wants_all_addresses(&self) -> bool {
+        self.method
+            .is_some_and(|method| method.role == Role::TellsAddresses)
+    }
+
     fn refuse(&mut self, refusal: &Refusal) -> Response<Answer> {
         if self.is_grpc {
             self.tally.ended(refusal.code);

@@ -1,13 +1,13 @@
 //! Connections to the cloud, which all callers share.
 
 use crate::cloud::{CloudError, Connector, Passage, Protocols};
+use crate::gateway::call::Upload;
 use crate::limits::{
     GATEWAY_CONNECT_TIME_MAX, GATEWAY_HEAD_BYTES_MAX, GATEWAY_HEADERS_MAX, GATEWAY_HTTP_CALLS_MAX,
     GATEWAY_LANE_CALLS_MAX, GATEWAY_LANES_MAX, GATEWAY_PING_INTERVAL, GATEWAY_PING_TIMEOUT,
     GATEWAY_WINDOW_BYTES,
 };
 use http::Uri;
-use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
@@ -28,7 +28,7 @@ pub(crate) struct Upstreams {
 
 #[derive(Debug)]
 struct Lane {
-    client: Client<Timely, Incoming>,
+    client: Client<Timely, Upload>,
     calls_max: usize,
     calls: Arc<AtomicUsize>,
 }
@@ -51,20 +51,20 @@ impl Upstreams {
     }
 
     /// Sends a call on the first lane that has a seat; `None` when all are taken.
-    pub(crate) fn grpc(&self, request: http::Request<Incoming>) -> Option<(ResponseFuture, Seat)> {
+    pub(crate) fn grpc(&self, request: http::Request<Upload>) -> Option<(ResponseFuture, Seat)> {
         let (lane, seat) = self.lanes.iter().find_map(|lane| Some((lane, lane.seat()?)))?;
         Some((lane.client.request(request), seat))
     }
 
     /// The same over REST.
-    pub(crate) fn http(&self, request: http::Request<Incoming>) -> Option<(ResponseFuture, Seat)> {
+    pub(crate) fn http(&self, request: http::Request<Upload>) -> Option<(ResponseFuture, Seat)> {
         let seat = self.http.seat()?;
         Some((self.http.client.request(request), seat))
     }
 }
 
 impl Lane {
-    fn new(client: Client<Timely, Incoming>, calls_max: usize) -> Self {
+    fn new(client: Client<Timely, Upload>, calls_max: usize) -> Self {
         Self {
             client,
             calls_max,
@@ -87,7 +87,7 @@ impl Drop for Seat {
     }
 }
 
-fn client(connector: Timely, is_grpc: bool) -> Client<Timely, Incoming> {
+fn client(connector: Timely, is_grpc: bool) -> Client<Timely, Upload> {
     let head_bytes_max = u32::try_from(GATEWAY_HEAD_BYTES_MAX).unwrap_or(u32::MAX);
     let window_bytes = usize::try_from(GATEWAY_WINDOW_BYTES).unwrap_or(usize::MAX);
     let calls_max = u32::try_from(GATEWAY_LANE_CALLS_MAX).unwrap_or(u32::MAX);

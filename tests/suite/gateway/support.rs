@@ -92,6 +92,15 @@ impl House {
 
     /// With so much patience with callers that stop reading.
     pub(crate) async fn open_patient(settings: Settings, stall_time_max: Duration) -> Self {
+        Self::open_before(settings, stall_time_max, |upstream| every_endpoint(upstream)).await
+    }
+
+    /// Before a cloud of which so much is set.
+    pub(crate) async fn open_before(
+        settings: Settings,
+        stall_time_max: Duration,
+        endpoints: impl FnOnce(SocketAddr) -> Endpoints,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let upstream = listener.local_addr().expect("an address");
         let told = Arc::new(Told::default());
@@ -99,9 +108,16 @@ impl House {
         upstream_running.spawn(serve(listener, Arc::clone(&told)));
         let instruments = Instruments::new("test", "test", "test");
         let (inbox, deliveries) = Inbox::new();
-        let gateway = gateway(settings, upstream, inbox, &instruments, Clock::system())
-            .await
-            .with_stall_time_max(stall_time_max);
+        let gateway = gateway_before(
+            settings,
+            upstream,
+            endpoints(upstream),
+            inbox,
+            &instruments,
+            Clock::system(),
+        )
+        .await
+        .with_stall_time_max(stall_time_max);
         let address = gateway.address();
         let stop = CancellationToken::new();
         let mut running = JoinSet::new();
@@ -137,6 +153,16 @@ impl House {
     }
 }
 
+/// An upstream that serves everything.
+fn every_endpoint(upstream: SocketAddr) -> Endpoints {
+    let address = Some(upstream.to_string());
+    Endpoints {
+        operation: address.clone(),
+        datasphere: address.clone(),
+        iam: address,
+    }
+}
+
 /// A gateway before an upstream that serves everything.
 pub(crate) async fn gateway(
     settings: Settings,
@@ -145,15 +171,29 @@ pub(crate) async fn gateway(
     instruments: &Instruments,
     clock: Clock,
 ) -> Gateway {
+    gateway_before(
+        settings,
+        upstream,
+        every_endpoint(upstream),
+        inbox,
+        instruments,
+        clock,
+    )
+    .await
+}
+
+async fn gateway_before(
+    settings: Settings,
+    upstream: SocketAddr,
+    endpoints: Endpoints,
+    inbox: Inbox,
+    instruments: &Instruments,
+    clock: Clock,
+) -> Gateway {
     let mut cloud = cloud::Settings::new(Auth::Anonymous);
     cloud.tls.enabled = false;
     cloud.endpoint = upstream.to_string();
-    let address = Some(upstream.to_string());
-    cloud.endpoints = Endpoints {
-        operation: address.clone(),
-        datasphere: address.clone(),
-        iam: address,
-    };
+    cloud.endpoints = endpoints;
     let context = Context {
         client: Client::new(&cloud, clock, instruments).expect("no files"),
         inbox,
