@@ -8,7 +8,7 @@ use crate::gateway::refusal::Refusal;
 use crate::gateway::relay::LATE;
 use crate::gateway::sniffer::{Budget, Framing, Sniffer};
 use crate::gateway::splice::{SERVED, spliced_json, spliced_protobuf};
-use crate::gateway::tally::grpc_status;
+use crate::gateway::tally::{grpc_status, untold_code};
 use crate::limits::{GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX};
 use crate::proto::yandex::cloud::endpoint::{ApiEndpoint, GetApiEndpointRequest, ListApiEndpointsResponse};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
@@ -187,8 +187,10 @@ async fn told_by_cloud(
     let trailers = collected.trailers().cloned();
     let body = collected.to_bytes();
     let changed = if call.is_grpc {
-        call.tally
-            .ended_as_told(trailers.as_ref().unwrap_or(&head.headers));
+        call.tally.ended_as_told(
+            trailers.as_ref().unwrap_or(&head.headers),
+            untold_code(head.status),
+        );
         let is_ok = trailers.as_ref().and_then(grpc_status) == Some(0);
         own.filter(|_| is_ok)
             .and_then(|own| changed_protobuf(&body, own, call.wants_all_addresses()))

@@ -10,9 +10,9 @@ use crate::gateway::ear::{Asked, Ear};
 use crate::gateway::head::{is_grpc, leave_end_to_end, leave_request, timeout};
 use crate::gateway::method::{Method, Role};
 use crate::gateway::refusal::Refusal;
-use crate::gateway::relay::{Ends, LATE, Listener, Relay};
+use crate::gateway::relay::{Ends, LATE, Listener, Protocol, Relay};
 use crate::gateway::sniffer::{Framing, Sniffer};
-use crate::gateway::tally::{Tally, grpc_status};
+use crate::gateway::tally::{Tally, grpc_status, untold_code};
 use crate::gateway::upstream::{Seat, Upstreams};
 use crate::gateway::valve::Valves;
 use crate::limits::{GATEWAY_DEADLINE_SLACK, GATEWAY_HTTP_SILENCE_MAX};
@@ -194,14 +194,19 @@ impl Calls {
         let (mut head, body) = response.into_parts();
         leave_end_to_end(&mut head.headers);
         head.extensions.clear();
-        let is_well = if call.is_grpc {
-            call.tally.ended_as_told(&head.headers);
-            // The status may be in the head already: then there is no message.
-            head.status.is_success() && grpc_status(&head.headers).is_none()
-        } else {
-            call.tally.ended_over_http(head.status);
-            head.status.is_success()
+        // The status may be in the head already: then there is no message.
+        let is_told = call.is_grpc && grpc_status(&head.headers).is_some();
+        let protocol = match (call.is_grpc, is_told) {
+            (true, true) => Protocol::GrpcTold,
+            (true, false) => Protocol::Grpc {
+                untold: untold_code(head.status),
+            },
+            (false, _) => Protocol::Rest { status: head.status },
         };
+        if is_told {
+            call.tally.ended_as_told(&head.headers, Code::Unknown);
+        }
+        let is_well = head.status.is_success() && !is_told;
         let is_gzip = {
             let name = if call.is_grpc {
                 GRPC_ENCODING
@@ -222,7 +227,7 @@ impl Calls {
         });
         let relay = Relay {
             valve: self.valves.open(body, seat),
-            is_grpc: call.is_grpc,
+            protocol,
             is_well,
             listener,
             ends: Ends::new(call.deadline, self.cut.clone()),
@@ -232,7 +237,7 @@ impl Calls {
             is_over: false,
         };
         head.version = Version::default();
-        Response::from_parts(head, Answer::Relayed(Box::new(relay)))
+        Response::from_parts(head, Answer::Relayed(Box::new(relay.begun())))
     }
 
     /// One line for what keeps calls from passing.

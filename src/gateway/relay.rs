@@ -8,6 +8,7 @@ use crate::gateway::tally::{Tally, grpc_status};
 use crate::gateway::valve::{Part, Valve};
 use crate::limits::{GATEWAY_HOLD_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX};
 use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use hyper::body::{Frame, SizeHint};
 use std::fmt;
 use std::pin::Pin;
@@ -20,7 +21,7 @@ use tonic::Code;
 /// The body of an answer, as it comes from the cloud.
 pub(crate) struct Relay {
     pub(crate) valve: Valve,
-    pub(crate) is_grpc: bool,
+    pub(crate) protocol: Protocol,
     /// Whether the head says that the call succeeded, as far as a head can.
     pub(crate) is_well: bool,
     pub(crate) listener: Option<Listener>,
@@ -29,6 +30,17 @@ pub(crate) struct Relay {
     pub(crate) authority: String,
     pub(crate) held: Option<Held>,
     pub(crate) is_over: bool,
+}
+
+/// What an answer speaks, and with that how its end is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Protocol {
+    /// gRPC, with what a caller takes it for if it ends without a status.
+    Grpc { untold: Code },
+    /// gRPC whose status came in the head.
+    GrpcTold,
+    /// REST, with the status of its head.
+    Rest { status: StatusCode },
 }
 
 /// Who listens to an answer.
@@ -72,9 +84,29 @@ impl Relay {
                 self.pass(part, cx)
             }
             Poll::Pending => {
-                let refusal = ready!(self.ends.poll(self.is_grpc, cx));
+                let refusal = ready!(self.ends.poll(self.protocol, cx));
                 Poll::Ready(Some(self.break_off(&refusal)))
             }
+        }
+    }
+
+    /// Counts an answer whose head is all of it: nobody asks for the rest.
+    pub(crate) fn begun(mut self) -> Self {
+        if self.valve.is_end_stream() {
+            self.count(&HeaderMap::new());
+        }
+        self
+    }
+
+    /// It is over, with these trailers.
+    fn count(&mut self, trailers: &HeaderMap) {
+        match self.protocol {
+            Protocol::Grpc { untold } => {
+                self.tally.ended_as_told(trailers, untold);
+                self.is_well &= grpc_status(trailers) == Some(0);
+            }
+            Protocol::GrpcTold => {}
+            Protocol::Rest { status } => self.tally.ended_over_http(status),
         }
     }
 
@@ -98,21 +130,23 @@ impl Relay {
                 return Poll::Ready(Some(self.break_off(&refusal)));
             }
             Part::Frame(Some(Ok(frame))) => frame,
-            Part::Frame(None) => return self.end(None, cx),
+            Part::Frame(None) => {
+                self.count(&HeaderMap::new());
+                return self.end(None, cx);
+            }
         };
         if let Some(trailers) = last.trailers_ref() {
-            if self.is_grpc {
-                self.tally.ended_as_told(trailers);
-                self.is_well &= grpc_status(trailers) == Some(0);
-            }
+            self.count(trailers);
             return self.end(Some(last), cx);
         }
         if let (Some(data), Some(listener)) = (last.data_ref(), &mut self.listener) {
             listener.sniffer.pass(data);
-            // A body whose length is known ends with its last byte: nothing after it could be held back.
-            if !self.is_grpc && self.valve.is_end_stream() {
-                return self.end(Some(last), cx);
-            }
+        }
+        // A body whose length is known ends with its last byte: nobody asks for more, and nothing after it could be
+        // held back.
+        if self.valve.is_end_stream() {
+            self.count(&HeaderMap::new());
+            return self.end(Some(last), cx);
         }
         Poll::Ready(Some(Ok(last)))
     }
@@ -142,10 +176,9 @@ impl Relay {
         self.listener = None;
         self.valve.close();
         self.tally.ended(refusal.code);
-        if self.is_grpc {
-            Ok(Frame::trailers(refusal.trailers()))
-        } else {
-            Err(refusal.message().into())
+        match self.protocol {
+            Protocol::Rest { .. } => Err(refusal.message().into()),
+            Protocol::Grpc { .. } | Protocol::GrpcTold => Ok(Frame::trailers(refusal.trailers())),
         }
     }
 }
@@ -160,7 +193,7 @@ impl Ends {
         }
     }
 
-    fn poll(&mut self, is_grpc: bool, cx: &mut Context<'_>) -> Poll<Refusal> {
+    fn poll(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Refusal> {
         let cut = &self.cut;
         let cutting = self
             .cutting
@@ -168,11 +201,11 @@ impl Ends {
         if cutting.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Refusal::new(Code::Unavailable, ENDING));
         }
-        let timer = match (self.deadline, is_grpc) {
+        let timer = match (self.deadline, protocol) {
             (Some(deadline), _) => self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))),
             // The connection tells whether the cloud is there, and a log may be silent for hours.
-            (None, true) => return Poll::Pending,
-            (None, false) => self
+            (None, Protocol::Grpc { .. } | Protocol::GrpcTold) => return Poll::Pending,
+            (None, Protocol::Rest { .. }) => self
                 .timer
                 .get_or_insert_with(|| Box::pin(sleep(GATEWAY_HTTP_SILENCE_MAX))),
         };

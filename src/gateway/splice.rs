@@ -98,7 +98,11 @@ fn change_entry(entry: &[u8], own: &str, changed: &mut Vec<u8>) -> Option<()> {
 fn entry_id(entry: &[u8]) -> Option<&[u8]> {
     let ids = fields(entry)?.into_iter().filter(|field| field.number == ID);
     // Of a field that is there twice, the last counts.
-    Some(ids.filter_map(|field| field.content).last().unwrap_or_default())
+    Some(
+        ids.filter_map(|field| field.content)
+            .next_back()
+            .unwrap_or_default(),
+    )
 }
 
 fn is_served(id: &[u8]) -> bool {

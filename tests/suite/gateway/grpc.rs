@@ -195,6 +195,19 @@ async fn an_upstream_that_dies_in_mid_stream_ends_each_call_with_a_status() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_status_passes_as_it_is_and_counts_as_what_its_caller_takes_it_for() {
+    let house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let reply = caller.call("/echo.Echo/Untold", &[], &[framed(b"one")]).await;
+    assert_eq!((&*reply.body, reply.trailers), (&b"part"[..], None));
+    assert_eq!(house.counted("other", "UNKNOWN"), 1);
+    let reply = caller.call("/echo.Echo/Away", &[], &[framed(b"one")]).await;
+    assert_eq!(reply.status, 502);
+    assert_eq!(house.counted("other", "UNAVAILABLE"), 1);
+    assert_eq!(house.counted("other", "CANCELLED"), 0);
+}
+
+#[tokio::test]
 async fn callers_share_connections_to_the_cloud() {
     let house = House::open().await;
     for _ in 0..20 {

@@ -280,6 +280,10 @@ async fn echo(request: Request<Incoming>, told: Arc<Told>) -> Response<Echo> {
             response.headers_mut().extend(refusal());
             return response.map(|_| Either::Right(Empty::new()));
         }
+        path if path.ends_with("/Away") => {
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            return response.map(|_| Either::Right(Empty::new()));
+        }
         path if path.ends_with("/Nothing") => {
             std::future::pending::<()>().await;
         }
@@ -313,6 +317,10 @@ async fn speak(path: &str, mut body: Incoming, sender: &Outgoing, told: &Told, i
             let part = Frame::data(Bytes::from_static(b"part"));
             drop(sender.send(Ok(part)).await);
             drop(sender.send(Err("broken")).await);
+            return;
+        }
+        "Untold" => {
+            drop(sender.send(Ok(Frame::data(Bytes::from_static(b"part")))).await);
             return;
         }
         "Take" => {
