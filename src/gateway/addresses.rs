@@ -2,20 +2,21 @@
 
 use crate::cloud::Service;
 use crate::gateway::answer::Answer;
-use crate::gateway::call::{Call, Calls, Reached, Upload};
+use crate::gateway::call::{Call, Calls, Reached};
 use crate::gateway::head::leave_end_to_end;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::relay::LATE;
 use crate::gateway::sniffer::{Budget, Framing, Sniffer};
 use crate::gateway::splice::{SERVED, spliced_json, spliced_protobuf};
 use crate::gateway::tally::{grpc_status, untold_code};
+use crate::gateway::upload::Upload;
 use crate::limits::{GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX};
 use crate::proto::yandex::cloud::endpoint::{ApiEndpoint, GetApiEndpointRequest, ListApiEndpointsResponse};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use prost::Message;
 use serde_json::json;
@@ -62,7 +63,7 @@ pub(crate) async fn answer(
     // What is changed has to be read.
     head.headers.remove(ACCEPT_ENCODING);
     head.headers.remove(GRPC_ACCEPT_ENCODING);
-    let request = Request::from_parts(head, Upload::Right(Full::new(body)));
+    let request = Request::from_parts(head, Upload::read(body));
     match calls.reach(call, Service::Endpoint, request).await {
         Ok(reached) => told_by_cloud(call, reached, own.as_deref()).await,
         Err(refusal) => configured
@@ -82,7 +83,8 @@ fn authority(head: &Parts) -> Option<String> {
 
 async fn whole(call: &Call, body: Incoming) -> Result<Bytes, Refusal> {
     let end = call
-        .deadline
+        .patience
+        .deadline()
         .unwrap_or_else(|| Instant::now() + GATEWAY_GREETING_TIME_MAX);
     let collected = timeout_at(end, Limited::new(body, GATEWAY_ENDPOINTS_BYTES_MAX).collect()).await;
     let collected =
@@ -178,7 +180,8 @@ async fn told_by_cloud(
     leave_end_to_end(&mut head.headers);
     head.extensions.clear();
     let end = call
-        .deadline
+        .patience
+        .deadline()
         .unwrap_or_else(|| Instant::now() + GATEWAY_HTTP_SILENCE_MAX);
     let collected = timeout_at(end, Limited::new(body, GATEWAY_ENDPOINTS_BYTES_MAX).collect()).await;
     let collected = collected

@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use socket2::{SockRef, TcpKeepalive};
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -37,18 +38,25 @@ pub(crate) async fn serve(
 ) {
     let keepalive = TcpKeepalive::new().with_time(TCP_KEEPALIVE);
     drop(SockRef::from(&stream).set_tcp_keepalive(&keepalive));
+    // Whoever has gone again has no address.
+    let Ok(peer) = stream.peer_addr().map(|peer| peer.ip()) else {
+        return;
+    };
+    let Some(_share) = calls.connections.share(peer) else {
+        return;
+    };
     let Some(tls) = tls else {
-        return serve_plain(stream, calls, stop).await;
+        return serve_plain(stream, peer, calls, stop).await;
     };
     // Whoever does not come to speak TLS notices by itself.
     let greeting = timeout(GATEWAY_GREETING_TIME_MAX, tls.accept(stream));
     let greeted = stop.run_until_cancelled(greeting).await;
     if let Some(Ok(Ok(stream))) = greeted {
-        serve_plain(stream, calls, stop).await;
+        serve_plain(stream, peer, calls, stop).await;
     }
 }
 
-async fn serve_plain<S>(stream: S, calls: Arc<Calls>, stop: CancellationToken)
+async fn serve_plain<S>(stream: S, peer: IpAddr, calls: Arc<Calls>, stop: CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -57,7 +65,7 @@ where
         let guest = presence.enter();
         let calls = Arc::clone(&calls);
         async move {
-            let response = calls.answer(request).await;
+            let response = calls.answer(request, peer).await;
             Ok::<_, Infallible>(response.map(|answer| Attended {
                 answer,
                 _guest: guest,

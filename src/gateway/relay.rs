@@ -2,11 +2,12 @@
 
 use crate::gateway::answer::BrokenOff;
 use crate::gateway::ear::{Asked, Ear};
+use crate::gateway::patience::Patience;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::sniffer::Sniffer;
 use crate::gateway::tally::{Tally, grpc_status};
 use crate::gateway::valve::{Part, Valve};
-use crate::limits::{GATEWAY_HOLD_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX};
+use crate::limits::GATEWAY_HOLD_TIME_MAX;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use hyper::body::{Frame, SizeHint};
@@ -14,7 +15,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Code;
 
@@ -58,11 +59,11 @@ pub(crate) struct Held {
     accepted: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// What ends an answer before its own end; the timers run only while there is nothing to pass on.
+/// What ends an answer before its own end; the timer runs only while there is nothing to pass on.
 pub(crate) struct Ends {
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) cut: CancellationToken,
-    timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
+    cut: CancellationToken,
+    timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     cutting: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
@@ -80,11 +81,11 @@ impl Relay {
         }
         match self.valve.poll(cx) {
             Poll::Ready(part) => {
-                self.ends.timer = None;
+                self.ends.beat();
                 self.pass(part, cx)
             }
             Poll::Pending => {
-                let refusal = ready!(self.ends.poll(self.protocol, cx));
+                let refusal = ready!(self.ends.poll(cx));
                 Poll::Ready(Some(self.break_off(&refusal)))
             }
         }
@@ -184,16 +185,22 @@ impl Relay {
 }
 
 impl Ends {
-    pub(crate) fn new(deadline: Option<Instant>, cut: CancellationToken) -> Self {
+    pub(crate) fn new(patience: Patience, cut: CancellationToken) -> Self {
         Self {
-            deadline,
+            patience,
             cut,
             timer: None,
             cutting: None,
         }
     }
 
-    fn poll(&mut self, protocol: Protocol, cx: &mut Context<'_>) -> Poll<Refusal> {
+    /// Something passed.
+    fn beat(&mut self) {
+        self.patience.beat();
+        self.timer = None;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Refusal> {
         let cut = &self.cut;
         let cutting = self
             .cutting
@@ -201,21 +208,20 @@ impl Ends {
         if cutting.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Refusal::new(Code::Unavailable, ENDING));
         }
-        let timer = match (self.deadline, protocol) {
-            (Some(deadline), _) => self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))),
-            // The connection tells whether the cloud is there, and a log may be silent for hours.
-            (None, Protocol::Grpc { .. } | Protocol::GrpcTold) => return Poll::Pending,
-            (None, Protocol::Rest { .. }) => self
-                .timer
-                .get_or_insert_with(|| Box::pin(sleep(GATEWAY_HTTP_SILENCE_MAX))),
-        };
+        if matches!(self.patience, Patience::Endless) {
+            return Poll::Pending;
+        }
+        let patience = &self.patience;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(patience.clone().over()));
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Refusal::new(Code::DeadlineExceeded, LATE))
     }
 }
 
 /// The message of a call that an end of the exporter ends.
-const ENDING: &str = "the exporter is ending; call again";
+pub(crate) const ENDING: &str = "the exporter is ending; call again";
 
 /// The message of a call that ran out of time.
 pub(crate) const LATE: &str = "the cloud did not answer in time";

@@ -1,6 +1,7 @@
 //! The gateway: what passes unchanged, what is bounded, and what is heard.
 
 mod grpc;
+mod half_dead;
 mod heard;
 mod limits;
 mod listing;

@@ -14,12 +14,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -56,6 +57,8 @@ pub(crate) struct Told {
     pub(crate) taken_bytes: AtomicUsize,
     /// Calls that are open, and calls that ended.
     pub(crate) open: watch::Sender<(usize, usize)>,
+    /// Has all present connections take no more calls.
+    pub(crate) leaving: Notify,
     /// Answers of the path `/operation`, in turn.
     pub(crate) message: Mutex<Bytes>,
 }
@@ -229,8 +232,9 @@ async fn serve(listener: TcpListener, told: Arc<Told>) {
         told.connections.fetch_add(1, Ordering::Relaxed);
         let told = Arc::clone(&told);
         connections.spawn(async move {
+            let serving = Arc::clone(&told);
             let service = service_fn(move |request| {
-                let told = Arc::clone(&told);
+                let told = Arc::clone(&serving);
                 async move { Ok::<_, Infallible>(echo(request, told).await) }
             });
             let mut server = auto::Builder::new(TokioExecutor::new());
@@ -240,7 +244,12 @@ async fn serve(listener: TcpListener, told: Arc<Told>) {
                 .max_header_list_size(1 << 20)
                 .auto_date_header(false);
             server.http1().auto_date_header(false);
-            drop(server.serve_connection(TokioIo::new(stream), service).await);
+            let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = told.leaving.notified() => connection.as_mut().graceful_shutdown(),
+            }
+            drop(connection.await);
         });
     }
 }
@@ -389,7 +398,15 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("it listens");
+        Self::connect_from(1, address).await
+    }
+
+    /// From the host of this number, all of which are this machine.
+    pub(crate) async fn connect_from(host: u8, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let own = IpAddr::V4(Ipv4Addr::new(127, 0, 0, host));
+        socket.bind((own, 0).into()).expect("a free port");
+        let stream = socket.connect(address).await.expect("it listens");
         stream.set_nodelay(true).expect("a socket");
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .max_header_list_size(1 << 20)
