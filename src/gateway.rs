@@ -17,10 +17,14 @@ mod connection;
 mod ear;
 mod head;
 mod method;
+mod patience;
+mod peers;
 mod refusal;
 mod relay;
 mod sniffer;
+mod splice;
 mod tally;
+mod upload;
 mod upstream;
 mod valve;
 
@@ -31,13 +35,15 @@ use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
 use crate::flow::{Inbox, Throttle};
 use crate::limits::{
-    GATEWAY_CONNECTIONS_MAX, GATEWAY_DRAIN_TIME_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_STALL_TIME_MAX,
+    GATEWAY_CONNECTIONS_MAX, GATEWAY_DRAIN_TIME_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_LAST_WORDS_TIME_MAX,
+    GATEWAY_PEER_CONNECTIONS_MAX, GATEWAY_STALL_TIME_MAX,
 };
 use crate::listening::{Bounds, ListenError, Listener, Pem, Place, Shown, TlsError, TlsSettings};
 use call::Calls;
 use connection::serve;
 use ear::Ear;
 use http::HeaderName;
+use peers::Peers;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -141,6 +147,7 @@ impl Gateway {
             throttle: Throttle::default(),
             stripped: settings.strip_headers,
             advertise_address: settings.advertise_address,
+            connections: Peers::new(GATEWAY_PEER_CONNECTIONS_MAX),
             cut: CancellationToken::new(),
         };
         Ok(Self {
@@ -207,7 +214,7 @@ impl Gateway {
         let drain = async {
             tokio::time::sleep(GATEWAY_DRAIN_TIME_MAX).await;
             calls.cut.cancel();
-            tokio::time::sleep(LAST_WORDS_TIME_MAX).await;
+            tokio::time::sleep(GATEWAY_LAST_WORDS_TIME_MAX).await;
         };
         tokio::select! {
             () = ended => {}
@@ -237,9 +244,6 @@ fn certificate(tls: Tls) -> Result<Shown, TlsError> {
 
 /// Shortest time between two walks past all calls.
 const STALL_ROUND_MIN: Duration = Duration::from_millis(10);
-
-/// How long a caller may take to hear that its call has ended.
-const LAST_WORDS_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// Ends calls whose callers stopped reading.
 async fn watch_stalls(calls: Arc<Calls>, stall_time_max: Duration, stop: CancellationToken) {

@@ -385,6 +385,16 @@ pub const GATEWAY_LANE_CALLS_MAX: usize = 64;
 /// Calls over REST that pass at once.
 pub const GATEWAY_HTTP_CALLS_MAX: usize = 1_024;
 
+/// Calls over gRPC of one address of callers: a quarter of all, so that a program gone wrong leaves room for those
+/// elsewhere, and far more than a host of well-behaved ones has.
+pub const GATEWAY_PEER_CALLS_MAX: usize = GATEWAY_LANES_MAX * GATEWAY_LANE_CALLS_MAX / 4;
+
+/// The same over REST.
+pub const GATEWAY_PEER_HTTP_CALLS_MAX: usize = GATEWAY_HTTP_CALLS_MAX / 4;
+
+/// Connections of one address of callers; further ones are closed at once. A quarter of all, for the same reason.
+pub const GATEWAY_PEER_CONNECTIONS_MAX: usize = GATEWAY_CONNECTIONS_MAX / 4;
+
 /// Bytes of one call that may be under way in one direction on one side of the gateway, and bytes that wait to be sent:
 /// what a caller that stops reading can make us hold is four times this. A connection's own window has room for all of
 /// its calls, so that none holds up another.
@@ -419,7 +429,7 @@ pub const GATEWAY_CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long after a call's own deadline the gateway ends it: the cloud and the caller end it by themselves before.
 pub const GATEWAY_DEADLINE_SLACK: Duration = Duration::from_secs(1);
 
-/// Longest silence of the cloud in an answer over REST, which has no deadline of its own.
+/// Longest time in which nothing of a call over REST passes, in either direction: it has no deadline of its own.
 pub const GATEWAY_HTTP_SILENCE_MAX: Duration = Duration::from_mins(5);
 
 /// How long an answer with an operation waits for the watcher to accept it.
@@ -429,11 +439,27 @@ pub const GATEWAY_HOLD_TIME_MAX: Duration = Duration::from_millis(50);
 /// some hundred kilobytes are a lot. Larger ones pass unread.
 pub const GATEWAY_HEARD_BYTES_MAX: usize = 8 << 20;
 
+/// The same for answers of methods that are not known here, which may be streams: operations are mostly far below.
+pub const GATEWAY_GUESSED_BYTES_MAX: usize = 256 << 10;
+
 /// Bytes of all answers that are being searched; while they are in use, further answers pass unread.
 pub const GATEWAY_HEARD_BYTES_ALL_MAX: usize = 64 << 20;
 
 /// Operations that were heard of and wait for the watcher to accept them; further ones pass unread.
 pub const GATEWAY_HEARD_MAX: usize = 1_024;
+
+/// Operations for which there was no room at the watcher, and that are put forward again; further ones are lost, and
+/// told of in the log. About 300 bytes each.
+pub const GATEWAY_WAITING_MAX: usize = 1_024;
+
+/// Pauses between two such attempts: the first, which doubles each time.
+pub const GATEWAY_ADMISSION_PAUSE_FIRST: Duration = Duration::from_secs(1);
+
+/// See [`GATEWAY_ADMISSION_PAUSE_FIRST`]: the longest.
+pub const GATEWAY_ADMISSION_PAUSE_MAX: Duration = Duration::from_mins(1);
+
+/// How long an operation is put forward again: the default `watch.retention`, by which ended ones make room.
+pub const GATEWAY_ADMISSION_TIME_MAX: Duration = Duration::from_hours(1);
 
 /// Callers' traces that are remembered by the job that they made until somebody executes it; about 100 bytes each, and
 /// the oldest leave first.
@@ -445,3 +471,33 @@ pub const GATEWAY_ENDPOINTS_BYTES_MAX: usize = 1 << 20;
 /// How long calls under way may go on after the exporter was asked to end: within [`SHUTDOWN_GRACE`], and so
 /// that the traces, which are delivered after them, have their time too.
 pub const GATEWAY_DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// How long callers may take after that to hear that their calls have ended.
+pub const GATEWAY_LAST_WORDS_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// How long what was heard may take after that to be accepted by the watcher.
+pub const GATEWAY_LAST_REPORTS_TIME_MAX: Duration = Duration::from_millis(500);
+
+/// What is left of [`SHUTDOWN_GRACE`] for the last commit of the engine, which comes between the gateway's end and the
+/// last requests of the traces.
+const SHUTDOWN_COMMIT_TIME: Duration = Duration::from_secs(1);
+
+const _: () = {
+    let parts = [
+        GATEWAY_DRAIN_TIME_MAX,
+        GATEWAY_LAST_WORDS_TIME_MAX,
+        GATEWAY_LAST_REPORTS_TIME_MAX,
+        SHUTDOWN_COMMIT_TIME,
+        OTLP_SHUTDOWN_TIME_MAX,
+    ];
+    let mut sum_ms = 0;
+    let mut rest: &[Duration] = &parts;
+    while let [part, behind @ ..] = rest {
+        sum_ms += part.as_millis();
+        rest = behind;
+    }
+    assert!(
+        sum_ms <= SHUTDOWN_GRACE.as_millis(),
+        "the parts of a shutdown that follow one another do not fit in its grace"
+    );
+};

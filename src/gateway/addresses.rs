@@ -4,60 +4,122 @@ use crate::cloud::Service;
 use crate::gateway::answer::Answer;
 use crate::gateway::call::{Call, Calls, Reached};
 use crate::gateway::head::leave_end_to_end;
-use crate::gateway::method::Role;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::relay::LATE;
-use crate::gateway::tally::grpc_status;
-use crate::limits::{GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_HTTP_SILENCE_MAX};
-use crate::proto::yandex::cloud::endpoint::{ApiEndpoint, ListApiEndpointsResponse};
-use bytes::{BufMut, Bytes, BytesMut};
+use crate::gateway::sniffer::{Budget, Framing, Sniffer};
+use crate::gateway::splice::{SERVED, spliced_json, spliced_protobuf};
+use crate::gateway::tally::{grpc_status, untold_code};
+use crate::gateway::upload::Upload;
+use crate::limits::{GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX};
+use crate::proto::yandex::cloud::endpoint::{ApiEndpoint, GetApiEndpointRequest, ListApiEndpointsResponse};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use prost::Message;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
-/// Services that the gateway stands for. IAM is none of them: whoever exchanges a key for a token asks the cloud.
-const SERVED: [Service; 2] = [Service::Operation, Service::DataSphere];
-
 const GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
-/// Asks the cloud and puts the gateway's address in; when the cloud cannot be reached, tells what an operator set.
+/// What a caller wants to know.
+enum Wanted {
+    /// All addresses.
+    All,
+    /// That of the service with this id.
+    One(String),
+}
+
+/// The addresses in the configuration.
+struct Configured {
+    endpoints: Vec<ApiEndpoint>,
+    /// Whether they are all that there are: then nobody is asked.
+    is_complete: bool,
+}
+
+/// Tells what an operator set, if that is everything. Asks the cloud otherwise, and puts the gateway's address in; when
+/// the cloud cannot be reached, tells what was set all the same.
 pub(crate) async fn answer(
     calls: &Calls,
     call: &mut Call,
-    mut request: Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Result<Response<Answer>, Refusal> {
-    let is_list = call
-        .method
-        .is_some_and(|method| method.role == Role::TellsAddresses);
-    let own = calls.advertise_address.clone().or_else(|| authority(&request));
+    let (mut head, body) = request.into_parts();
+    let own = calls.advertise_address.clone().or_else(|| authority(&head));
+    let body = whole(call, body).await?;
+    let wanted = wanted(call, &head, &body);
+    let configured = own.as_deref().and_then(|own| configured(calls, own));
+    if let Some(configured) = configured.as_ref().filter(|configured| configured.is_complete) {
+        let wanted =
+            wanted.ok_or_else(|| Refusal::new(Code::InvalidArgument, "the request cannot be read"))?;
+        let told = told_by_us(call, configured, &wanted);
+        return told.ok_or_else(|| Refusal::new(Code::NotFound, "cloud.endpoints has no service of this id"));
+    }
     // Addresses are told to anyone, and the list may be another operator's than the addresses that were set.
-    request.headers_mut().remove(AUTHORIZATION);
+    head.headers.remove(AUTHORIZATION);
     // What is changed has to be read.
-    request.headers_mut().remove(ACCEPT_ENCODING);
-    request.headers_mut().remove(GRPC_ACCEPT_ENCODING);
-    let known = own.as_deref().filter(|_| is_list);
-    let known = known.and_then(|own| set_by_operator(calls, own));
-    match (calls.reach(call, Service::Endpoint, request).await, known) {
-        (Ok(reached), _) => told_by_cloud(call, reached, own.as_deref(), is_list).await,
-        (Err(refusal), Some(known)) if refusal.code == Code::Unavailable => Ok(told_by_us(call, &known)),
-        (Err(refusal), _) => Err(refusal),
+    head.headers.remove(ACCEPT_ENCODING);
+    head.headers.remove(GRPC_ACCEPT_ENCODING);
+    let request = Request::from_parts(head, Upload::read(body));
+    match calls.reach(call, Service::Endpoint, request).await {
+        Ok(reached) => told_by_cloud(call, reached, own.as_deref()).await,
+        Err(refusal) => configured
+            .zip(wanted)
+            .filter(|_| refusal.code == Code::Unavailable)
+            .and_then(|(configured, wanted)| told_by_us(call, &configured, &wanted))
+            .ok_or(refusal),
     }
 }
 
 /// The address that the caller used.
-fn authority<B>(request: &Request<B>) -> Option<String> {
-    let of_uri = request.uri().authority().map(ToString::to_string);
-    let of_host = || request.headers().get(HOST)?.to_str().ok().map(str::to_owned);
+fn authority(head: &Parts) -> Option<String> {
+    let of_uri = head.uri.authority().map(ToString::to_string);
+    let of_host = || head.headers.get(HOST)?.to_str().ok().map(str::to_owned);
     of_uri.or_else(of_host)
 }
 
-/// The addresses in the configuration, if those that matter are there.
-fn set_by_operator(calls: &Calls, own: &str) -> Option<ListApiEndpointsResponse> {
+async fn whole(call: &Call, body: Incoming) -> Result<Bytes, Refusal> {
+    let end = call
+        .patience
+        .deadline()
+        .unwrap_or_else(|| Instant::now() + GATEWAY_GREETING_TIME_MAX);
+    let collected = timeout_at(end, Limited::new(body, GATEWAY_ENDPOINTS_BYTES_MAX).collect()).await;
+    let collected =
+        collected.map_err(|_| Refusal::new(Code::DeadlineExceeded, "the request did not come in time"))?;
+    let unread = |error| {
+        Refusal::new(
+            Code::InvalidArgument,
+            &format!("the request cannot be read: {error}"),
+        )
+    };
+    Ok(collected.map_err(unread)?.to_bytes())
+}
+
+/// `None` when the request cannot be read.
+fn wanted(call: &Call, head: &Parts, body: &Bytes) -> Option<Wanted> {
+    if call.wants_all_addresses() {
+        return Some(Wanted::All);
+    }
+    if !call.is_grpc {
+        let id = head.uri.path().split('/').nth(2)?;
+        return Some(Wanted::One(id.to_owned()));
+    }
+    let is_gzip = head
+        .headers
+        .get("grpc-encoding")
+        .is_some_and(|encoding| encoding == "gzip");
+    let mut sniffer = Sniffer::new(Framing::Grpc { is_gzip }, &Budget::default());
+    sniffer.pass(body);
+    let message = sniffer.end().and_then(|copied| copied.message()).ok()?;
+    let request = GetApiEndpointRequest::decode(message).ok()?;
+    Some(Wanted::One(request.api_endpoint_id))
+}
+
+/// The addresses in the configuration, if those that the gateway serves are there.
+fn configured(calls: &Calls, own: &str) -> Option<Configured> {
     let entry = |service: Service, address: &str| ApiEndpoint {
         id: service.id().to_owned(),
         address: address.to_owned(),
@@ -68,32 +130,44 @@ fn set_by_operator(calls: &Calls, own: &str) -> Option<ListApiEndpointsResponse>
         endpoints.push(entry(service, own));
     }
     let iam = calls.passage.explicit(Service::Iam);
+    let is_complete = iam.is_some();
     endpoints.extend(iam.map(|address| entry(Service::Iam, &address)));
-    Some(ListApiEndpointsResponse {
+    Some(Configured {
         endpoints,
-        next_page_token: String::new(),
+        is_complete,
     })
 }
 
-fn told_by_us(call: &mut Call, known: &ListApiEndpointsResponse) -> Response<Answer> {
+/// `None` when the one that is wanted is not there.
+fn told_by_us(call: &mut Call, configured: &Configured, wanted: &Wanted) -> Option<Response<Answer>> {
+    let one = match wanted {
+        Wanted::All => None,
+        Wanted::One(id) => Some(configured.endpoints.iter().find(|endpoint| endpoint.id == *id)?),
+    };
     if call.is_grpc {
         call.tally.ended(Code::Ok);
+        let list = || ListApiEndpointsResponse {
+            endpoints: configured.endpoints.clone(),
+            next_page_token: String::new(),
+        };
+        let message = one.map_or_else(|| list().encode_to_vec(), Message::encode_to_vec);
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", HeaderValue::from_static("0"));
-        let mut response = Response::new(Answer::own(framed(known), Some(trailers)));
-        let content_type = HeaderValue::from_static("application/grpc");
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
-        return response;
+        let answer = Answer::own(framed(&message), Some(trailers));
+        return Some(own_response(answer, "application/grpc"));
     }
     let entry = |endpoint: &ApiEndpoint| json!({ "id": endpoint.id, "address": endpoint.address });
-    let entries: Vec<Value> = known.endpoints.iter().map(entry).collect();
-    let mut response = Response::new(Answer::own(
-        json!({ "endpoints": entries }).to_string().into(),
-        None,
-    ));
-    let content_type = HeaderValue::from_static("application/json");
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    let list = || json!({ "endpoints": configured.endpoints.iter().map(entry).collect::<Vec<_>>() });
+    let text = one.map_or_else(list, entry).to_string();
+    let response = own_response(Answer::own(text.into(), None), "application/json");
     call.tally.ended_over_http(response.status());
+    Some(response)
+}
+
+fn own_response(answer: Answer, content_type: &'static str) -> Response<Answer> {
+    let mut response = Response::new(answer);
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
@@ -101,13 +175,13 @@ async fn told_by_cloud(
     call: &mut Call,
     reached: Reached,
     own: Option<&str>,
-    is_list: bool,
 ) -> Result<Response<Answer>, Refusal> {
     let (mut head, body) = reached.response.into_parts();
     leave_end_to_end(&mut head.headers);
     head.extensions.clear();
     let end = call
-        .deadline
+        .patience
+        .deadline()
         .unwrap_or_else(|| Instant::now() + GATEWAY_HTTP_SILENCE_MAX);
     let collected = timeout_at(end, Limited::new(body, GATEWAY_ENDPOINTS_BYTES_MAX).collect()).await;
     let collected = collected
@@ -116,11 +190,13 @@ async fn told_by_cloud(
     let trailers = collected.trailers().cloned();
     let body = collected.to_bytes();
     let changed = if call.is_grpc {
-        call.tally
-            .ended_as_told(trailers.as_ref().unwrap_or(&head.headers));
+        call.tally.ended_as_told(
+            trailers.as_ref().unwrap_or(&head.headers),
+            untold_code(head.status),
+        );
         let is_ok = trailers.as_ref().and_then(grpc_status) == Some(0);
         own.filter(|_| is_ok)
-            .and_then(|own| changed_protobuf(&body, own, is_list))
+            .and_then(|own| changed_protobuf(&body, own, call.wants_all_addresses()))
     } else {
         call.tally.ended_over_http(head.status);
         own.filter(|_| head.status.is_success())
@@ -135,86 +211,25 @@ async fn told_by_cloud(
 
 /// `None` when it is not what it should be: then it goes on as it came.
 fn changed_protobuf(body: &Bytes, own: &str, is_list: bool) -> Option<Bytes> {
-    let message = body.get(5..)?;
-    if is_list {
-        let mut list = ListApiEndpointsResponse::decode(message).ok()?;
-        for endpoint in &mut list.endpoints {
-            put(&endpoint.id, &mut endpoint.address, own);
-        }
-        return Some(framed(&list));
+    let mut message = body.clone();
+    // Whether it is compressed, and its length.
+    let head = (message.try_get_u8().ok()?, message.try_get_u32().ok()?);
+    if head != (0, u32::try_from(message.len()).ok()?) {
+        return None;
     }
-    let mut endpoint = ApiEndpoint::decode(message).ok()?;
-    put(&endpoint.id, &mut endpoint.address, own);
-    Some(framed(&endpoint))
+    spliced_protobuf(&message, own, is_list).map(|changed| framed(&changed))
 }
 
 fn changed_json(body: &Bytes, own: &str) -> Option<Bytes> {
-    let mut told: Value = serde_json::from_slice(body).ok()?;
-    match told.get_mut("endpoints").and_then(Value::as_array_mut) {
-        Some(list) => list.iter_mut().for_each(|endpoint| put_json(endpoint, own)),
-        None => put_json(&mut told, own),
-    }
-    Some(told.to_string().into())
-}
-
-fn put_json(endpoint: &mut Value, own: &str) {
-    let id = endpoint.get("id").and_then(Value::as_str).map(str::to_owned);
-    if let (Some(id), Some(Value::String(address))) = (id, endpoint.get_mut("address")) {
-        put(&id, address, own);
-    }
-}
-
-fn put(id: &str, address: &mut String, own: &str) {
-    if SERVED.iter().any(|service| service.id() == id) {
-        own.clone_into(address);
-    }
+    let told = std::str::from_utf8(body).ok()?;
+    spliced_json(told, own).map(Bytes::from)
 }
 
 /// A message of gRPC, not compressed.
-fn framed(message: &impl Message) -> Bytes {
-    let length = message.encoded_len();
-    let mut framed = BytesMut::with_capacity(length + 5);
+fn framed(message: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(message.len() + 5);
     framed.put_u8(0);
-    framed.put_u32(u32::try_from(length).unwrap_or(u32::MAX));
-    framed.extend_from_slice(&message.encode_to_vec());
+    framed.put_u32(u32::try_from(message.len()).unwrap_or(u32::MAX));
+    framed.extend_from_slice(message);
     framed.freeze()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_gateway_stands_for_operations_and_datasphere_and_for_nothing_else() {
-        let entry = |id: &str, address: &str| ApiEndpoint {
-            id: id.to_owned(),
-            address: address.to_owned(),
-        };
-        let list = |address: &str| ListApiEndpointsResponse {
-            endpoints: vec![
-                entry("iam", "iam:443"),
-                entry("operation", address),
-                entry("datasphere", address),
-                entry("compute", "compute:443"),
-            ],
-            next_page_token: "next".to_owned(),
-        };
-        let changed = changed_protobuf(&framed(&list("cloud:443")), "gateway:1", true);
-        assert_eq!(changed, Some(framed(&list("gateway:1"))));
-        let changed = changed_protobuf(&framed(&entry("operation", "cloud:443")), "gateway:1", false);
-        assert_eq!(changed, Some(framed(&entry("operation", "gateway:1"))));
-        assert_eq!(
-            changed_protobuf(&Bytes::from_static(b"\0\0\0\0\x01\xff"), "gateway:1", true),
-            None
-        );
-    }
-
-    #[test]
-    fn over_rest_all_else_in_the_list_stays() {
-        let told = json!({"endpoints": [{"id": "operation", "address": "a", "more": [1]}, {"id": "iam", "address": "b"}, 7]});
-        let changed = changed_json(&told.to_string().into(), "g").expect("JSON");
-        let expected = json!({"endpoints": [{"id": "operation", "address": "g", "more": [1]}, {"id": "iam", "address": "b"}, 7]});
-        assert_eq!(serde_json::from_slice::<Value>(&changed).expect("JSON"), expected);
-        assert_eq!(changed_json(&Bytes::from_static(b"no"), "g"), None);
-    }
 }

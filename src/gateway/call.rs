@@ -9,19 +9,22 @@ use crate::gateway::answer::Answer;
 use crate::gateway::ear::{Asked, Ear};
 use crate::gateway::head::{is_grpc, leave_end_to_end, leave_request, timeout};
 use crate::gateway::method::{Method, Role};
+use crate::gateway::patience::{Patience, Pulse};
+use crate::gateway::peers::Peers;
 use crate::gateway::refusal::Refusal;
-use crate::gateway::relay::{Ends, LATE, Listener, Relay};
+use crate::gateway::relay::{ENDING, Ends, LATE, Listener, Protocol, Relay};
 use crate::gateway::sniffer::{Framing, Sniffer};
-use crate::gateway::tally::{Tally, grpc_status};
+use crate::gateway::tally::{Tally, grpc_status, untold_code};
+use crate::gateway::upload::Upload;
 use crate::gateway::upstream::{Seat, Upstreams};
 use crate::gateway::valve::Valves;
-use crate::limits::{GATEWAY_DEADLINE_SLACK, GATEWAY_HTTP_SILENCE_MAX};
+use crate::limits::GATEWAY_DEADLINE_SLACK;
 use crate::model::TraceContext;
 use http::header::CONTENT_ENCODING;
 use http::uri::Uri;
 use http::{HeaderName, Request, Response, Version};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::ResponseFuture;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -40,6 +43,8 @@ pub(crate) struct Calls {
     pub(crate) throttle: Throttle,
     pub(crate) stripped: Vec<HeaderName>,
     pub(crate) advertise_address: Option<String>,
+    /// Connections by the address of the caller.
+    pub(crate) connections: Peers,
     /// Ends what is still under way.
     pub(crate) cut: CancellationToken,
 }
@@ -49,9 +54,18 @@ pub(crate) struct Call {
     pub(crate) begun_at: Instant,
     pub(crate) is_grpc: bool,
     pub(crate) method: Option<&'static Method>,
-    pub(crate) deadline: Option<Instant>,
+    pub(crate) patience: Patience,
+    peer: IpAddr,
     pub(crate) tally: Tally,
     asked: Option<Asked>,
+}
+
+/// What became of a call.
+enum Answered {
+    /// The gateway answered it.
+    Told(Response<Answer>),
+    /// The cloud answers it.
+    Reached(Reached),
 }
 
 /// The head of an answer, and what has to live as long as its body.
@@ -66,27 +80,37 @@ const LOOKUP_TIME_MAX: Duration = Duration::from_secs(10);
 
 impl Calls {
     /// Answers a call, whatever happens.
-    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Answer> {
-        let mut call = self.call(&request);
-        let answered = match service(&request, call.is_grpc) {
-            None => Err(Refusal::new(Code::NotFound, UNKNOWN_PATH)),
-            Some(service) => match call.method.map(|method| method.role) {
-                Some(Role::TellsAddresses | Role::TellsAddress) => {
-                    addresses::answer(&self, &mut call, request).await
-                }
-                _ => match self.reach(&mut call, service, request).await {
-                    Ok(reached) => return self.relay(call, reached),
-                    Err(refusal) => Err(refusal),
-                },
-            },
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: IpAddr,
+    ) -> Response<Answer> {
+        let mut call = self.call(&request, peer);
+        let answered = tokio::select! {
+            answered = self.answered(&mut call, request) => answered,
+            () = self.cut.cancelled() => Err(Refusal::new(Code::Unavailable, ENDING)),
         };
-        answered.unwrap_or_else(|refusal| {
-            self.tell(&refusal);
-            call.refuse(&refusal)
-        })
+        match answered {
+            Ok(Answered::Told(response)) => response,
+            Ok(Answered::Reached(reached)) => self.relay(call, reached),
+            Err(refusal) => {
+                self.tell(&refusal);
+                call.refuse(&refusal)
+            }
+        }
     }
 
-    fn call(&self, request: &Request<Incoming>) -> Call {
+    async fn answered(&self, call: &mut Call, request: Request<Incoming>) -> Result<Answered, Refusal> {
+        let service = service(&request, call.is_grpc);
+        let service = service.ok_or_else(|| Refusal::new(Code::NotFound, UNKNOWN_PATH))?;
+        if let Some(Role::TellsAddresses | Role::TellsAddress) = call.method.map(|method| method.role) {
+            return addresses::answer(self, call, request).await.map(Answered::Told);
+        }
+        let request = request.map(|body| Upload::new(body, call.patience.clone()));
+        self.reach(call, service, request).await.map(Answered::Reached)
+    }
+
+    fn call(&self, request: &Request<Incoming>, peer: IpAddr) -> Call {
         let begun_at = Instant::now();
         let is_grpc = request.version() == Version::HTTP_2 && is_grpc(request.headers());
         let path = request.uri().path();
@@ -95,20 +119,29 @@ impl Calls {
         } else {
             Method::of_http(request.method(), path)
         };
-        let deadline = timeout(request.headers()).filter(|_| is_grpc);
-        let deadline = deadline.and_then(|time| begun_at.checked_add(time + GATEWAY_DEADLINE_SLACK));
-        let asked = method
-            .filter(|method| method.role.is_operation())
-            .map(|method| Asked {
-                role: method.role,
-                at: self.clock.now(),
-                trace_context: trace_context(request),
-            });
+        let deadline =
+            timeout(request.headers()).and_then(|time| begun_at.checked_add(time + GATEWAY_DEADLINE_SLACK));
+        let patience = match deadline {
+            _ if !is_grpc => Patience::WhileAlive(Pulse::new()),
+            Some(deadline) => Patience::Until(deadline),
+            None => Patience::Endless,
+        };
+        // What an unknown method of DataSphere answers is known by its shape.
+        let is_guess = is_grpc && method.is_none() && path.starts_with("/yandex.cloud.datasphere.");
+        let role = method
+            .map(|method| method.role)
+            .or(is_guess.then_some(Role::Unknown));
+        let asked = role.filter(|role| role.is_heard()).map(|role| Asked {
+            role,
+            at: self.clock.now(),
+            trace_context: trace_context(request),
+        });
         Call {
             begun_at,
             is_grpc,
             method,
-            deadline,
+            patience,
+            peer,
             tally: Tally::new(&self.instruments, method),
             asked,
         }
@@ -119,24 +152,26 @@ impl Calls {
         &self,
         call: &mut Call,
         service: Service,
-        request: Request<Incoming>,
+        request: Request<Upload>,
     ) -> Result<Reached, Refusal> {
         let late = || Refusal::new(Code::DeadlineExceeded, LATE);
-        let lookup_end = call.deadline.unwrap_or(call.begun_at + LOOKUP_TIME_MAX);
+        // Before anything that takes time, so that what waits is bounded too.
+        let seat = self.upstreams.seat(call.is_grpc, call.peer)?;
+        let lookup_end = call.patience.deadline();
+        let lookup_end = lookup_end.unwrap_or(call.begun_at + LOOKUP_TIME_MAX);
         let root = timeout_at(lookup_end, self.passage.root(service)).await;
         let root = root.map_err(|_| late())?.map_err(|error| {
             let problem = format!("the address of {} is not known: {error}", service.id());
             Refusal::new(Code::Unavailable, &problem)
         })?;
         let (request, authority) = self.addressed(request, &root, call.is_grpc)?;
-        let seated = if call.is_grpc {
-            self.upstreams.grpc(request)
-        } else {
-            self.upstreams.http(request)
-        };
-        let (answering, seat) = seated.ok_or_else(|| Refusal::new(Code::Unavailable, FULL))?;
+        let answering = seat.send(request);
         call.tally.add(call.begun_at.elapsed());
-        let response = self.head(call, answering).await.ok_or_else(late)?;
+        let response = tokio::select! {
+            biased;
+            response = answering => response,
+            () = call.patience.clone().over() => return Err(late()),
+        };
         let response = response.map_err(|error| Refusal::broken(&authority, &error))?;
         Ok(Reached {
             response,
@@ -145,25 +180,13 @@ impl Calls {
         })
     }
 
-    async fn head(
-        &self,
-        call: &Call,
-        answering: ResponseFuture,
-    ) -> Option<Result<Response<Incoming>, hyper_util::client::legacy::Error>> {
-        let silence_end = || (!call.is_grpc).then(|| Instant::now() + GATEWAY_HTTP_SILENCE_MAX);
-        match call.deadline.or_else(silence_end) {
-            Some(end) => timeout_at(end, answering).await.ok(),
-            None => Some(answering.await),
-        }
-    }
-
     /// The same call with the cloud's address in place of the gateway's.
     fn addressed(
         &self,
-        request: Request<Incoming>,
+        request: Request<Upload>,
         root: &Uri,
         is_grpc: bool,
-    ) -> Result<(Request<Incoming>, String), Refusal> {
+    ) -> Result<(Request<Upload>, String), Refusal> {
         let (mut head, body) = request.into_parts();
         let authority = root.authority().map(ToString::to_string).unwrap_or_default();
         let mut uri = root.clone().into_parts();
@@ -189,14 +212,19 @@ impl Calls {
         let (mut head, body) = response.into_parts();
         leave_end_to_end(&mut head.headers);
         head.extensions.clear();
-        let is_well = if call.is_grpc {
-            call.tally.ended_as_told(&head.headers);
-            // The status may be in the head already: then there is no message.
-            head.status.is_success() && grpc_status(&head.headers).is_none()
-        } else {
-            call.tally.ended_over_http(head.status);
-            head.status.is_success()
+        // The status may be in the head already: then there is no message.
+        let is_told = call.is_grpc && grpc_status(&head.headers).is_some();
+        let protocol = match (call.is_grpc, is_told) {
+            (true, true) => Protocol::GrpcTold,
+            (true, false) => Protocol::Grpc {
+                untold: untold_code(head.status),
+            },
+            (false, _) => Protocol::Rest { status: head.status },
         };
+        if is_told {
+            call.tally.ended_as_told(&head.headers, Code::Unknown);
+        }
+        let is_well = head.status.is_success() && !is_told;
         let is_gzip = {
             let name = if call.is_grpc {
                 GRPC_ENCODING
@@ -213,21 +241,24 @@ impl Calls {
         let listener = call.asked.filter(|_| is_well).map(|asked| Listener {
             ear: Arc::clone(&self.ear),
             asked,
-            sniffer: Sniffer::new(framing, &self.ear.budget),
+            sniffer: match asked.role {
+                Role::Unknown => Sniffer::guessing(framing, &self.ear.budget),
+                _ => Sniffer::new(framing, &self.ear.budget),
+            },
         });
         let relay = Relay {
             valve: self.valves.open(body, seat),
-            is_grpc: call.is_grpc,
+            protocol,
             is_well,
             listener,
-            ends: Ends::new(call.deadline, self.cut.clone()),
+            ends: Ends::new(call.patience, self.cut.clone()),
             tally: call.tally,
             authority,
             held: None,
             is_over: false,
         };
         head.version = Version::default();
-        Response::from_parts(head, Answer::Relayed(Box::new(relay)))
+        Response::from_parts(head, Answer::Relayed(Box::new(relay.begun())))
     }
 
     /// One line for what keeps calls from passing.
@@ -243,6 +274,12 @@ impl Calls {
 }
 
 impl Call {
+    /// Whether it asks for the list of endpoints, rather than for one.
+    pub(crate) fn wants_all_addresses(&self) -> bool {
+        self.method
+            .is_some_and(|method| method.role == Role::TellsAddresses)
+    }
+
     fn refuse(&mut self, refusal: &Refusal) -> Response<Answer> {
         if self.is_grpc {
             self.tally.ended(refusal.code);
@@ -257,8 +294,6 @@ impl Call {
 const GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
 const UNKNOWN_PATH: &str = "no service of the cloud has this path; REST has /operations, /datasphere, /iam and /endpoints, and gRPC needs HTTP/2 and the content type application/grpc";
-
-const FULL: &str = "too many calls are under way; call again later";
 
 /// Which service a call is for.
 fn service<B>(request: &Request<B>, is_grpc: bool) -> Option<Service> {

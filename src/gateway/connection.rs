@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,12 +29,18 @@ const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 /// Answers the calls of a connection until either side has enough.
 pub(crate) async fn serve(stream: Stream, calls: Arc<Calls>, stop: CancellationToken) {
     stream.keep_alive(TCP_KEEPALIVE);
+    // Callers on a unix socket are of this host.
+    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let peer = stream.ends().peer.map_or(local, |peer| peer.ip());
+    let Some(_share) = calls.connections.share(peer) else {
+        return;
+    };
     let presence = Presence::new();
     let service = service_fn(|request: Request<Incoming>| {
         let guest = presence.enter();
         let calls = Arc::clone(&calls);
         async move {
-            let response = calls.answer(request).await;
+            let response = calls.answer(request, peer).await;
             Ok::<_, Infallible>(response.map(|answer| Attended {
                 answer,
                 _guest: guest,

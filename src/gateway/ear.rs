@@ -8,13 +8,19 @@ use crate::flow::{Admitted, Inbox, Throttle};
 use crate::gateway::callers::Callers;
 use crate::gateway::method::Role;
 use crate::gateway::sniffer::{Budget, Copied, Sniffer, Unheard};
-use crate::limits::GATEWAY_HEARD_MAX;
+use crate::limits::{
+    GATEWAY_ADMISSION_PAUSE_FIRST, GATEWAY_ADMISSION_PAUSE_MAX, GATEWAY_ADMISSION_TIME_MAX,
+    GATEWAY_HEARD_MAX, GATEWAY_LAST_REPORTS_TIME_MAX, GATEWAY_WAITING_MAX,
+};
 use crate::model::{
     Admission, Decoded, Gaps, Input, JobId, Labels, OperationSnapshot, Overheard, Sighting, Source, Target,
-    TraceContext,
+    Text, TraceContext,
 };
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Hears of operations.
@@ -26,9 +32,24 @@ pub(crate) struct Ear {
     pub(crate) budget: Budget,
     reports: TaskTracker,
     slots: Arc<Semaphore>,
+    waiting: Waiting,
+    /// Nothing more is put forward.
+    closing: CancellationToken,
+    /// Nobody waits any more for what was.
+    ended: CancellationToken,
     instruments: Instruments,
     clock: Clock,
     throttle: Throttle,
+}
+
+/// Operations for which there was no room, each once however often it is heard.
+#[derive(Debug, Default)]
+struct Waiting(Mutex<HashSet<Target>>);
+
+/// One that waits.
+struct Turn<'a> {
+    waiting: &'a Waiting,
+    target: &'a Target,
 }
 
 /// A call whose answer may be an operation.
@@ -56,6 +77,9 @@ impl Ear {
             budget: Budget::default(),
             reports: TaskTracker::new(),
             slots: Arc::new(Semaphore::new(GATEWAY_HEARD_MAX)),
+            waiting: Waiting::default(),
+            closing: CancellationToken::new(),
+            ended: CancellationToken::new(),
             instruments: instruments.clone(),
             clock,
             throttle: Throttle::default(),
@@ -64,32 +88,53 @@ impl Ear {
 
     /// An answer is over. Reports its operation; the receiver tells when the watcher has it, or that nobody will.
     pub(crate) fn hear(self: &Arc<Self>, asked: Asked, sniffer: Sniffer) -> Option<oneshot::Receiver<()>> {
-        let copied = sniffer.end().map_err(|unheard| self.missed(unheard)).ok()?;
-        let inbox = self
-            .inbox
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()?;
+        let is_guess = asked.role == Role::Unknown;
+        let missed = |unheard| {
+            if !is_guess {
+                self.missed(unheard);
+            }
+        };
+        let copied = sniffer.end().map_err(missed).ok()?;
+        let inbox = self.inbox()?;
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
-            self.missed(Unheard::Busy);
+            missed(Unheard::Busy);
             return None;
         };
         let (accepted, acceptance) = oneshot::channel();
         let ear = Arc::clone(self);
         // A task of its own: what goes wrong in it is not the caller's, and it goes on when the caller waits no longer.
         self.reports.spawn(async move {
-            match told(&copied) {
-                Ok(told) => ear.report(&inbox, asked, told).await,
-                Err(unheard) => ear.missed(unheard),
-            }
+            let told = told(&copied);
+            // It gives back its share of the budget: a commit may take seconds.
+            drop(copied);
+            let refused = match told {
+                Ok(told) if is_guess && !told.is_of_datasphere() => None,
+                Ok(told) => {
+                    let report = ear.report(&inbox, asked, told);
+                    ear.ended.run_until_cancelled(report).await.flatten()
+                }
+                Err(_) if is_guess => None,
+                Err(unheard) => {
+                    ear.missed(unheard);
+                    None
+                }
+            };
             // The caller may have gone on.
             let _ = accepted.send(());
-            drop(slot);
+            drop((slot, inbox));
+            if let Some(sighting) = refused {
+                ear.insist(sighting).await;
+            }
         });
         Some(acceptance)
     }
 
-    async fn report(&self, inbox: &Inbox, asked: Asked, told: Told) {
+    fn inbox(&self) -> Option<Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives back what there was no room for.
+    async fn report(&self, inbox: &Inbox, asked: Asked, told: Told) -> Option<Sighting> {
         let sighting = Sighting {
             target: Target::Operation(told.answer.value.id.clone()),
             source: Source::Gateway,
@@ -98,22 +143,48 @@ impl Ear {
         };
         self.count(told.answer.gaps);
         let heard = Box::new(Overheard {
-            sighting,
+            sighting: sighting.clone(),
             asked_at: asked.at,
             answer: told.answer,
         });
         // During shutdown nothing is watched any more; the next process hears of it by other ways.
-        let Ok(receipt) = inbox.deliver(Input::Overheard(heard)).await else {
+        let receipt = inbox.deliver(Input::Overheard(heard)).await.ok()?;
+        (receipt.told().await == Some(Admission::Full)).then_some(sighting)
+    }
+
+    /// Puts an operation forward until there is room for it, or it has waited for too long. By then its answer is old:
+    /// the watcher looks for itself.
+    async fn insist(&self, sighting: Sighting) {
+        let Some(_turn) = self.waiting.enter(&sighting.target) else {
             return;
         };
-        if receipt.told().await == Some(Admission::Full)
-            && let Some(Admitted { held_back }) = self.throttle.admit("full", self.clock.now())
-        {
+        if let Some(Admitted { held_back }) = self.throttle.admit("full", self.clock.now()) {
             tracing::warn!(
                 held_back,
-                "an operation that passed through the gateway is not watched, there is no room; raise watch.tracked_max"
+                "there is no room to watch an operation that passed through the gateway, it is tried again for an \
+                 hour; raise watch.tracked_max"
             );
         }
+        let end = Instant::now() + GATEWAY_ADMISSION_TIME_MAX;
+        let mut pause = GATEWAY_ADMISSION_PAUSE_FIRST;
+        while Instant::now() < end {
+            if self.closing.run_until_cancelled(sleep(pause)).await.is_none() {
+                return;
+            }
+            let again = self
+                .closing
+                .run_until_cancelled(self.offer(sighting.clone()))
+                .await;
+            if again.flatten() != Some(Admission::Full) {
+                return;
+            }
+            pause = (pause * 2).min(GATEWAY_ADMISSION_PAUSE_MAX);
+        }
+    }
+
+    async fn offer(&self, sighting: Sighting) -> Option<Admission> {
+        let receipt = self.inbox()?.deliver(Input::Sighted(sighting)).await.ok()?;
+        receipt.told().await
     }
 
     /// Where the caller stood who asked for the execution: this one, or the one who made its job.
@@ -127,7 +198,7 @@ impl Ear {
             self.callers.recall(&job.id)
         };
         match asked.role {
-            Role::Begins => asked.trace_context.or_else(of_maker),
+            Role::Begins | Role::Unknown => asked.trace_context.or_else(of_maker),
             _ => None,
         }
     }
@@ -156,11 +227,44 @@ impl Ear {
         }
     }
 
-    /// Hears nothing from now on, and returns once everything heard was reported.
+    /// Hears nothing from now on, and returns once everything heard was reported, or has taken too long.
     pub(crate) async fn close(&self) {
         drop(self.inbox.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.closing.cancel();
         self.reports.close();
-        self.reports.wait().await;
+        let reported = timeout(GATEWAY_LAST_REPORTS_TIME_MAX, self.reports.wait());
+        if reported.await.is_err() {
+            self.ended.cancel();
+            self.reports.wait().await;
+        }
+    }
+}
+
+impl Told {
+    /// Whether it is described as what `DataSphere` does.
+    fn is_of_datasphere(&self) -> bool {
+        let told = &self.answer.value;
+        let is_known = |name: &Text| name.as_str().contains("/yandex.cloud.datasphere.");
+        told.described && told.metadata_type.as_ref().is_none_or(is_known)
+    }
+}
+
+impl Waiting {
+    /// `None` when it waits already, or too many do.
+    fn enter<'a>(&'a self, target: &'a Target) -> Option<Turn<'a>> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = waiting.len() < GATEWAY_WAITING_MAX && waiting.insert(target.clone());
+        is_new.then(|| Turn {
+            waiting: self,
+            target,
+        })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut waiting = self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.remove(self.target);
     }
 }
 

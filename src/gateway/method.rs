@@ -32,6 +32,8 @@ pub(crate) enum Role {
     TellsAddress,
     /// Nothing.
     Plain,
+    /// An operation, if it looks like one: of methods that are not known here.
+    Unknown,
 }
 
 /// The label of all methods that are not known: paths of strangers must not become series.
@@ -62,9 +64,9 @@ impl Method {
 }
 
 impl Role {
-    /// Whether the answer is an operation.
-    pub(crate) fn is_operation(self) -> bool {
-        matches!(self, Self::Begins | Self::MakesJob | Self::Looks)
+    /// Whether the answer is an operation, or may be one.
+    pub(crate) fn is_heard(self) -> bool {
+        matches!(self, Self::Begins | Self::MakesJob | Self::Looks | Self::Unknown)
     }
 }
 

@@ -2,25 +2,27 @@
 
 use crate::gateway::answer::BrokenOff;
 use crate::gateway::ear::{Asked, Ear};
+use crate::gateway::patience::Patience;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::sniffer::Sniffer;
 use crate::gateway::tally::{Tally, grpc_status};
 use crate::gateway::valve::{Part, Valve};
-use crate::limits::{GATEWAY_HOLD_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX};
+use crate::limits::GATEWAY_HOLD_TIME_MAX;
 use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
 use hyper::body::{Frame, SizeHint};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::Code;
 
 /// The body of an answer, as it comes from the cloud.
 pub(crate) struct Relay {
     pub(crate) valve: Valve,
-    pub(crate) is_grpc: bool,
+    pub(crate) protocol: Protocol,
     /// Whether the head says that the call succeeded, as far as a head can.
     pub(crate) is_well: bool,
     pub(crate) listener: Option<Listener>,
@@ -29,6 +31,17 @@ pub(crate) struct Relay {
     pub(crate) authority: String,
     pub(crate) held: Option<Held>,
     pub(crate) is_over: bool,
+}
+
+/// What an answer speaks, and with that how its end is counted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Protocol {
+    /// gRPC, with what a caller takes it for if it ends without a status.
+    Grpc { untold: Code },
+    /// gRPC whose status came in the head.
+    GrpcTold,
+    /// REST, with the status of its head.
+    Rest { status: StatusCode },
 }
 
 /// Who listens to an answer.
@@ -46,11 +59,11 @@ pub(crate) struct Held {
     accepted: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// What ends an answer before its own end; the timers run only while there is nothing to pass on.
+/// What ends an answer before its own end; the timer runs only while there is nothing to pass on.
 pub(crate) struct Ends {
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) cut: CancellationToken,
-    timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
+    cut: CancellationToken,
+    timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     cutting: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
@@ -68,13 +81,33 @@ impl Relay {
         }
         match self.valve.poll(cx) {
             Poll::Ready(part) => {
-                self.ends.timer = None;
+                self.ends.beat();
                 self.pass(part, cx)
             }
             Poll::Pending => {
-                let refusal = ready!(self.ends.poll(self.is_grpc, cx));
+                let refusal = ready!(self.ends.poll(cx));
                 Poll::Ready(Some(self.break_off(&refusal)))
             }
+        }
+    }
+
+    /// Counts an answer whose head is all of it: nobody asks for the rest.
+    pub(crate) fn begun(mut self) -> Self {
+        if self.valve.is_end_stream() {
+            self.count(&HeaderMap::new());
+        }
+        self
+    }
+
+    /// It is over, with these trailers.
+    fn count(&mut self, trailers: &HeaderMap) {
+        match self.protocol {
+            Protocol::Grpc { untold } => {
+                self.tally.ended_as_told(trailers, untold);
+                self.is_well &= grpc_status(trailers) == Some(0);
+            }
+            Protocol::GrpcTold => {}
+            Protocol::Rest { status } => self.tally.ended_over_http(status),
         }
     }
 
@@ -98,21 +131,23 @@ impl Relay {
                 return Poll::Ready(Some(self.break_off(&refusal)));
             }
             Part::Frame(Some(Ok(frame))) => frame,
-            Part::Frame(None) => return self.end(None, cx),
+            Part::Frame(None) => {
+                self.count(&HeaderMap::new());
+                return self.end(None, cx);
+            }
         };
         if let Some(trailers) = last.trailers_ref() {
-            if self.is_grpc {
-                self.tally.ended_as_told(trailers);
-                self.is_well &= grpc_status(trailers) == Some(0);
-            }
+            self.count(trailers);
             return self.end(Some(last), cx);
         }
         if let (Some(data), Some(listener)) = (last.data_ref(), &mut self.listener) {
             listener.sniffer.pass(data);
-            // A body whose length is known ends with its last byte: nothing after it could be held back.
-            if !self.is_grpc && self.valve.is_end_stream() {
-                return self.end(Some(last), cx);
-            }
+        }
+        // A body whose length is known ends with its last byte: nobody asks for more, and nothing after it could be
+        // held back.
+        if self.valve.is_end_stream() {
+            self.count(&HeaderMap::new());
+            return self.end(Some(last), cx);
         }
         Poll::Ready(Some(Ok(last)))
     }
@@ -142,25 +177,30 @@ impl Relay {
         self.listener = None;
         self.valve.close();
         self.tally.ended(refusal.code);
-        if self.is_grpc {
-            Ok(Frame::trailers(refusal.trailers()))
-        } else {
-            Err(refusal.message().into())
+        match self.protocol {
+            Protocol::Rest { .. } => Err(refusal.message().into()),
+            Protocol::Grpc { .. } | Protocol::GrpcTold => Ok(Frame::trailers(refusal.trailers())),
         }
     }
 }
 
 impl Ends {
-    pub(crate) fn new(deadline: Option<Instant>, cut: CancellationToken) -> Self {
+    pub(crate) fn new(patience: Patience, cut: CancellationToken) -> Self {
         Self {
-            deadline,
+            patience,
             cut,
             timer: None,
             cutting: None,
         }
     }
 
-    fn poll(&mut self, is_grpc: bool, cx: &mut Context<'_>) -> Poll<Refusal> {
+    /// Something passed.
+    fn beat(&mut self) {
+        self.patience.beat();
+        self.timer = None;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Refusal> {
         let cut = &self.cut;
         let cutting = self
             .cutting
@@ -168,21 +208,20 @@ impl Ends {
         if cutting.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Refusal::new(Code::Unavailable, ENDING));
         }
-        let timer = match (self.deadline, is_grpc) {
-            (Some(deadline), _) => self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline))),
-            // The connection tells whether the cloud is there, and a log may be silent for hours.
-            (None, true) => return Poll::Pending,
-            (None, false) => self
-                .timer
-                .get_or_insert_with(|| Box::pin(sleep(GATEWAY_HTTP_SILENCE_MAX))),
-        };
+        if matches!(self.patience, Patience::Endless) {
+            return Poll::Pending;
+        }
+        let patience = &self.patience;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(patience.clone().over()));
         ready!(timer.as_mut().poll(cx));
         Poll::Ready(Refusal::new(Code::DeadlineExceeded, LATE))
     }
 }
 
 /// The message of a call that an end of the exporter ends.
-const ENDING: &str = "the exporter is ending; call again";
+pub(crate) const ENDING: &str = "the exporter is ending; call again";
 
 /// The message of a call that ran out of time.
 pub(crate) const LATE: &str = "the cloud did not answer in time";

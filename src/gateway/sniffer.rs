@@ -1,6 +1,6 @@
 //! A copy of an answer that may be an operation, taken while it passes.
 
-use crate::limits::{GATEWAY_HEARD_BYTES_ALL_MAX, GATEWAY_HEARD_BYTES_MAX};
+use crate::limits::{GATEWAY_GUESSED_BYTES_MAX, GATEWAY_HEARD_BYTES_ALL_MAX, GATEWAY_HEARD_BYTES_MAX};
 use bytes::{Buf, Bytes};
 use flate2::read::GzDecoder;
 use std::io::Read;
@@ -41,6 +41,7 @@ pub enum Unheard {
 #[derive(Debug)]
 pub struct Sniffer {
     framing: Framing,
+    is_guess: bool,
     parts: Vec<Bytes>,
     bytes: usize,
     budget: Budget,
@@ -81,11 +82,20 @@ impl Sniffer {
     pub fn new(framing: Framing, budget: &Budget) -> Self {
         Self {
             framing,
+            is_guess: false,
             parts: Vec::new(),
             bytes: 0,
             budget: budget.clone(),
             held: None,
             unheard: None,
+        }
+    }
+
+    /// The same for an answer that nobody knows: it gives up early on what is long, or has more than one message.
+    pub fn guessing(framing: Framing, budget: &Budget) -> Self {
+        Self {
+            is_guess: true,
+            ..Self::new(framing, budget)
         }
     }
 
@@ -95,7 +105,12 @@ impl Sniffer {
             return;
         }
         self.bytes = self.bytes.saturating_add(part.len());
-        if self.bytes > GATEWAY_HEARD_BYTES_MAX {
+        let bytes_max = if self.is_guess {
+            GATEWAY_GUESSED_BYTES_MAX
+        } else {
+            GATEWAY_HEARD_BYTES_MAX
+        };
+        if self.bytes > bytes_max {
             self.give_up(Unheard::Size);
             return;
         }
@@ -110,6 +125,23 @@ impl Sniffer {
             held @ None => *held = Some(permit),
         }
         self.parts.push(part.clone());
+        let is_too_much = |length| length > bytes_max || self.bytes > length;
+        if self.is_guess && self.first_bytes().is_some_and(is_too_much) {
+            self.give_up(Unheard::Size);
+        }
+    }
+
+    /// Bytes of the first message of gRPC with its head, once that is there.
+    fn first_bytes(&self) -> Option<usize> {
+        let mut bytes = self.parts.iter().flatten().copied();
+        // Whether it is compressed.
+        bytes.next()?;
+        let mut length = [0; 4];
+        for byte in &mut length {
+            *byte = bytes.next()?;
+        }
+        let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
+        length.checked_add(GRPC_HEAD_BYTES)
     }
 
     /// The answer is over.
@@ -246,6 +278,35 @@ mod tests {
         assert!(bomb.len() < GATEWAY_HEARD_BYTES_MAX / 100);
         let found = sniffed(GRPC, &[&framed(1, &bomb)], &Budget::default());
         assert_eq!(found, Err(Unheard::Size));
+    }
+
+    #[test]
+    fn a_guess_is_given_up_early() {
+        let guessed = |parts: &[&[u8]]| {
+            let mut sniffer = Sniffer::guessing(GRPC, &Budget::default());
+            for part in parts {
+                sniffer.pass(&Bytes::copy_from_slice(part));
+            }
+            (
+                sniffer.parts.len(),
+                sniffer.end().and_then(|copied| copied.message()),
+            )
+        };
+        let one = framed(0, b"operation");
+        assert_eq!(
+            guessed(&[&one[..3], &one[3..]]).1.as_deref(),
+            Ok(&b"operation"[..])
+        );
+        let long = u32::try_from(GATEWAY_GUESSED_BYTES_MAX)
+            .expect("small")
+            .to_be_bytes();
+        for parts in [
+            &[&one[..], &one][..],
+            &[&[one.clone(), one.clone()].concat()],
+            &[&[0], &long],
+        ] {
+            assert_eq!(guessed(parts), (0, Err(Unheard::Size)), "and nothing is held");
+        }
     }
 
     #[test]

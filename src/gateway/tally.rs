@@ -40,11 +40,10 @@ impl Tally {
         self.ended_with_number(i32::from(code));
     }
 
-    /// It ended with the code that these headers or trailers tell, if they do.
-    pub(crate) fn ended_as_told(&mut self, headers: &HeaderMap) {
-        if let Some(number) = grpc_status(headers) {
-            self.ended_with_number(number);
-        }
+    /// It ended with the code that these headers or trailers tell, or with `untold` if they tell none.
+    pub(crate) fn ended_as_told(&mut self, headers: &HeaderMap, untold: Code) {
+        let number = grpc_status(headers).unwrap_or_else(|| i32::from(untold));
+        self.ended_with_number(number);
     }
 
     /// It ended with this status of HTTP; those that nobody registered share one.
@@ -62,6 +61,19 @@ impl Tally {
 /// The status that these headers or trailers tell.
 pub(crate) fn grpc_status(headers: &HeaderMap) -> Option<i32> {
     headers.get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+/// What a caller takes an answer of gRPC for that ends without a status:
+/// <https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md>.
+pub(crate) fn untold_code(status: StatusCode) -> Code {
+    match status.as_u16() {
+        400 => Code::Internal,
+        401 => Code::Unauthenticated,
+        403 => Code::PermissionDenied,
+        404 => Code::Unimplemented,
+        429 | 502 | 503 | 504 => Code::Unavailable,
+        _ => Code::Unknown,
+    }
 }
 
 impl Drop for Tally {

@@ -1,41 +1,50 @@
 //! Connections to the cloud, which all callers share.
 
 use crate::cloud::{CloudError, Connector, Passage, Protocols};
+use crate::gateway::peers::{Peers, Share};
+use crate::gateway::refusal::Refusal;
+use crate::gateway::upload::Upload;
 use crate::limits::{
     GATEWAY_CONNECT_TIME_MAX, GATEWAY_HEAD_BYTES_MAX, GATEWAY_HEADERS_MAX, GATEWAY_HTTP_CALLS_MAX,
-    GATEWAY_LANE_CALLS_MAX, GATEWAY_LANES_MAX, GATEWAY_PING_INTERVAL, GATEWAY_PING_TIMEOUT,
-    GATEWAY_WINDOW_BYTES,
+    GATEWAY_LANE_CALLS_MAX, GATEWAY_LANES_MAX, GATEWAY_PEER_CALLS_MAX, GATEWAY_PEER_HTTP_CALLS_MAX,
+    GATEWAY_PING_INTERVAL, GATEWAY_PING_TIMEOUT, GATEWAY_WINDOW_BYTES,
 };
 use http::Uri;
-use hyper::body::Incoming;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::error::Error;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use tonic::Code;
 use tonic::codegen::Service;
 
 /// Connections by protocol. For gRPC they are lanes with a bounded number of calls each: servers bound the calls of a
 /// connection, and a further call would wait behind logs that are read for days.
 #[derive(Debug)]
 pub(crate) struct Upstreams {
-    lanes: Vec<Lane>,
-    http: Lane,
+    lanes: Vec<Arc<Lane>>,
+    peers: Peers,
+    http: Arc<Lane>,
+    http_peers: Peers,
 }
 
 #[derive(Debug)]
 struct Lane {
-    client: Client<Timely, Incoming>,
+    client: Client<Timely, Upload>,
     calls_max: usize,
-    calls: Arc<AtomicUsize>,
+    calls: AtomicUsize,
 }
 
 /// The place of one call; it is free again once this is dropped.
 #[derive(Debug)]
-pub(crate) struct Seat(Arc<AtomicUsize>);
+pub(crate) struct Seat {
+    lane: Arc<Lane>,
+    _share: Share,
+}
 
 impl Upstreams {
     /// # Errors
@@ -43,51 +52,73 @@ impl Upstreams {
     pub(crate) fn new(passage: &Passage) -> Result<Self, CloudError> {
         let grpc = Timely(passage.connector(Protocols::Grpc)?);
         let http = Timely(passage.connector(Protocols::Http1)?);
-        let lane = |_| Lane::new(client(grpc.clone(), true), GATEWAY_LANE_CALLS_MAX);
+        let lane = |_| Arc::new(Lane::new(client(grpc.clone(), true), GATEWAY_LANE_CALLS_MAX));
         Ok(Self {
             lanes: (0..GATEWAY_LANES_MAX).map(lane).collect(),
-            http: Lane::new(client(http, false), GATEWAY_HTTP_CALLS_MAX),
+            peers: Peers::new(GATEWAY_PEER_CALLS_MAX),
+            http: Arc::new(Lane::new(client(http, false), GATEWAY_HTTP_CALLS_MAX)),
+            http_peers: Peers::new(GATEWAY_PEER_HTTP_CALLS_MAX),
         })
     }
 
-    /// Sends a call on the first lane that has a seat; `None` when all are taken.
-    pub(crate) fn grpc(&self, request: http::Request<Incoming>) -> Option<(ResponseFuture, Seat)> {
-        let (lane, seat) = self.lanes.iter().find_map(|lane| Some((lane, lane.seat()?)))?;
-        Some((lane.client.request(request), seat))
-    }
-
-    /// The same over REST.
-    pub(crate) fn http(&self, request: http::Request<Incoming>) -> Option<(ResponseFuture, Seat)> {
-        let seat = self.http.seat()?;
-        Some((self.http.client.request(request), seat))
+    /// A seat in the first lane that has one.
+    ///
+    /// # Errors
+    /// All are taken, or this caller has its share.
+    pub(crate) fn seat(&self, is_grpc: bool, peer: IpAddr) -> Result<Seat, Refusal> {
+        let (lanes, peers) = if is_grpc {
+            (self.lanes.as_slice(), &self.peers)
+        } else {
+            (std::slice::from_ref(&self.http), &self.http_peers)
+        };
+        let share = peers.share(peer);
+        let share = share.ok_or_else(|| Refusal::new(Code::ResourceExhausted, TOO_MANY))?;
+        let lane = lanes.iter().find(|lane| lane.takes());
+        let lane = lane.ok_or_else(|| Refusal::new(Code::Unavailable, FULL))?;
+        Ok(Seat {
+            lane: Arc::clone(lane),
+            _share: share,
+        })
     }
 }
 
+const FULL: &str = "too many calls are under way; call again later";
+
+const TOO_MANY: &str =
+    "too many calls from this address are under way; call again when some of them are over";
+
 impl Lane {
-    fn new(client: Client<Timely, Incoming>, calls_max: usize) -> Self {
+    fn new(client: Client<Timely, Upload>, calls_max: usize) -> Self {
         Self {
             client,
             calls_max,
-            calls: Arc::default(),
+            calls: AtomicUsize::new(0),
         }
     }
 
-    fn seat(&self) -> Option<Seat> {
+    /// Whether there was room for one more.
+    fn takes(&self) -> bool {
         let one_more = |calls: usize| (calls < self.calls_max).then_some(calls + 1);
         self.calls
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
-            .ok()?;
-        Some(Seat(Arc::clone(&self.calls)))
+            .is_ok()
+    }
+}
+
+impl Seat {
+    /// Sends a call.
+    pub(crate) fn send(&self, request: http::Request<Upload>) -> ResponseFuture {
+        self.lane.client.request(request)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.lane.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-fn client(connector: Timely, is_grpc: bool) -> Client<Timely, Incoming> {
+fn client(connector: Timely, is_grpc: bool) -> Client<Timely, Upload> {
     let head_bytes_max = u32::try_from(GATEWAY_HEAD_BYTES_MAX).unwrap_or(u32::MAX);
     let window_bytes = usize::try_from(GATEWAY_WINDOW_BYTES).unwrap_or(usize::MAX);
     let calls_max = u32::try_from(GATEWAY_LANE_CALLS_MAX).unwrap_or(u32::MAX);

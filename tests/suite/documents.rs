@@ -4,6 +4,7 @@ use crate::support::{World, finished};
 use datasphere_exporter::catalogue;
 use datasphere_exporter::cli;
 use datasphere_exporter::config::web_document;
+use datasphere_exporter::limits;
 use datasphere_exporter::metrics::{Exposition, Format, Settings};
 use datasphere_exporter::model::OutcomeKind;
 use datasphere_exporter::traces;
@@ -11,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
@@ -37,6 +39,73 @@ fn the_document_of_the_commands_tells_what_may_be_typed() {
     assert!(
         told == cli::document(),
         "docs/commands.md is not what the code declares; UPDATE_DOCS=1 cargo test --test suite documents makes it so"
+    );
+}
+
+/// The bounds of the gateway that its callers may meet.
+fn gateway_limits() -> String {
+    let [calls, rest_calls, peer, rest_peer, connections, peer_connections] = [
+        limits::GATEWAY_LANES_MAX * limits::GATEWAY_LANE_CALLS_MAX,
+        limits::GATEWAY_HTTP_CALLS_MAX,
+        limits::GATEWAY_PEER_CALLS_MAX,
+        limits::GATEWAY_PEER_HTTP_CALLS_MAX,
+        limits::GATEWAY_CONNECTIONS_MAX,
+        limits::GATEWAY_PEER_CONNECTIONS_MAX,
+    ];
+    let kib = |bytes: usize| format!("{} KiB", bytes >> 10);
+    let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
+    let window = usize::try_from(limits::GATEWAY_WINDOW_BYTES).unwrap();
+    let rows = [
+        ("calls at once over gRPC, of one address", format!("{calls}, {peer}")),
+        ("calls at once over REST, of one address", format!("{rest_calls}, {rest_peer}")),
+        ("connections, of one address", format!("{connections}, {peer_connections}")),
+        ("calls of one connection over HTTP/2", limits::GATEWAY_CONNECTION_CALLS_MAX.to_string()),
+        ("metadata or headers of one message", kib(limits::GATEWAY_HEAD_BYTES_MAX)),
+        (
+            "bytes of a call that are under way, in each direction on each side, and as many that wait to be sent",
+            kib(window),
+        ),
+        (
+            "silence over gRPC until a ping, and until its answer is missed",
+            format!(
+                "{}, {}",
+                seconds(limits::GATEWAY_PING_INTERVAL),
+                seconds(limits::GATEWAY_PING_TIMEOUT)
+            ),
+        ),
+        ("time for TCP and TLS to the cloud", seconds(limits::GATEWAY_CONNECT_TIME_MAX)),
+        ("time beyond a call's own deadline", seconds(limits::GATEWAY_DEADLINE_SLACK)),
+        ("silence over REST", seconds(limits::GATEWAY_HTTP_SILENCE_MAX)),
+        ("time without reading", seconds(limits::GATEWAY_STALL_TIME_MAX)),
+        ("time between two calls of one connection", seconds(limits::GATEWAY_IDLE_TIME_MAX)),
+        ("time for calls under way when the exporter ends", seconds(limits::GATEWAY_DRAIN_TIME_MAX)),
+        ("answers that are read: the longest", kib(limits::GATEWAY_HEARD_BYTES_MAX)),
+        ("answers that are read: all at once", kib(limits::GATEWAY_HEARD_BYTES_ALL_MAX)),
+    ];
+    let rows: String = rows
+        .iter()
+        .map(|(what, bound)| format!("| {what} | {bound} |\n"))
+        .collect();
+    format!("| bound | |\n|---|---|\n{rows}")
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test has no command line of its own")]
+fn the_document_of_the_gateway_tells_the_bounds_that_the_code_declares() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/gateway.md");
+    let told = fs::read_to_string(&path).unwrap();
+    let (before, rest) = told.split_once("<!-- limits: ").unwrap();
+    let (mark, rest) = rest.split_once("-->\n").unwrap();
+    let (_, after) = rest.split_once("<!-- end of limits -->").unwrap();
+    let table = gateway_limits();
+    let declared = format!("{before}<!-- limits: {mark}-->\n{table}<!-- end of limits -->{after}");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &declared).unwrap();
+    }
+    let told = fs::read_to_string(&path).unwrap();
+    assert!(
+        told == declared,
+        "docs/gateway.md is not what the code declares; UPDATE_DOCS=1 cargo test --test suite documents makes it so"
     );
 }
 

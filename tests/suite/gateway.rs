@@ -2,6 +2,7 @@
 
 mod certificate;
 mod grpc;
+mod half_dead;
 mod heard;
 mod limits;
 mod listing;

@@ -9,10 +9,13 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import grpc
 from opentelemetry import propagate, trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from yandex.cloud.datasphere.v2.project_service_pb2 import ProjectExecutionRequest
+from yandex.cloud.datasphere.v2.project_service_pb2_grpc import ProjectServiceStub
 
 from kit.deadline import wait_until
 from kit.exporter import Exporter, serve, simulate
@@ -31,8 +34,10 @@ class ACaller(unittest.TestCase):
         port = free_port()
         simulate(self.addCleanup, FLEET, port)
         watch = {"interval": "1s", "interval_max": "1s"}
+        self.gateway = free_port()
+        sections = {"api": {"actions": True}, "gateway": {"listen_address": f"127.0.0.1:{self.gateway}"}}
         environment = self.rotel.environment("http/protobuf")
-        self.exporter: Exporter = serve(self.addCleanup, port, watch, environment, sections={"api": {"actions": True}})
+        self.exporter: Exporter = serve(self.addCleanup, port, watch, environment, sections=sections)
         self.exporter.wait_ready()
         spans = OTLPSpanExporter(f"http://127.0.0.1:{self.rotel.ports['http/protobuf']}/v1/traces")
         provider = TracerProvider()
@@ -82,6 +87,31 @@ class ACaller(unittest.TestCase):
             body = {"notebook": "report.ipynb", "inputs": {"day": "monday"}, "traceparent": traceparent}
             started = self.ask("POST", f"projects/{PROJECT}:execute", body)
         self.assertEqual(started["kind"], "notebook")
+        self.has_a_child(trace_id, span_id)
+
+    def test_a_notebook_that_is_started_through_the_gateway(self) -> None:
+        with self.span("over gRPC") as (traceparent, trace_id, span_id):
+            request = ProjectExecutionRequest(project_id=PROJECT, notebook_id="report.ipynb")
+            with grpc.insecure_channel(f"127.0.0.1:{self.gateway}") as channel:
+                stub = ProjectServiceStub(channel)
+                started = stub.Execute(request, metadata=[("traceparent", traceparent)], timeout=20)
+        self.assertTrue(started.id)
+        self.has_a_child(trace_id, span_id)
+
+    def test_a_notebook_that_is_started_through_the_gateway_over_rest(self) -> None:
+        with self.span("over REST") as (traceparent, trace_id, span_id):
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{self.gateway}/datasphere/v2/projects/{PROJECT}:execute",
+                json.dumps({"notebookId": "report.ipynb"}).encode(),
+                {"content-type": "application/json", "traceparent": traceparent},
+                method="POST",
+            )
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                self.assertTrue(json.load(answer)["id"])
+        self.has_a_child(trace_id, span_id)
+
+    def has_a_child(self, trace_id: str, span_id: str) -> None:
+        """The client's span has one child, in its own trace."""
         kept = self.rotel.kept
 
         def roots() -> list[tuple[str, str]]:

@@ -1,10 +1,11 @@
 //! gRPC: byte for byte what a direct call is.
 
-use crate::gateway::support::{Caller, House, PATIENCE, Seen, framed, refusal, whole};
+use crate::gateway::support::{Caller, House, PATIENCE, Seen, ask, body, framed, refusal, whole};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -195,6 +196,19 @@ async fn an_upstream_that_dies_in_mid_stream_ends_each_call_with_a_status() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_status_passes_as_it_is_and_counts_as_what_its_caller_takes_it_for() {
+    let house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let reply = caller.call("/echo.Echo/Untold", &[], &[framed(b"one")]).await;
+    assert_eq!((&*reply.body, reply.trailers), (&b"part"[..], None));
+    assert_eq!(house.counted("other", "UNKNOWN"), 1);
+    let reply = caller.call("/echo.Echo/Away", &[], &[framed(b"one")]).await;
+    assert_eq!(reply.status, 502);
+    assert_eq!(house.counted("other", "UNAVAILABLE"), 1);
+    assert_eq!(house.counted("other", "CANCELLED"), 0);
+}
+
+#[tokio::test]
 async fn callers_share_connections_to_the_cloud() {
     let house = House::open().await;
     for _ in 0..20 {
@@ -214,6 +228,14 @@ async fn an_end_of_the_exporter_lets_calls_finish_and_then_tells_them() {
         short_answering.await.expect("a head"),
         long_answering.await.expect("a head"),
     );
+    let (_headless, headless_answering) = caller.open("/echo.Echo/Nothing", &[]);
+    let request = Request::get("/operations/Nothing").header("host", "x");
+    let over_rest = ask(house.gateway, request.body(body(Vec::new())).expect("a request"));
+    let mut over_rest = pin!(over_rest);
+    tokio::select! {
+        () = house.until(4, 0) => {}
+        _ = over_rest.as_mut() => unreachable!("it is never answered"),
+    }
     house.stop.cancel();
     short
         .send(Ok(Frame::data(framed(b"last"))))
@@ -225,6 +247,11 @@ async fn an_end_of_the_exporter_lets_calls_finish_and_then_tells_them() {
         .await
         .expect("an end in time");
     assert_eq!(status(reply.trailers.as_ref()), "14");
+    // Those whose answer had not begun are told as well.
+    let headless = timeout(PATIENCE, headless_answering).await.expect("in time");
+    assert_eq!(status(Some(headless.expect("a head").headers())), "14");
+    let refused = timeout(PATIENCE, over_rest).await.expect("in time");
+    assert_eq!(refused.expect("a head").status(), 503);
     let ended = timeout(Duration::from_secs(10), house.running.join_next()).await;
     ended.expect("it ends").expect("a task").expect("without panic");
     assert!(house.deliveries.recv().await.is_none(), "the engine may end");

@@ -255,3 +255,90 @@ async fn an_answer_to_another_method_is_no_operation_whatever_it_holds() {
     assert!(house.deliveries.try_recv().is_err());
     assert_eq!(house.counted("ProjectJobService.List", "OK"), 1);
 }
+
+#[tokio::test]
+async fn an_unknown_method_of_datasphere_is_heard_by_the_shape_of_its_answer() {
+    let mut house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let path = format!("{JOBS}/Restart");
+    let described = operation(
+        "bt1new",
+        "yandex.cloud.datasphere.v9.RestartMetadata",
+        &Job::default(),
+    );
+    let foreign = operation("bt1other", "yandex.cloud.compute.v1.Metadata", &Job::default());
+    let undescribed = Operation {
+        id: "bt1bare".to_owned(),
+        ..Operation::default()
+    };
+    let one = framed(&described.encode_to_vec());
+    for message in [
+        framed(&foreign.encode_to_vec()),
+        framed(&undescribed.encode_to_vec()),
+        framed(b"\xff"),
+        [one.clone(), one.clone()].concat().into(),
+        Bytes::new(),
+    ] {
+        answer_with(&house, message.clone());
+        assert_eq!(caller.call(&path, &[], &[framed(b"")]).await.body, message);
+    }
+    assert!(house.deliveries.try_recv().is_err());
+    answer_with(&house, one);
+    let sighting = executed(&mut house, &mut caller, &path, &[("traceparent", TRACE)]).await;
+    assert_eq!(
+        sighting.target,
+        Target::Operation("bt1new".parse().expect("an id"))
+    );
+    assert!(sighting.trace_context.is_some());
+    let unheard = &house.instruments.gateway_unheard_total;
+    assert_eq!(unheard.with_label_values(&["unreadable"]).get(), 0);
+}
+
+#[tokio::test]
+async fn an_operation_for_which_there_is_no_room_is_put_forward_again_once() {
+    let mut house = House::open().await;
+    answer_with(&house, framed(&execution("bt1full").encode_to_vec()));
+    let mut caller = Caller::connect(house.gateway).await;
+    let execute = format!("{JOBS}/Execute");
+    for (path, headers) in [(&*execute, &[("traceparent", TRACE)][..]), (GET, &[])] {
+        let empty = [framed(b"")];
+        let call = caller.call(path, headers, &empty);
+        let refused = async {
+            match timeout(PATIENCE, house.deliveries.recv()).await.expect("in time") {
+                Some(Delivery::Awaited(Input::Overheard(_), reply)) => reply.send(Admission::Full),
+                other => panic!("{other:?}"),
+            }
+        };
+        tokio::join!(call, refused);
+    }
+    for admission in [Admission::Full, Admission::New] {
+        match timeout(PATIENCE, house.deliveries.recv()).await.expect("in time") {
+            Some(Delivery::Awaited(Input::Sighted(sighting), reply)) => {
+                assert_eq!(
+                    sighting.target,
+                    Target::Operation("bt1full".parse().expect("an id"))
+                );
+                assert!(sighting.trace_context.is_some(), "that of Execute");
+                reply.send(admission);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // Nothing waits any more: the engine may end.
+    house.stop.cancel();
+    let end = timeout(PATIENCE, house.deliveries.recv()).await.expect("in time");
+    assert!(end.is_none(), "{end:?}");
+}
+
+#[tokio::test]
+async fn a_watcher_that_never_accepts_does_not_keep_the_gateway_from_ending() {
+    let mut house = House::open().await;
+    answer_with(&house, framed(&execution("bt1op").encode_to_vec()));
+    let mut caller = Caller::connect(house.gateway).await;
+    caller.call(GET, &[], &[framed(b"")]).await;
+    let held = timeout(PATIENCE, house.deliveries.recv()).await.expect("in time");
+    house.stop.cancel();
+    let ended = timeout(Duration::from_secs(10), house.running.join_next()).await;
+    ended.expect("it ends").expect("a task").expect("without panic");
+    drop(held);
+}

@@ -2,6 +2,7 @@
 
 use crate::gateway::support::{Caller, House, PATIENCE, framed, settings, whole};
 use bytes::Bytes;
+use datasphere_exporter::limits::{GATEWAY_PEER_CALLS_MAX, GATEWAY_PEER_CONNECTIONS_MAX};
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -114,8 +115,8 @@ async fn thousands_of_open_streams_leave_room_for_short_calls() {
     let house = House::open().await;
     let mut callers = Vec::new();
     let mut open = Vec::new();
-    for _ in 0..4 {
-        let mut caller = Caller::connect(house.gateway).await;
+    for host in 1..=4 {
+        let mut caller = Caller::connect_from(host, house.gateway).await;
         for _ in 0..500 {
             let (outgoing, answering) = caller.open("/echo.Echo/Silence", &[]);
             let response = timeout(PATIENCE, answering)
@@ -141,8 +142,8 @@ async fn more_calls_than_there_are_seats_are_told_to_come_again() {
     let house = House::open().await;
     let mut open = Vec::new();
     let mut callers = Vec::new();
-    for _ in 0..5 {
-        callers.push(Caller::connect(house.gateway).await);
+    for host in 1..=5 {
+        callers.push(Caller::connect_from(host, house.gateway).await);
     }
     let mut refused = 0;
     for number in 0..4_200 {
@@ -165,6 +166,53 @@ async fn more_calls_than_there_are_seats_are_told_to_come_again() {
     open.truncate(4_000);
     house.until(4_000, 96).await;
     let reply = callers[0].call("/echo.Echo/Echo", &[], &[framed(b"one")]).await;
+    assert_eq!(reply.body, framed(b"one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_does_not_take_the_seats_of_all() {
+    let house = House::open().await;
+    let mut open = Vec::new();
+    let mut callers = [
+        Caller::connect(house.gateway).await,
+        Caller::connect(house.gateway).await,
+    ];
+    for number in 0..=GATEWAY_PEER_CALLS_MAX {
+        let (outgoing, answering) = callers[number % 2].open("/echo.Echo/Silence", &[]);
+        let response = timeout(PATIENCE, answering).await.expect("in time");
+        open.push((outgoing, response.expect("a head")));
+    }
+    let (_, last) = open.pop().expect("a call");
+    assert_eq!(last.headers().get("grpc-status").expect("a status"), "8");
+    let message = last.headers().get("grpc-message").expect("a message");
+    assert!(
+        message.to_str().expect("ascii").contains("gateway"),
+        "{message:?}"
+    );
+    house.until(GATEWAY_PEER_CALLS_MAX, 0).await;
+    let mut other = Caller::connect_from(2, house.gateway).await;
+    let reply = other.call("/echo.Echo/Echo", &[], &[framed(b"one")]).await;
+    assert_eq!(reply.body, framed(b"one"));
+    drop(open);
+    house.until(0, GATEWAY_PEER_CALLS_MAX + 1).await;
+    let reply = callers[0].call("/echo.Echo/Echo", &[], &[framed(b"one")]).await;
+    assert_eq!(reply.body, framed(b"one"));
+}
+
+#[tokio::test]
+async fn connections_beyond_the_share_of_an_address_are_closed() {
+    let house = House::open().await;
+    let mut open = Vec::new();
+    for _ in 0..GATEWAY_PEER_CONNECTIONS_MAX {
+        open.push(TcpStream::connect(house.gateway).await.expect("it listens"));
+    }
+    let mut further = TcpStream::connect(house.gateway).await.expect("it listens");
+    let ended = timeout(PATIENCE, further.read(&mut [0; 1]))
+        .await
+        .expect("in time");
+    assert!(ended.is_err() || ended.is_ok_and(|bytes| bytes == 0));
+    let mut other = Caller::connect_from(2, house.gateway).await;
+    let reply = other.call("/echo.Echo/Echo", &[], &[framed(b"one")]).await;
     assert_eq!(reply.body, framed(b"one"));
 }
 

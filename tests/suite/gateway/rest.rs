@@ -3,6 +3,7 @@
 use crate::gateway::support::{House, PATIENCE, Reply, Seen, ask, body, settings, whole};
 use bytes::Bytes;
 use http::{HeaderName, Method, Request};
+use http_body_util::BodyExt;
 use serde_json::Value;
 use std::net::SocketAddr;
 use tokio::time::timeout;
@@ -120,4 +121,25 @@ async fn what_an_operator_strips_does_not_reach_the_cloud() {
     let [seen]: [Seen; 1] = house.take_seen().try_into().expect("one request");
     assert_eq!(seen.headers.get("x-internal"), None);
     assert_eq!(seen.headers.get("x-other").expect("it stays"), "1");
+}
+
+#[tokio::test]
+async fn what_is_given_up_in_its_middle_or_breaks_off_does_not_count_as_whole() {
+    let house = House::open().await;
+    let get = |path: &str| {
+        let request = Request::get(path).header("host", "x").body(body(Vec::new()));
+        ask(house.gateway, request.expect("a request"))
+    };
+    let response = get("/datasphere/v2/Silence").await.expect("a head");
+    house.until(1, 0).await;
+    drop(response);
+    house.until(0, 1).await;
+    let broken = get("/datasphere/v2/Break").await.expect("a head");
+    assert!(broken.into_body().collect().await.is_err(), "visibly not whole");
+    for verb in [Method::GET, Method::HEAD] {
+        send(house.gateway, &verb, "/datasphere/v2/Echo", &[], &[]).await;
+    }
+    assert_eq!(house.counted("other", "CANCELLED"), 1);
+    assert_eq!(house.counted("other", "UNAVAILABLE"), 1);
+    assert_eq!(house.counted("other", "200"), 2);
 }

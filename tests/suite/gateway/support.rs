@@ -15,12 +15,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -57,6 +58,8 @@ pub(crate) struct Told {
     pub(crate) taken_bytes: AtomicUsize,
     /// Calls that are open, and calls that ended.
     pub(crate) open: watch::Sender<(usize, usize)>,
+    /// Has all present connections take no more calls.
+    pub(crate) leaving: Notify,
     /// Answers of the path `/operation`, in turn.
     pub(crate) message: Mutex<Bytes>,
 }
@@ -94,6 +97,15 @@ impl House {
 
     /// With so much patience with callers that stop reading.
     pub(crate) async fn open_patient(settings: Settings, stall_time_max: Duration) -> Self {
+        Self::open_before(settings, stall_time_max, |upstream| every_endpoint(upstream)).await
+    }
+
+    /// Before a cloud of which so much is set.
+    pub(crate) async fn open_before(
+        settings: Settings,
+        stall_time_max: Duration,
+        endpoints: impl FnOnce(SocketAddr) -> Endpoints,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let upstream = listener.local_addr().expect("an address");
         let told = Arc::new(Told::default());
@@ -101,9 +113,16 @@ impl House {
         upstream_running.spawn(serve(listener, Arc::clone(&told)));
         let instruments = Instruments::new("test", "test", "test");
         let (inbox, deliveries) = Inbox::new();
-        let gateway = gateway(settings, upstream, inbox, &instruments, Clock::system())
-            .await
-            .with_stall_time_max(stall_time_max);
+        let gateway = gateway_before(
+            settings,
+            upstream,
+            endpoints(upstream),
+            inbox,
+            &instruments,
+            Clock::system(),
+        )
+        .await
+        .with_stall_time_max(stall_time_max);
         let address = gateway.address().expect("TCP");
         let certificate = gateway.certificate();
         let stop = CancellationToken::new();
@@ -141,6 +160,16 @@ impl House {
     }
 }
 
+/// An upstream that serves everything.
+fn every_endpoint(upstream: SocketAddr) -> Endpoints {
+    let address = Some(upstream.to_string());
+    Endpoints {
+        operation: address.clone(),
+        datasphere: address.clone(),
+        iam: address,
+    }
+}
+
 /// A gateway before an upstream that serves everything.
 pub(crate) async fn gateway(
     settings: Settings,
@@ -149,15 +178,29 @@ pub(crate) async fn gateway(
     instruments: &Instruments,
     clock: Clock,
 ) -> Gateway {
+    gateway_before(
+        settings,
+        upstream,
+        every_endpoint(upstream),
+        inbox,
+        instruments,
+        clock,
+    )
+    .await
+}
+
+async fn gateway_before(
+    settings: Settings,
+    upstream: SocketAddr,
+    endpoints: Endpoints,
+    inbox: Inbox,
+    instruments: &Instruments,
+    clock: Clock,
+) -> Gateway {
     let mut cloud = cloud::Settings::new(Auth::Anonymous);
     cloud.tls.enabled = false;
     cloud.endpoint = upstream.to_string();
-    let address = Some(upstream.to_string());
-    cloud.endpoints = Endpoints {
-        operation: address.clone(),
-        datasphere: address.clone(),
-        iam: address,
-    };
+    cloud.endpoints = endpoints;
     let context = Context {
         client: Client::new(&cloud, clock, instruments).expect("no files"),
         inbox,
@@ -193,8 +236,9 @@ async fn serve(listener: TcpListener, told: Arc<Told>) {
         told.connections.fetch_add(1, Ordering::Relaxed);
         let told = Arc::clone(&told);
         connections.spawn(async move {
+            let serving = Arc::clone(&told);
             let service = service_fn(move |request| {
-                let told = Arc::clone(&told);
+                let told = Arc::clone(&serving);
                 async move { Ok::<_, Infallible>(echo(request, told).await) }
             });
             let mut server = auto::Builder::new(TokioExecutor::new());
@@ -204,7 +248,12 @@ async fn serve(listener: TcpListener, told: Arc<Told>) {
                 .max_header_list_size(1 << 20)
                 .auto_date_header(false);
             server.http1().auto_date_header(false);
-            drop(server.serve_connection(TokioIo::new(stream), service).await);
+            let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = told.leaving.notified() => connection.as_mut().graceful_shutdown(),
+            }
+            drop(connection.await);
         });
     }
 }
@@ -244,6 +293,10 @@ async fn echo(request: Request<Incoming>, told: Arc<Told>) -> Response<Echo> {
             response.headers_mut().extend(refusal());
             return response.map(|_| Either::Right(Empty::new()));
         }
+        path if path.ends_with("/Away") => {
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+            return response.map(|_| Either::Right(Empty::new()));
+        }
         path if path.ends_with("/Nothing") => {
             std::future::pending::<()>().await;
         }
@@ -277,6 +330,10 @@ async fn speak(path: &str, mut body: Incoming, sender: &Outgoing, told: &Told, i
             let part = Frame::data(Bytes::from_static(b"part"));
             drop(sender.send(Ok(part)).await);
             drop(sender.send(Err("broken")).await);
+            return;
+        }
+        "Untold" => {
+            drop(sender.send(Ok(Frame::data(Bytes::from_static(b"part")))).await);
             return;
         }
         "Take" => {
@@ -345,7 +402,15 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).await.expect("it listens");
+        Self::connect_from(1, address).await
+    }
+
+    /// From the host of this number, all of which are this machine.
+    pub(crate) async fn connect_from(host: u8, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let own = IpAddr::V4(Ipv4Addr::new(127, 0, 0, host));
+        socket.bind((own, 0).into()).expect("a free port");
+        let stream = socket.connect(address).await.expect("it listens");
         stream.set_nodelay(true).expect("a socket");
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
             .max_header_list_size(1 << 20)

@@ -1,0 +1,79 @@
+//! What each address of callers has of something that all share, so that none takes all of it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Counts by address.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    each_max: usize,
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+/// One of what an address has; it is given back once this is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    peer: IpAddr,
+    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+}
+
+impl Peers {
+    pub(crate) fn new(each_max: usize) -> Self {
+        Self {
+            each_max,
+            counts: Arc::default(),
+        }
+    }
+
+    /// One more for this address; `None` when it has its share.
+    pub(crate) fn share(&self, peer: IpAddr) -> Option<Share> {
+        // An address of IPv4 is one, whichever socket it came through.
+        let peer = peer.to_canonical();
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(peer).or_default();
+        if *count >= self.each_max {
+            return None;
+        }
+        *count += 1;
+        Some(Share {
+            peer,
+            counts: Arc::clone(&self.counts),
+        })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut entry) = counts.entry(self.peer) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_its_share_and_leaves_nothing_behind() {
+        let peers = Peers::new(2);
+        let (one, other) = ("127.0.0.1", "::1");
+        let share = |peer: &str| peers.share(peer.parse().expect("an address"));
+        let held = (
+            share(one).expect("room"),
+            share("::ffff:127.0.0.1").expect("room"),
+        );
+        assert!(share(one).is_none(), "it has its share");
+        assert!(share(other).is_some(), "another has its own");
+        drop(held.0);
+        assert!(share(one).is_some(), "what was given back");
+        drop(held.1);
+        assert!(peers.counts.lock().expect("not poisoned").is_empty());
+    }
+}
