@@ -24,6 +24,7 @@ use crate::tracker::Tracker;
 use crate::web::{self, Server};
 use credentials::WebFile;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -125,17 +126,15 @@ impl App {
             .transpose()?;
         let is_kept = store.is_durable() || encoder.is_some();
         let keeping = is_kept.then_some(Keeping { store, encoder });
+        let context = gateway::Context {
+            client: client.clone(),
+            inbox: inbox.clone(),
+            instruments: instruments.clone(),
+            clock,
+        };
         let gateway = match config.gateway {
             None => None,
-            Some(settings) => {
-                let context = gateway::Context {
-                    client: client.clone(),
-                    inbox: inbox.clone(),
-                    instruments: instruments.clone(),
-                    clock,
-                };
-                Some(Gateway::bind(settings, context).await?)
-            }
+            Some(settings) => Some(Gateway::bind(settings, context).await?),
         };
         let engine = Engine::new(
             config.engine,
@@ -156,14 +155,7 @@ impl App {
             client,
         };
         let server = serve(config.web, context, inherited).await?;
-        let web = match config.web_file {
-            None => None,
-            Some(path) => {
-                let protected = server.protected();
-                protected.replace(protection(&path)?);
-                Some(WebFile { path, protected })
-            }
-        };
+        let web = config.web_file.map(|path| protect(&server, path)).transpose()?;
         let certificate = gateway.as_ref().and_then(Gateway::certificate);
         let credentials = Credentials::new(web, certificate, instruments, clock);
         Ok(Self {
@@ -290,6 +282,13 @@ async fn serve(
     }
     let listeners: Result<Vec<_>, ListenError> = inherited.into_iter().map(Listener::inherit).collect();
     Server::on(listeners?, settings, context)
+}
+
+/// Puts the web configuration before a server.
+fn protect(server: &Server, path: PathBuf) -> Result<WebFile, ConfigError> {
+    let protected = server.protected();
+    protected.replace(protection(&path)?);
+    Ok(WebFile { path, protected })
 }
 
 /// The metrics of a process that has just read its configuration.
