@@ -141,7 +141,7 @@ impl From<&Access> for Settings {
 /// What is served and logged, and how.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Surface {
-    /// Where to listen: HOST:PORT, :PORT or unix:/PATH [default: :10477, of `demo` 127.0.0.1:10477]; may be repeated
+    /// Where to listen: HOST:PORT, :PORT or `unix:/PATH` [default: :10477, of `demo` 127.0.0.1:10477]; may be repeated
     #[arg(long = "web.listen-address", value_name = "ADDRESS")]
     pub(crate) web_listen_address: Vec<String>,
     /// Where metrics are served [default: /metrics]

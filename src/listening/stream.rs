@@ -78,7 +78,14 @@ async fn secured(plain: Plain, tls: &Tls) -> Option<TlsStream<Plain>> {
         return None;
     }
     let acceptor = TlsAcceptor::from(tls.config());
-    acceptor.accept(plain).await.ok()
+    match acceptor.accept(plain).into_fallible().await {
+        Ok(secured) => Some(secured),
+        Err((_, plain)) => {
+            // What is wrong has been said in TLS.
+            part(plain).await;
+            None
+        }
+    }
 }
 
 /// By the first byte: <https://www.rfc-editor.org/rfc/rfc8446#section-5.1>. Over a unix socket nobody mistakes one port
@@ -92,10 +99,16 @@ async fn greets_in_tls(plain: &Plain) -> bool {
     }
 }
 
-/// What was said is read as far as a request goes: bytes that nobody read would reset the connection before its answer
-/// is taken.
 async fn tell_of_tls(mut plain: Plain) {
-    if plain.write_all(NOT_TLS).await.is_ok() && plain.shutdown().await.is_ok() {
+    if plain.write_all(NOT_TLS).await.is_ok() {
+        part(plain).await;
+    }
+}
+
+/// Ends a connection so that what was said last is heard: what comes is read as far as a request goes, since bytes that
+/// nobody read would reset the connection before.
+async fn part(mut plain: Plain) {
+    if plain.shutdown().await.is_ok() {
         let bytes_max = u64::try_from(HTTP_HEAD_BYTES_MAX).unwrap_or(u64::MAX);
         drop(copy(&mut plain.take(bytes_max), &mut sink()).await);
     }

@@ -99,6 +99,9 @@ scrape_configs:
     basic_auth: { username: prometheus, password_file: password }
     static_configs: [{ targets: [exporter:10477] }]
 ```
+
+Prometheus 2.42 and 2.53 read `password_file` at each scrape; 3.5 keeps the first password until its own configuration \
+changes, so let two users overlap there. All of them read certificates anew.
 ";
 
 const OFFERED: &str = "

@@ -80,9 +80,9 @@ class Prometheus:
         self.jobs = list(jobs)
         folder = new_folder()
         self.port = free_port()
-        configuration = folder / "prometheus.yml"
+        self.configuration = folder / "prometheus.yml"
         # JSON is YAML too.
-        configuration.write_text(
+        self.configuration.write_text(
             json.dumps(
                 {
                     "global": {"scrape_interval": f"{INTERVAL_SECONDS}s", "scrape_timeout": f"{INTERVAL_SECONDS}s"},
@@ -91,7 +91,7 @@ class Prometheus:
                 | sections
             )
         )
-        command = [tool(version, "prometheus"), f"--config.file={configuration}"]
+        command = [tool(version, "prometheus"), f"--config.file={self.configuration}"]
         command += [f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address=127.0.0.1:{self.port}"]
         command += [f"--enable-feature={','.join(features)}"] if features else []
         self.program = start(cleanup, f"prometheus-{version}", *command)

@@ -8,6 +8,7 @@ and without TLS. Then a file is broken: nothing changes, and the exporter says s
 import base64
 import http.client
 import json
+import signal
 import ssl
 import subprocess
 import unittest
@@ -35,7 +36,6 @@ class APrometheus(unittest.TestCase):
         self.serial = self.servers.server("server")
         self.clients.client("client", "prometheus.example")
         self.servers.client("stranger", "prometheus.example")
-        self.password = self.folder / "password"
         self.protect("first secret")
         self.port = free_port()
         flags = [f"--web.listen-address=127.0.0.1:{self.port}", f"--web.config.file={self.folder / 'web.yml'}"]
@@ -60,7 +60,7 @@ class APrometheus(unittest.TestCase):
         self.ask_by_command()
 
     def exchange(self, servers: dict[str, Prometheus]) -> None:
-        before = self.serial
+        before, password = self.serial, self.password
         self.serial = self.servers.server("server")
         self.clients.client("client", "prometheus.example")
         self.protect("second secret")
@@ -69,23 +69,28 @@ class APrometheus(unittest.TestCase):
         self.assertEqual(self.shown(), self.serial)
         self.assertFalse(self.answers("first secret"))
         for version, server in servers.items():
+            # Certificates are read anew by themselves; the file of a password is not, by 3.5.
+            told = server.configuration.read_text()
+            server.configuration.write_text(told.replace(str(password), str(self.password)))
+            server.program.process.send_signal(signal.SIGHUP)
             with self.subTest(version=version):
                 since = float(server.api("query", query="time()")["result"][1])
-                wait_until(f"{version} scrapes on", lambda: scraped_after(server, since), 30)
+                wait_until(f"{version} scrapes on", lambda: ups(server, since)[-1:] == ["1"], 30)
 
     def break_a_file(self, servers: dict[str, Prometheus]) -> None:
         web = self.folder / "web.yml"
         good = web.read_bytes()
         replace(web, b"basic_auth_users: { prometheus: canary }\n")
         wait_until("the exporter says so", lambda: self.reloaded() == "0", 30)
+        since = {version: float(server.api("query", query="time()")["result"][1]) for version, server in servers.items()}
         said = [line for line in self.exporter.lines() if "level=error" in line]
         self.assertEqual(len(said), 1, said)
         self.assertIn("web.yml:1: basic_auth_users.prometheus", said[0])
         self.assertNotIn("canary", "\n".join(self.exporter.lines()))
         for version, server in servers.items():
             with self.subTest(version=version):
-                since = float(server.api("query", query="time()")["result"][1])
-                wait_until(f"{version} scrapes on", lambda: scraped_after(server, since), 30)
+                wait_until(f"{version} scrapes on", lambda: ups(server, since[version]), 30)
+                self.assertEqual(set(ups(server, since[version])), {"1"}, health(server)["may"])
         replace(web, good)
         wait_until("all is well again", lambda: self.reloaded() == "1", 30)
 
@@ -100,6 +105,7 @@ class APrometheus(unittest.TestCase):
 
     def protect(self, password: str) -> None:
         """For this password of `prometheus`, which Prometheus finds in a file."""
+        self.password = self.folder / password.split()[0]
         replace(self.password, password.encode())
         configuration = {
             "tls_server_config": {
@@ -177,10 +183,10 @@ def health(server: Prometheus) -> dict[str, tuple[str, str]]:
     }
 
 
-def scraped_after(server: Prometheus, since: float) -> bool:
-    """Whether a scrape of a later time is up."""
-    found = server.api("query", query='timestamp(up{job="may"} == 1)')["result"]
-    return bool(found) and float(found[0]["value"][1]) > since
+def ups(server: Prometheus, since: float) -> list[str]:
+    """Whether each scrape that may was up, of those after a time."""
+    found = server.api("query", query='up{job="may"}[2m]')["result"]
+    return [value for at, value in found[0]["values"] if float(at) > since] if found else []
 
 
 if __name__ == "__main__":
