@@ -26,9 +26,9 @@ mod users;
 
 pub use connection::Patience;
 pub use openapi::{call_table, document};
+pub use page::{Link, LinkError, Links};
 pub use protection::{Protected, Protection};
 pub use rate::RateLimit;
-pub use page::{Link, LinkError, Links};
 pub use record::operation_json;
 pub use users::{PasswordHash, Users};
 
@@ -128,7 +128,7 @@ pub struct Context {
     /// The exporter's metrics about itself; requests are counted into them.
     pub instruments: Instruments,
     /// What the exposition shows beside the view.
-    pub metrics: watch::Receiver<metrics::Settings>,
+    pub metrics: watch::Receiver<Arc<metrics::Settings>>,
     /// What `/-/ready` tells.
     pub readiness: Readiness,
     /// The present, for ages in the exposition.
@@ -139,6 +139,12 @@ pub struct Context {
     pub client: Client,
     /// For who wants a reload, or the end.
     pub lifecycle: Lifecycle,
+}
+
+impl Context {
+    fn metrics(&self) -> Arc<metrics::Settings> {
+        Arc::clone(&self.metrics.borrow())
+    }
 }
 
 /// Why the server cannot start.

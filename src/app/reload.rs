@@ -45,7 +45,7 @@ pub(super) struct Changes {
     sources: mpsc::Sender<Sources>,
     engine: mpsc::Sender<Reconfiguration>,
     delivery: mpsc::Sender<Option<Delivery>>,
-    metrics: watch::Sender<metrics::Settings>,
+    metrics: watch::Sender<Arc<metrics::Settings>>,
 }
 
 /// Where they arrive.
@@ -54,7 +54,7 @@ pub(super) struct Arrivals {
     pub(super) sources: mpsc::Receiver<Sources>,
     pub(super) engine: mpsc::Receiver<Reconfiguration>,
     pub(super) delivery: mpsc::Receiver<Option<Delivery>>,
-    pub(super) metrics: watch::Receiver<metrics::Settings>,
+    pub(super) metrics: watch::Receiver<Arc<metrics::Settings>>,
 }
 
 /// Both ends of every way.
@@ -62,7 +62,7 @@ pub(super) fn exchange(config: &Config) -> (Changes, Arrivals) {
     let (sources, next_sources) = mpsc::channel(1);
     let (engine, next_engine) = mpsc::channel(1);
     let (delivery, next_delivery) = mpsc::channel(1);
-    let (metrics, next_metrics) = watch::channel(config.metrics.clone());
+    let (metrics, next_metrics) = watch::channel(Arc::new(config.metrics.clone()));
     let changes = Changes {
         sources,
         engine,
@@ -159,7 +159,7 @@ impl Reloading {
         }
         let _ = changes.delivery.send(made.delivery).await;
         ground.instruments.forget_otlp_up();
-        changes.metrics.send_replace(config.metrics.clone());
+        changes.metrics.send_replace(Arc::new(config.metrics.clone()));
         let at_next_start = config.differs_at_start(&self.in_effect).join(", ");
         if at_next_start.is_empty() {
             tracing::info!("the configuration was reloaded");

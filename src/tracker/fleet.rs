@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::identity::{phase_key, span_id};
 use crate::limits::{EXPIRIES_MAX, JOB_NAME_IDLE_MAX, PROJECTS_MAX, RESULT_CODES_MAX};
 use crate::model::{
-    Boundary, Buckets, Change, Exemplar, Histogram, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
+    Boundary, Buckets, Change, Exemplar, Histogram, JobId, JobSnapshot, JobStatus, Kind, LastResult, Outcome,
     OutcomeKind, Project, ProjectId, ProjectScope, ProjectSnapshot, RecordKey, ResultKey, SpanId, Trace,
     TrackedOperation, TrackerFigures, Visit,
 };

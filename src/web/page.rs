@@ -22,7 +22,7 @@ pub(super) use assets::asset;
 pub use links::{Link, LinkError, Links};
 
 use crate::clock::Timestamp;
-use crate::metrics::Thresholds;
+use crate::metrics;
 use crate::model::{Project, TrackedOperation, View};
 use crate::web::routes::Shared;
 use axum::extract::rejection::PathRejection;
@@ -91,7 +91,7 @@ pub(super) async fn operation(
 struct Scene<'a> {
     view: &'a View,
     links: &'a Links,
-    thresholds: &'a Thresholds,
+    metrics: Arc<metrics::Settings>,
     now: Timestamp,
     /// Where the page at `/` is, seen from this one: links are relative, so that they hold behind a proxy that adds a
     /// prefix.
@@ -103,7 +103,7 @@ impl<'a> Scene<'a> {
         Self {
             view,
             links: &shared.links,
-            thresholds: &shared.context.metrics.thresholds,
+            metrics: shared.context.metrics(),
             now: shared.context.clock.now(),
             root,
         }

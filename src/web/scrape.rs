@@ -30,7 +30,7 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, headers: HeaderMap
         context.views.view(),
         &context.instruments,
         context.clock.now(),
-        &context.metrics.borrow().clone(),
+        &context.metrics(),
     );
     let chunks = match Encoded::new(exposition, encoding) {
         Ok(chunks) => chunks,

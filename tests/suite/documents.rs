@@ -56,11 +56,26 @@ fn gateway_limits() -> String {
     let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
     let window = usize::try_from(limits::GATEWAY_WINDOW_BYTES).unwrap();
     let rows = [
-        ("calls at once over gRPC, of one address", format!("{calls}, {peer}")),
-        ("calls at once over REST, of one address", format!("{rest_calls}, {rest_peer}")),
-        ("connections, of one address", format!("{connections}, {peer_connections}")),
-        ("calls of one connection over HTTP/2", limits::GATEWAY_CONNECTION_CALLS_MAX.to_string()),
-        ("metadata or headers of one message", kib(limits::GATEWAY_HEAD_BYTES_MAX)),
+        (
+            "calls at once over gRPC, of one address",
+            format!("{calls}, {peer}"),
+        ),
+        (
+            "calls at once over REST, of one address",
+            format!("{rest_calls}, {rest_peer}"),
+        ),
+        (
+            "connections, of one address",
+            format!("{connections}, {peer_connections}"),
+        ),
+        (
+            "calls of one connection over HTTP/2",
+            limits::GATEWAY_CONNECTION_CALLS_MAX.to_string(),
+        ),
+        (
+            "metadata or headers of one message",
+            kib(limits::GATEWAY_HEAD_BYTES_MAX),
+        ),
         (
             "bytes of a call that are under way, in each direction on each side, and as many that wait to be sent",
             kib(window),
@@ -73,14 +88,32 @@ fn gateway_limits() -> String {
                 seconds(limits::GATEWAY_PING_TIMEOUT)
             ),
         ),
-        ("time for TCP and TLS to the cloud", seconds(limits::GATEWAY_CONNECT_TIME_MAX)),
-        ("time beyond a call's own deadline", seconds(limits::GATEWAY_DEADLINE_SLACK)),
+        (
+            "time for TCP and TLS to the cloud",
+            seconds(limits::GATEWAY_CONNECT_TIME_MAX),
+        ),
+        (
+            "time beyond a call's own deadline",
+            seconds(limits::GATEWAY_DEADLINE_SLACK),
+        ),
         ("silence over REST", seconds(limits::GATEWAY_HTTP_SILENCE_MAX)),
         ("time without reading", seconds(limits::GATEWAY_STALL_TIME_MAX)),
-        ("time between two calls of one connection", seconds(limits::GATEWAY_IDLE_TIME_MAX)),
-        ("time for calls under way when the exporter ends", seconds(limits::GATEWAY_DRAIN_TIME_MAX)),
-        ("answers that are read: the longest", kib(limits::GATEWAY_HEARD_BYTES_MAX)),
-        ("answers that are read: all at once", kib(limits::GATEWAY_HEARD_BYTES_ALL_MAX)),
+        (
+            "time between two calls of one connection",
+            seconds(limits::GATEWAY_IDLE_TIME_MAX),
+        ),
+        (
+            "time for calls under way when the exporter ends",
+            seconds(limits::GATEWAY_DRAIN_TIME_MAX),
+        ),
+        (
+            "answers that are read: the longest",
+            kib(limits::GATEWAY_HEARD_BYTES_MAX),
+        ),
+        (
+            "answers that are read: all at once",
+            kib(limits::GATEWAY_HEARD_BYTES_ALL_MAX),
+        ),
     ];
     let rows: String = rows
         .iter()

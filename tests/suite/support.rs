@@ -14,7 +14,7 @@ use datasphere_exporter::sources::Sources;
 use datasphere_exporter::store::Store;
 use datasphere_exporter::traces::Encoder;
 use datasphere_exporter::tracker::Tracker;
-use datasphere_exporter::{cloud, engine, metrics, sources, traces, tracker, web};
+use datasphere_exporter::{cloud, engine, sources, traces, tracker, web};
 use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -168,7 +168,7 @@ impl World {
         web::Context {
             views: self.views.clone(),
             instruments: self.instruments.clone(),
-            metrics: watch::channel(metrics::Settings::default()).1,
+            metrics: watch::channel(Arc::default()).1,
             readiness: self.readiness.clone(),
             clock: self.clock,
             inbox: self.inbox.as_ref().expect("a watcher").downgrade(),

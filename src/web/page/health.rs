@@ -35,9 +35,9 @@ pub(super) fn section(scene: &Scene<'_>, shared: &Shared) -> Markup {
     let items = [
         ready(shared),
         token(scene, &readings),
-        api(scene, shared, &readings),
+        api(scene, &readings),
         lag(scene),
-        watch(scene, shared),
+        watch(scene),
         store(&readings),
         traces(scene, &readings),
         configuration(scene, &readings),
@@ -117,10 +117,10 @@ fn token(scene: &Scene<'_>, readings: &Readings) -> Item {
     }
 }
 
-fn api(scene: &Scene<'_>, shared: &Shared, readings: &Readings) -> Item {
+fn api(scene: &Scene<'_>, readings: &Readings) -> Item {
     let calls = readings.total(&exporter::API_REQUESTS, |_| true);
     let failed = calls - readings.total(&exporter::API_REQUESTS, |code| matches!(code, "OK" | "NOT_FOUND"));
-    let intervals = &shared.context.metrics.poll_intervals;
+    let intervals = &scene.metrics.poll_intervals;
     let is_silent = |project: &Project| {
         project.last_success_at.iter().any(|(scope, at)| {
             let interval = intervals.get(scope).copied().unwrap_or_default();
@@ -178,7 +178,7 @@ fn lag(scene: &Scene<'_>) -> Item {
     }
 }
 
-fn watch(scene: &Scene<'_>, shared: &Shared) -> Item {
+fn watch(scene: &Scene<'_>) -> Item {
     let figures = &scene.view.tracker;
     let unreadable: u64 = figures.unreadable.values().sum();
     let dropped: u64 = figures.dropped_total.values().sum();
@@ -186,7 +186,7 @@ fn watch(scene: &Scene<'_>, shared: &Shared) -> Item {
         .iter()
         .filter_map(|kind| figures.tracked.get(kind))
         .sum();
-    let limit = shared.context.metrics.tracked_max;
+    let limit = scene.metrics.tracked_max;
     let mut detail = format!("of at most {}", words::count(limit));
     if unreadable > 0 {
         detail = format!("{} cannot be read", words::count(unreadable));

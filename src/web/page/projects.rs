@@ -67,7 +67,7 @@ fn balance(scene: &Scene<'_>, project: &Project) -> Markup {
         words::count(units.unsigned_abs())
     );
     html! {
-        @if units < scene.thresholds.unit_balance_warning { (Mark::Warning.word(&told)) } @else { (told) }
+        @if units < scene.metrics.thresholds.unit_balance_warning { (Mark::Warning.word(&told)) } @else { (told) }
     }
 }
 

@@ -164,7 +164,7 @@ pub(super) fn standing(scene: &Scene<'_>, row: &TrackedOperation) -> Markup {
 }
 
 fn is_stuck(scene: &Scene<'_>, status: JobStatus, time: Duration) -> bool {
-    let threshold = scene.thresholds.stuck.get(&status);
+    let threshold = scene.metrics.thresholds.stuck.get(&status);
     threshold.is_some_and(|threshold| !threshold.is_zero() && time > *threshold)
 }
 
@@ -190,7 +190,7 @@ pub(super) fn progress(scene: &Scene<'_>, row: &TrackedOperation) -> Markup {
         .filter(|silent| {
             row.outcome.is_none()
                 && row.status == Some(JobStatus::Executing)
-                && *silent > scene.thresholds.progress_stalled
+                && *silent > scene.metrics.thresholds.progress_stalled
         });
     html! {
         span .progress {

@@ -6,7 +6,6 @@ use datasphere_exporter::catalogue::Instruments;
 use datasphere_exporter::clock::Clock;
 use datasphere_exporter::cloud::{self, Auth, Client};
 use datasphere_exporter::flow::{Inbox, Lifecycle, Readiness, ViewReader, ViewWriter};
-use datasphere_exporter::metrics;
 use datasphere_exporter::model::{Kind, TrackedOperation, View};
 use datasphere_exporter::web::{Context, Server, Settings};
 use http_body_util::{BodyExt, Full};
@@ -15,6 +14,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
@@ -60,7 +60,7 @@ pub(crate) fn context(clock: Clock) -> (Context, ViewWriter) {
     let context = Context {
         views,
         instruments: Instruments::new("0.1.0", "abc123", "1.95.0"),
-        metrics: watch::channel(metrics::Settings::default()).1,
+        metrics: watch::channel(Arc::default()).1,
         readiness: Readiness::default(),
         clock,
         // Nobody reads it: what is written there comes back as a refusal.
