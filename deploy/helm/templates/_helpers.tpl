@@ -25,6 +25,17 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 {{- end }}
 
+{{/* How a path is asked for, as a probe has it; `ready` is a further flag of the program's own way. */}}
+{{- define "exporter.probe" -}}
+{{- $web := .root.Values.web -}}
+{{- if $web.healthcheck -}}
+exec:
+  command: {{ concat (list "/usr/local/bin/datasphere-exporter" "healthcheck") $web.healthcheck (ternary (list "--ready") list (eq .path "/-/ready")) | toJson }}
+{{- else -}}
+httpGet: {path: {{ .path }}, port: http, scheme: {{ $web.scheme }}}
+{{- end -}}
+{{- end }}
+
 {{- define "exporter.serviceAccount" -}}
 {{- if .Values.serviceAccount.create -}}
 {{ .Values.serviceAccount.name | default (include "exporter.name" .) }}
@@ -60,6 +71,9 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- $_ := set $gateway "tls" (dict "cert_file" (printf "%s/tls.crt" $folder) "key_file" (printf "%s/tls.key" $folder)) -}}
 {{- end -}}
 {{- $config = mergeOverwrite $config (dict "gateway" $gateway) -}}
+{{- end -}}
+{{- if .Values.web.secret -}}
+{{- $config = mergeOverwrite $config (dict "web" (dict "config_file" "/etc/datasphere-exporter/web/web.yaml")) -}}
 {{- end -}}
 {{- toYaml (mergeOverwrite $config (dict "storage" (dict "path" "/data"))) -}}
 {{- end }}

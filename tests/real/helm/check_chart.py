@@ -120,7 +120,7 @@ class AChart(unittest.TestCase):
         self.assertEqual(told, rendered(values("demo")))
 
     def test_the_exporter_takes_the_configuration(self) -> None:
-        for example in ("key", "workload-identity"):
+        for example in ("key", "workload-identity", "closed"):
             with self.subTest(example):
                 self.understood(things(values(example)))
 
@@ -131,6 +131,7 @@ class AChart(unittest.TestCase):
             "listen_address": 'config={"web":{"listen_address":":1"}}',
             "storage": 'config={"storage":{"path":"/elsewhere"}}',
             "gateway": 'config={"gateway":{"listen_address":":1"}}',
+            "config_file": 'config={"web":{"config_file":"/elsewhere"}}',
             "replicas": "replicas=2",
             "port": "service={\"port\":0}",
         }
@@ -154,7 +155,9 @@ class AChart(unittest.TestCase):
             self.assertIn(str(Path(path).parent), seen)
             stand_in = root / path.lstrip("/")
             stand_in.parent.mkdir(parents=True, exist_ok=True)
-            stand_in.write_text(json.dumps(json.loads((ROOT / "tests/fixtures/service_account_key.json").read_text())))
+            # An empty web configuration protects nothing, and a key that nobody reads may be anything.
+            key = (ROOT / "tests/fixtures/service_account_key.json").read_text()
+            stand_in.write_text("" if path.endswith("/web.yaml") else key)
             text = text.replace(path, str(stand_in))
         self.assertIn(yaml.safe_load(text)["storage"]["path"], seen)
         file = root / "exporter.yaml"
@@ -234,6 +237,17 @@ class AChart(unittest.TestCase):
         ports = {port["name"]: f":{port['containerPort']}" for port in container["ports"]}
         self.assertEqual([ports["http"]], understood["web"]["listen_address"])
         self.assertEqual(ports["gateway"], understood["gateway"]["listen_address"])
+
+    def test_probes_ask_what_there_is_and_as_the_server_wants_it(self) -> None:
+        probes = {"startupProbe": "/-/healthy", "livenessProbe": "/-/healthy", "readinessProbe": "/-/ready"}
+        (container,) = pod(with_key('web={"secret":"web","scheme":"HTTPS"}'))["containers"]
+        for probe, path in probes.items():
+            asked = {"path": path, "port": "http", "scheme": "HTTPS"}
+            self.assertEqual(container[probe]["httpGet"], asked)
+            command = self.container("closed")[probe]["exec"]["command"]
+            self.assertEqual("--ready" in command, path == "/-/ready")
+            ended = run(BINARY, *command[1:], "--help")
+            self.assertEqual(ended.returncode, 0, ended.stderr.decode())
 
     def test_flags_of_the_demo_are_those_of_the_program(self) -> None:
         ended = run(BINARY, *self.container("demo")["args"], "--help")

@@ -1,5 +1,6 @@
 """The unit is understood by systemd, is shut in as far as it can be, and starts what the program has."""
 
+import json
 import re
 import shlex
 import unittest
@@ -58,6 +59,23 @@ class AUnit(unittest.TestCase):
         file.write_text("watch: 1\n")
         ended = run(BINARY, "serve", f"--config.file={file}")
         self.assertEqual(values("RestartPreventExitStatus"), [str(ended.returncode)])
+
+    def test_its_socket_is_understood_and_the_program_takes_what_it_is_told(self) -> None:
+        socket = self.unit.with_suffix(".socket")
+        text = UNIT.with_suffix(".socket").read_text()
+        socket.write_text(text)
+        ended = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", socket)
+        self.assertEqual((ended.returncode, ended.stdout + ended.stderr), (0, b""))
+        variable = re.search(r"^#   Environment=(\w+)=true$", text, re.MULTILINE)[1]
+        ended = run("env", f"{variable}=true", BINARY, "print-config", "--output=json", "--config.file", self.anonymous())
+        self.assertEqual(ended.returncode, 0, ended.stderr.decode())
+        self.assertTrue(json.loads(ended.stdout)["web"]["systemd_socket"])
+        self.assertIn("ListenStream=10477", text)
+
+    def anonymous(self) -> Path:
+        file = new_folder() / "exporter.yaml"
+        file.write_text("cloud: { auth: { anonymous: {} } }\n")
+        return file
 
     def test_a_key_that_is_missing_is_named(self) -> None:
         (loaded,), (stand_in,) = values("LoadCredential"), values("SetCredential")
