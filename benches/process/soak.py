@@ -23,8 +23,10 @@ from measures import Sample, machine, number, own_metrics, row, sample, trend
 
 SAMPLE_SECONDS = 10
 ROWS = 20
-# The part of the time after which everything that settles is taken to have settled.
+# The part of the time after which everything that settles is taken to have settled, but for ids of what ended: they
+# are remembered up to `limits::ENDED_IDS_MAX`, and only then does memory stand still.
 WARM_UP = 0.25
+ENDED_IDS_MAX = 200_000
 # Columns that count up by their nature.
 COUNTERS = ("ended", "cpu s")
 PAGES = ("page_count", "freelist_count", "page_size")
@@ -91,8 +93,10 @@ def watch(exporter: Exporter, simulator: Program, load: Load, storage: Path, min
 
 
 def tell_trends(samples: list[Sample]) -> None:
-    warm = [it for it in samples if it.minutes >= samples[-1].minutes * WARM_UP]
+    warm = settled(samples)
+    is_full = warm[0].values["ended"] >= ENDED_IDS_MAX
     print(f"\nafter a warm-up of {warm[0].minutes:.0f} minutes, by a straight line through {len(warm)} samples")
+    print(f"ids of what ended: {'as many as are remembered' if is_full else 'more are remembered with every end'}")
     print(row(["", "first", "last", "max", "an hour", "r²", ""], lambda it: 9 if it else 10))
     for column in samples[0].values:
         found = trend(warm, column)
@@ -104,6 +108,13 @@ def tell_trends(samples: list[Sample]) -> None:
     seconds = (warm[-1].minutes - warm[0].minutes) * 60
     cpu = warm[-1].values["cpu s"] - warm[0].values["cpu s"]
     print(f"{ends / seconds:.1f} ends a second, {100 * cpu / seconds:.1f} % of a core")
+
+
+def settled(samples: list[Sample]) -> list[Sample]:
+    """What came after the warm-up; with all ids remembered, if enough of it is left."""
+    warm = [it for it in samples if it.minutes >= samples[-1].minutes * WARM_UP]
+    full = [it for it in warm if it.values["ended"] >= ENDED_IDS_MAX]
+    return full if len(full) > len(warm) / 4 else warm
 
 
 def tell_load(exporter: Exporter, load: Load, collector: Forgetful) -> None:

@@ -79,6 +79,8 @@ metrics! { Exporter;
     GATEWAY_OVERHEAD: Histogram "datasphere_exporter_gateway_overhead_seconds" [];
     /// Answers to calls through the gateway that were not searched for their operation, by reason (busy, size, unreadable).
     GATEWAY_UNHEARD: Counter "datasphere_exporter_gateway_unheard_total" ["reason"];
+    /// Tasks that are alive, each a connection, a call under way or a part of the exporter.
+    TASKS: Gauge "datasphere_exporter_tasks" [];
     /// User and system CPU time spent by the process.
     PROCESS_CPU: Counter "process_cpu_seconds_total" [];
     /// The most file descriptors that the process may have open.

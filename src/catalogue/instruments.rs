@@ -97,6 +97,7 @@ impl Instruments {
         let build_info = registered(&registry, gauge_vec(&exporter::BUILD_INFO));
         build_info.with_label_values(&[version, revision, rustc]).set(1.0);
         register_process(&registry);
+        registered(&registry, Gauge::with_opts(options(&exporter::TASKS)).map(Tasks));
         Self {
             iam_token_expiry_timestamp_seconds: known_gauge(&registry, &exporter::IAM_TOKEN_EXPIRY),
             api_requests_total: registered(&registry, counter_vec(&exporter::API_REQUESTS)),
@@ -244,6 +245,29 @@ fn registered<C: Collector + Clone + 'static>(registry: &Registry, metric: prome
         .register(Box::new(metric.clone()))
         .expect("a metric is declared once");
     metric
+}
+
+/// Counts tasks when it is asked, within a runtime; outside of one it has nothing to tell.
+#[derive(Clone)]
+struct Tasks(Gauge);
+
+impl Collector for Tasks {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_precision_loss,
+        reason = "tasks are bounded far below 2^53"
+    )]
+    fn collect(&self) -> Vec<MetricFamily> {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return Vec::new();
+        };
+        self.0.set(runtime.metrics().num_alive_tasks() as f64);
+        self.0.collect()
+    }
 }
 
 /// CPU, memory and descriptors of the process, where the `prometheus` crate can read them.

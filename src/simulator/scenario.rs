@@ -172,13 +172,17 @@ pub struct ProjectScript {
 /// Bounds of `speed`; beyond them spans of time vanish or last for ever.
 const SPEED_RANGE: std::ops::RangeInclusive<f64> = 0.001..=100_000.0;
 
+/// Values and other tokens of a scenario: some 25 for each of 100 000 jobs.
+const NODES_MAX: usize = 4_000_000;
+
 impl Scenario {
     /// Reads a scenario.
     ///
     /// # Errors
     /// When the text is not YAML, holds an unknown key or an impossible value; the message names line and key.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let options = serde_saphyr::options! { with_snippet: false };
+        let budget = serde_saphyr::budget! { max_events: NODES_MAX, max_nodes: NODES_MAX };
+        let options = serde_saphyr::options! { with_snippet: false, budget: budget };
         let scenario: Self =
             serde_saphyr::from_str_with_options(text, options).map_err(|source| Error::Scenario {
                 source: Box::new(source),

@@ -244,8 +244,9 @@ fn all_formats_tell_the_same_series_and_values() {
     assert!(plain.len() > 400, "{} series", plain.len());
 }
 
-#[test]
-fn every_declared_metric_is_shown_and_every_shown_one_is_declared() {
+// Within a runtime, without which there are no tasks to count.
+#[tokio::test]
+async fn every_declared_metric_is_shown_and_every_shown_one_is_declared() {
     let instruments = instruments();
     instruments.config_last_reload_success_timestamp_seconds.set(1.0);
     instruments

@@ -6,7 +6,7 @@ use datasphere_exporter::catalogue::{self, exporter};
 use std::collections::BTreeSet;
 
 /// Metrics that no dashboard shows, each with its reason.
-const UNUSED: [(&str, &str); 3] = [
+const UNUSED: [(&str, &str); 4] = [
     (
         exporter::DATA_EXPIRY_WARNING.name,
         "datasphere_jobs_data_expiring counts by it already",
@@ -16,6 +16,10 @@ const UNUSED: [(&str, &str); 3] = [
         "resident memory is what runs out",
     ),
     (exporter::PROCESS_THREADS.name, "fixed by the number of cores"),
+    (
+        exporter::TASKS.name,
+        "open file descriptors tell of connections already; for who looks for a leak",
+    ),
 ];
 
 /// The metrics that the dashboards read.
