@@ -11,7 +11,9 @@ mod instruments;
 pub mod run;
 
 pub use document::document;
-pub use instruments::{GAP_REASONS, Instruments, SELF_SPAN_OUTCOMES, SPAN_OUTCOMES, UNHEARD_REASONS};
+pub use instruments::{
+    GAP_REASONS, Instruments, SELF_SPAN_OUTCOMES, SPAN_OUTCOMES, UNHEARD_REASONS, count_gaps,
+};
 
 /// One metric, as the contract with dashboards and rules declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -47,7 +47,7 @@ pub(crate) use screen::screen;
 pub use secret::Secret;
 pub use settings::{Auth, Endpoints, Settings, Tls, Transport};
 
-use crate::catalogue::Instruments;
+use crate::catalogue::{Instruments, count_gaps};
 use crate::clock::Clock;
 use crate::decode::{self, Page, wire};
 use crate::flow::Throttle;
@@ -439,17 +439,8 @@ impl Client {
     }
 
     fn count(&self, gaps: &Gaps) {
-        if gaps.is_empty() {
-            return;
-        }
-        for (gap, count) in gaps.iter().filter(|(_, count)| *count > 0) {
-            let counter = self
-                .0
-                .instruments
-                .decode_gaps_total
-                .with_label_values(&[gap.label()]);
-            counter.inc_by(u64::from(count));
-        }
+        let gaps = gaps.iter().map(|(gap, count)| (gap.label(), count));
+        count_gaps(&self.0.instruments.decode_gaps_total, gaps);
     }
 }
 

@@ -90,6 +90,15 @@ pub struct Instruments {
     pub config_last_reload_success_timestamp_seconds: Gauge,
 }
 
+/// Counts what answers held that could not be read: a gap's label, and how often.
+pub fn count_gaps(decode_gaps_total: &IntCounterVec, gaps: impl IntoIterator<Item = (&'static str, u32)>) {
+    for (gap, count) in gaps.into_iter().filter(|(_, count)| *count > 0) {
+        decode_gaps_total
+            .with_label_values(&[gap])
+            .inc_by(u64::from(count));
+    }
+}
+
 impl Instruments {
     /// New metrics over a registry of their own, with what is known of the program itself.
     pub fn new(version: &str, revision: &str, rustc: &str) -> Self {

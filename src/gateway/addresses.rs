@@ -1,7 +1,7 @@
 //! The list of the cloud's addresses, in which those that the gateway serves are its own.
 
 use crate::cloud::Service;
-use crate::gateway::answer::Answer;
+use crate::gateway::answer::AnswerBody;
 use crate::gateway::call::{Call, Calls, Reached};
 use crate::gateway::head::leave_end_to_end;
 use crate::gateway::refusal::Refusal;
@@ -46,7 +46,7 @@ pub(crate) async fn answer(
     calls: &Calls,
     call: &mut Call,
     request: Request<Incoming>,
-) -> Result<Response<Answer>, Refusal> {
+) -> Result<Response<AnswerBody>, Refusal> {
     let (mut head, body) = request.into_parts();
     let own = calls.advertise_address.clone().or_else(|| authority(&head));
     let body = whole(call, body).await?;
@@ -139,7 +139,7 @@ fn configured(calls: &Calls, own: &str) -> Option<Configured> {
 }
 
 /// `None` when the one that is wanted is not there.
-fn told_by_us(call: &mut Call, configured: &Configured, wanted: &Wanted) -> Option<Response<Answer>> {
+fn told_by_us(call: &mut Call, configured: &Configured, wanted: &Wanted) -> Option<Response<AnswerBody>> {
     let one = match wanted {
         Wanted::All => None,
         Wanted::One(id) => Some(configured.endpoints.iter().find(|endpoint| endpoint.id == *id)?),
@@ -153,18 +153,18 @@ fn told_by_us(call: &mut Call, configured: &Configured, wanted: &Wanted) -> Opti
         let message = one.map_or_else(|| list().encode_to_vec(), Message::encode_to_vec);
         let mut trailers = HeaderMap::new();
         trailers.insert("grpc-status", HeaderValue::from_static("0"));
-        let answer = Answer::own(framed(&message), Some(trailers));
+        let answer = AnswerBody::own(framed(&message), Some(trailers));
         return Some(own_response(answer, "application/grpc"));
     }
     let entry = |endpoint: &ApiEndpoint| json!({ "id": endpoint.id, "address": endpoint.address });
     let list = || json!({ "endpoints": configured.endpoints.iter().map(entry).collect::<Vec<_>>() });
     let text = one.map_or_else(list, entry).to_string();
-    let response = own_response(Answer::own(text.into(), None), "application/json");
+    let response = own_response(AnswerBody::own(text.into(), None), "application/json");
     call.tally.ended_over_http(response.status());
     Some(response)
 }
 
-fn own_response(answer: Answer, content_type: &'static str) -> Response<Answer> {
+fn own_response(answer: AnswerBody, content_type: &'static str) -> Response<AnswerBody> {
     let mut response = Response::new(answer);
     let content_type = HeaderValue::from_static(content_type);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -175,7 +175,7 @@ async fn told_by_cloud(
     call: &mut Call,
     reached: Reached,
     own: Option<&str>,
-) -> Result<Response<Answer>, Refusal> {
+) -> Result<Response<AnswerBody>, Refusal> {
     let (mut head, body) = reached.response.into_parts();
     leave_end_to_end(&mut head.headers);
     head.extensions.clear();
@@ -205,7 +205,7 @@ async fn told_by_cloud(
     if changed.is_some() && head.headers.contains_key(CONTENT_LENGTH) {
         head.headers.remove(CONTENT_LENGTH);
     }
-    let answer = Answer::own(changed.unwrap_or(body), trailers);
+    let answer = AnswerBody::own(changed.unwrap_or(body), trailers);
     Ok(Response::from_parts(head, answer))
 }
 

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 
 /// What goes back to a caller.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum AnswerBody {
     /// The cloud's.
     Relayed(Box<Relay>),
     /// The gateway's.
@@ -25,7 +25,7 @@ pub(crate) enum Answer {
 /// Why an answer over REST broke off: there is no other way to tell of it once it has begun.
 pub(crate) type BrokenOff = Box<dyn Error + Send + Sync>;
 
-impl Answer {
+impl AnswerBody {
     pub(crate) fn own(data: Bytes, trailers: Option<HeaderMap>) -> Self {
         Self::Own {
             data: (!data.is_empty()).then_some(data),
@@ -34,13 +34,13 @@ impl Answer {
     }
 }
 
-impl Default for Answer {
+impl Default for AnswerBody {
     fn default() -> Self {
         Self::own(Bytes::new(), None)
     }
 }
 
-impl Body for Answer {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = BrokenOff;
 

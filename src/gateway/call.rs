@@ -5,14 +5,14 @@ use crate::clock::Clock;
 use crate::cloud::{Passage, Service};
 use crate::flow::{Admitted, Throttle};
 use crate::gateway::addresses;
-use crate::gateway::answer::Answer;
-use crate::gateway::ear::{Asked, Ear};
+use crate::gateway::answer::AnswerBody;
+use crate::gateway::ear::{Cause, Ear};
 use crate::gateway::head::{is_grpc, leave_end_to_end, leave_request, timeout};
 use crate::gateway::method::{Method, Role};
 use crate::gateway::patience::{Patience, Pulse};
 use crate::gateway::peers::Peers;
 use crate::gateway::refusal::Refusal;
-use crate::gateway::relay::{ENDING, Ends, LATE, Listener, Protocol, Relay};
+use crate::gateway::relay::{Cutoff, ENDING, Eavesdropper, LATE, Protocol, Relay};
 use crate::gateway::sniffer::{Framing, Sniffer};
 use crate::gateway::tally::{Tally, grpc_status, untold_code};
 use crate::gateway::upload::Upload;
@@ -57,13 +57,13 @@ pub(crate) struct Call {
     pub(crate) patience: Patience,
     peer: IpAddr,
     pub(crate) tally: Tally,
-    asked: Option<Asked>,
+    cause: Option<Cause>,
 }
 
 /// What became of a call.
 enum Answered {
     /// The gateway answered it.
-    Told(Response<Answer>),
+    Told(Response<AnswerBody>),
     /// The cloud answers it.
     Reached(Reached),
 }
@@ -84,7 +84,7 @@ impl Calls {
         self: Arc<Self>,
         request: Request<Incoming>,
         peer: IpAddr,
-    ) -> Response<Answer> {
+    ) -> Response<AnswerBody> {
         let mut call = self.call(&request, peer);
         let answered = tokio::select! {
             answered = self.answered(&mut call, request) => answered,
@@ -131,7 +131,7 @@ impl Calls {
         let role = method
             .map(|method| method.role)
             .or(is_guess.then_some(Role::Unknown));
-        let asked = role.filter(|role| role.is_heard()).map(|role| Asked {
+        let cause = role.filter(|role| role.is_heard()).map(|role| Cause {
             role,
             at: self.clock.now(),
             trace_context: trace_context(request),
@@ -143,7 +143,7 @@ impl Calls {
             patience,
             peer,
             tally: Tally::new(&self.instruments, method),
-            asked,
+            cause,
         }
     }
 
@@ -203,7 +203,7 @@ impl Calls {
         Ok((Request::from_parts(head, body), authority))
     }
 
-    fn relay(&self, mut call: Call, reached: Reached) -> Response<Answer> {
+    fn relay(&self, mut call: Call, reached: Reached) -> Response<AnswerBody> {
         let Reached {
             response,
             seat,
@@ -238,10 +238,10 @@ impl Calls {
         } else {
             Framing::Http { is_gzip }
         };
-        let listener = call.asked.filter(|_| is_well).map(|asked| Listener {
+        let eavesdropper = call.cause.filter(|_| is_well).map(|cause| Eavesdropper {
             ear: Arc::clone(&self.ear),
-            asked,
-            sniffer: match asked.role {
+            cause,
+            sniffer: match cause.role {
                 Role::Unknown => Sniffer::guessing(framing, &self.ear.budget),
                 _ => Sniffer::new(framing, &self.ear.budget),
             },
@@ -250,15 +250,15 @@ impl Calls {
             valve: self.valves.open(body, seat),
             protocol,
             is_well,
-            listener,
-            ends: Ends::new(call.patience, self.cut.clone()),
+            eavesdropper,
+            cutoff: Cutoff::new(call.patience, self.cut.clone()),
             tally: call.tally,
             authority,
             held: None,
             is_over: false,
         };
         head.version = Version::default();
-        Response::from_parts(head, Answer::Relayed(Box::new(relay.begun())))
+        Response::from_parts(head, AnswerBody::Relayed(Box::new(relay.begun())))
     }
 
     /// One line for what keeps calls from passing.
@@ -280,7 +280,7 @@ impl Call {
             .is_some_and(|method| method.role == Role::TellsAddresses)
     }
 
-    fn refuse(&mut self, refusal: &Refusal) -> Response<Answer> {
+    fn refuse(&mut self, refusal: &Refusal) -> Response<AnswerBody> {
         if self.is_grpc {
             self.tally.ended(refusal.code);
             return refusal.grpc();

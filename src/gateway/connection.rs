@@ -1,6 +1,6 @@
 //! One connection of a caller: both versions of HTTP, within limits of size and time.
 
-use crate::gateway::answer::{Answer, BrokenOff};
+use crate::gateway::answer::{AnswerBody, BrokenOff};
 use crate::gateway::call::Calls;
 use crate::limits::{
     GATEWAY_CONNECTION_CALLS_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HEAD_BYTES_MAX, GATEWAY_HEADERS_MAX,
@@ -163,7 +163,7 @@ impl Drop for Guest {
 
 /// An answer that says when it is over.
 struct Attended {
-    answer: Answer,
+    answer: AnswerBody,
     _guest: Guest,
 }
 

@@ -1,6 +1,6 @@
 //! From answers to the watcher: what is an operation is reported, behind the back of the call.
 
-use crate::catalogue::Instruments;
+use crate::catalogue::{Instruments, count_gaps};
 use crate::clock::{Clock, Timestamp};
 use crate::decode::json::{Body, transcode};
 use crate::decode::{self, wire};
@@ -13,8 +13,8 @@ use crate::limits::{
     GATEWAY_HEARD_MAX, GATEWAY_LAST_REPORTS_TIME_MAX, GATEWAY_WAITING_MAX,
 };
 use crate::model::{
-    Admission, Decoded, Gaps, Input, JobId, Labels, OperationSnapshot, Overheard, Sighting, Source, Target,
-    Text, TraceContext,
+    Admission, Decoded, Input, JobId, Labels, OperationSnapshot, Overheard, Sighting, Source, Target, Text,
+    TraceContext,
 };
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,7 +54,7 @@ struct Turn<'a> {
 
 /// A call whose answer may be an operation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Cause {
     pub(crate) role: Role,
     /// When it left.
     pub(crate) at: Timestamp,
@@ -87,8 +87,8 @@ impl Ear {
     }
 
     /// An answer is over. Reports its operation; the receiver tells when the watcher has it, or that nobody will.
-    pub(crate) fn hear(self: &Arc<Self>, asked: Asked, sniffer: Sniffer) -> Option<oneshot::Receiver<()>> {
-        let is_guess = asked.role == Role::Unknown;
+    pub(crate) fn hear(self: &Arc<Self>, cause: Cause, sniffer: Sniffer) -> Option<oneshot::Receiver<()>> {
+        let is_guess = cause.role == Role::Unknown;
         let missed = |unheard| {
             if !is_guess {
                 self.missed(unheard);
@@ -110,7 +110,7 @@ impl Ear {
             let refused = match told {
                 Ok(told) if is_guess && !told.is_of_datasphere() => None,
                 Ok(told) => {
-                    let report = ear.report(&inbox, asked, told);
+                    let report = ear.report(&inbox, cause, told);
                     ear.ended.run_until_cancelled(report).await.flatten()
                 }
                 Err(_) if is_guess => None,
@@ -134,17 +134,18 @@ impl Ear {
     }
 
     /// Gives back what there was no room for.
-    async fn report(&self, inbox: &Inbox, asked: Asked, told: Told) -> Option<Sighting> {
+    async fn report(&self, inbox: &Inbox, cause: Cause, told: Told) -> Option<Sighting> {
         let sighting = Sighting {
             target: Target::Operation(told.answer.value.id.clone()),
             source: Source::Gateway,
             labels: Labels::default(),
-            trace_context: self.context(asked, &told),
+            trace_context: self.context(cause, &told),
         };
-        self.count(told.answer.gaps);
+        let gaps = told.answer.gaps.iter().map(|(gap, count)| (gap.label(), count));
+        count_gaps(&self.instruments.decode_gaps_total, gaps);
         let heard = Box::new(Overheard {
             sighting: sighting.clone(),
-            asked_at: asked.at,
+            asked_at: cause.at,
             answer: told.answer,
         });
         // During shutdown nothing is watched any more; the next process hears of it by other ways.
@@ -188,27 +189,18 @@ impl Ear {
     }
 
     /// Where the caller stood who asked for the execution: this one, or the one who made its job.
-    fn context(&self, asked: Asked, told: &Told) -> Option<TraceContext> {
-        if asked.role == Role::MakesJob {
-            self.callers.remember(told.made.as_ref(), asked.trace_context);
-            return asked.trace_context;
+    fn context(&self, cause: Cause, told: &Told) -> Option<TraceContext> {
+        if cause.role == Role::MakesJob {
+            self.callers.remember(told.made.as_ref(), cause.trace_context);
+            return cause.trace_context;
         }
         let of_maker = || {
             let job = told.answer.value.job.as_ref()?;
             self.callers.recall(&job.id)
         };
-        match asked.role {
-            Role::Begins | Role::Unknown => asked.trace_context.or_else(of_maker),
+        match cause.role {
+            Role::Begins | Role::Unknown => cause.trace_context.or_else(of_maker),
             _ => None,
-        }
-    }
-
-    fn count(&self, gaps: Gaps) {
-        for (gap, count) in gaps.iter() {
-            let gaps_total = &self.instruments.decode_gaps_total;
-            gaps_total
-                .with_label_values(&[gap.label()])
-                .inc_by(u64::from(count));
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the gateway itself answers: every message names it, so that nobody looks for the fault in the cloud.
 
 use crate::decode::redact;
-use crate::gateway::answer::Answer;
+use crate::gateway::answer::AnswerBody;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use hyper::Error as HyperError;
@@ -38,8 +38,8 @@ impl Refusal {
     }
 
     /// As an answer to a call of gRPC.
-    pub(crate) fn grpc(&self) -> Response<Answer> {
-        self.status().into_http::<Answer>()
+    pub(crate) fn grpc(&self) -> Response<AnswerBody> {
+        self.status().into_http::<AnswerBody>()
     }
 
     /// As the end of an answer of gRPC that has begun.
@@ -51,13 +51,13 @@ impl Refusal {
     }
 
     /// As an answer over REST, in the form of the cloud's own errors.
-    pub(crate) fn http(&self) -> Response<Answer> {
+    pub(crate) fn http(&self) -> Response<AnswerBody> {
         let body = serde_json::json!({
             "code": i32::from(self.code),
             "message": self.message,
             "details": [],
         });
-        let mut response = Response::new(Answer::own(body.to_string().into(), None));
+        let mut response = Response::new(AnswerBody::own(body.to_string().into(), None));
         *response.status_mut() = http_status(self.code);
         response
             .headers_mut()

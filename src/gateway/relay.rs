@@ -1,7 +1,7 @@
 //! An answer of the cloud on its way to the caller.
 
 use crate::gateway::answer::BrokenOff;
-use crate::gateway::ear::{Asked, Ear};
+use crate::gateway::ear::{Cause, Ear};
 use crate::gateway::patience::Patience;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::sniffer::Sniffer;
@@ -25,8 +25,8 @@ pub(crate) struct Relay {
     pub(crate) protocol: Protocol,
     /// Whether the head says that the call succeeded, as far as a head can.
     pub(crate) is_well: bool,
-    pub(crate) listener: Option<Listener>,
-    pub(crate) ends: Ends,
+    pub(crate) eavesdropper: Option<Eavesdropper>,
+    pub(crate) cutoff: Cutoff,
     pub(crate) tally: Tally,
     pub(crate) authority: String,
     pub(crate) held: Option<Held>,
@@ -46,9 +46,9 @@ pub(crate) enum Protocol {
 
 /// Who listens to an answer.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(crate) struct Eavesdropper {
     pub(crate) ear: Arc<Ear>,
-    pub(crate) asked: Asked,
+    pub(crate) cause: Cause,
     pub(crate) sniffer: Sniffer,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Held {
 }
 
 /// What ends an answer before its own end; the timer runs only while there is nothing to pass on.
-pub(crate) struct Ends {
+pub(crate) struct Cutoff {
     patience: Patience,
     cut: CancellationToken,
     timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
@@ -81,11 +81,11 @@ impl Relay {
         }
         match self.valve.poll(cx) {
             Poll::Ready(part) => {
-                self.ends.beat();
+                self.cutoff.beat();
                 self.pass(part, cx)
             }
             Poll::Pending => {
-                let refusal = ready!(self.ends.poll(cx));
+                let refusal = ready!(self.cutoff.poll(cx));
                 Poll::Ready(Some(self.break_off(&refusal)))
             }
         }
@@ -112,7 +112,7 @@ impl Relay {
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
-        self.held.is_none() && (self.is_over || (self.listener.is_none() && self.valve.is_end_stream()))
+        self.held.is_none() && (self.is_over || (self.eavesdropper.is_none() && self.valve.is_end_stream()))
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {
@@ -140,8 +140,8 @@ impl Relay {
             self.count(trailers);
             return self.end(Some(last), cx);
         }
-        if let (Some(data), Some(listener)) = (last.data_ref(), &mut self.listener) {
-            listener.sniffer.pass(data);
+        if let (Some(data), Some(eavesdropper)) = (last.data_ref(), &mut self.eavesdropper) {
+            eavesdropper.sniffer.pass(data);
         }
         // A body whose length is known ends with its last byte: nobody asks for more, and nothing after it could be
         // held back.
@@ -155,8 +155,9 @@ impl Relay {
     /// The answer is over, but for its last part.
     fn end(&mut self, last: Option<Frame<Bytes>>, cx: &mut Context<'_>) -> Poll<Passed> {
         self.is_over = true;
-        let listener = self.listener.take().filter(|_| self.is_well);
-        let heard = listener.and_then(|listener| listener.ear.hear(listener.asked, listener.sniffer));
+        let eavesdropper = self.eavesdropper.take().filter(|_| self.is_well);
+        let heard = eavesdropper
+            .and_then(|eavesdropper| eavesdropper.ear.hear(eavesdropper.cause, eavesdropper.sniffer));
         let Some(acceptance) = heard else {
             return Poll::Ready(last.map(Ok));
         };
@@ -174,7 +175,7 @@ impl Relay {
     /// Ends the answer with what the protocol has for it: a status, or a body that is visibly not whole.
     fn break_off(&mut self, refusal: &Refusal) -> Result<Frame<Bytes>, BrokenOff> {
         self.is_over = true;
-        self.listener = None;
+        self.eavesdropper = None;
         self.valve.close();
         self.tally.ended(refusal.code);
         match self.protocol {
@@ -184,7 +185,7 @@ impl Relay {
     }
 }
 
-impl Ends {
+impl Cutoff {
     pub(crate) fn new(patience: Patience, cut: CancellationToken) -> Self {
         Self {
             patience,

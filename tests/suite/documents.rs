@@ -44,67 +44,50 @@ fn the_document_of_the_commands_tells_what_may_be_typed() {
 
 /// The bounds of the gateway that its callers may meet.
 fn gateway_limits() -> String {
-    let [calls, rest_calls, peer, rest_peer, connections, peer_connections] = [
-        limits::GATEWAY_LANES_MAX * limits::GATEWAY_LANE_CALLS_MAX,
-        limits::GATEWAY_HTTP_CALLS_MAX,
-        limits::GATEWAY_PEER_CALLS_MAX,
-        limits::GATEWAY_PEER_HTTP_CALLS_MAX,
-        limits::GATEWAY_CONNECTIONS_MAX,
-        limits::GATEWAY_PEER_CONNECTIONS_MAX,
-    ];
-    let kib = |bytes: usize| format!("{} KiB", bytes >> 10);
-    let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
-    let window = usize::try_from(limits::GATEWAY_WINDOW_BYTES).unwrap();
-    let rows = [
+    let rows: Vec<String> = counts()
+        .into_iter()
+        .chain(sizes())
+        .chain(times())
+        .map(|(what, bound)| format!("| {what} | {bound} |\n"))
+        .collect();
+    format!("| bound | |\n|---|---|\n{}", rows.concat())
+}
+
+fn counts() -> Vec<(&'static str, String)> {
+    let each = |all: usize, each: usize| format!("{all}, {each}");
+    let calls = limits::GATEWAY_LANES_MAX * limits::GATEWAY_LANE_CALLS_MAX;
+    let (rest_calls, connections) = (limits::GATEWAY_HTTP_CALLS_MAX, limits::GATEWAY_CONNECTIONS_MAX);
+    vec![
         (
             "calls at once over gRPC, of one address",
-            format!("{calls}, {peer}"),
+            each(calls, limits::GATEWAY_PEER_CALLS_MAX),
         ),
         (
             "calls at once over REST, of one address",
-            format!("{rest_calls}, {rest_peer}"),
+            each(rest_calls, limits::GATEWAY_PEER_HTTP_CALLS_MAX),
         ),
         (
             "connections, of one address",
-            format!("{connections}, {peer_connections}"),
+            each(connections, limits::GATEWAY_PEER_CONNECTIONS_MAX),
         ),
         (
             "calls of one connection over HTTP/2",
             limits::GATEWAY_CONNECTION_CALLS_MAX.to_string(),
         ),
+    ]
+}
+
+fn sizes() -> Vec<(&'static str, String)> {
+    let kib = |bytes: usize| format!("{} KiB", bytes >> 10);
+    let window = usize::try_from(limits::GATEWAY_WINDOW_BYTES).unwrap();
+    vec![
         (
             "metadata or headers of one message",
             kib(limits::GATEWAY_HEAD_BYTES_MAX),
         ),
         (
-            "bytes of a call that are under way, in each direction on each side, and as many that wait to be sent",
+            "bytes of a call under way, in each direction on each side, and as many that wait to be sent",
             kib(window),
-        ),
-        (
-            "silence over gRPC until a ping, and until its answer is missed",
-            format!(
-                "{}, {}",
-                seconds(limits::GATEWAY_PING_INTERVAL),
-                seconds(limits::GATEWAY_PING_TIMEOUT)
-            ),
-        ),
-        (
-            "time for TCP and TLS to the cloud",
-            seconds(limits::GATEWAY_CONNECT_TIME_MAX),
-        ),
-        (
-            "time beyond a call's own deadline",
-            seconds(limits::GATEWAY_DEADLINE_SLACK),
-        ),
-        ("silence over REST", seconds(limits::GATEWAY_HTTP_SILENCE_MAX)),
-        ("time without reading", seconds(limits::GATEWAY_STALL_TIME_MAX)),
-        (
-            "time between two calls of one connection",
-            seconds(limits::GATEWAY_IDLE_TIME_MAX),
-        ),
-        (
-            "time for calls under way when the exporter ends",
-            seconds(limits::GATEWAY_DRAIN_TIME_MAX),
         ),
         (
             "answers that are read: the longest",
@@ -114,12 +97,42 @@ fn gateway_limits() -> String {
             "answers that are read: all at once",
             kib(limits::GATEWAY_HEARD_BYTES_ALL_MAX),
         ),
-    ];
-    let rows: String = rows
-        .iter()
-        .map(|(what, bound)| format!("| {what} | {bound} |\n"))
-        .collect();
-    format!("| bound | |\n|---|---|\n{rows}")
+    ]
+}
+
+fn times() -> Vec<(&'static str, String)> {
+    let seconds = |time: Duration| format!("{} s", time.as_secs_f64());
+    vec![
+        (
+            "silence of a connection over gRPC until a ping",
+            seconds(limits::GATEWAY_PING_INTERVAL),
+        ),
+        (
+            "and from then until it is given up",
+            seconds(limits::GATEWAY_PING_TIMEOUT),
+        ),
+        (
+            "time for TCP and TLS to the cloud",
+            seconds(limits::GATEWAY_CONNECT_TIME_MAX),
+        ),
+        (
+            "time beyond a call's own deadline",
+            seconds(limits::GATEWAY_DEADLINE_SLACK),
+        ),
+        (
+            "silence of a call over REST",
+            seconds(limits::GATEWAY_HTTP_SILENCE_MAX),
+        ),
+        ("time without reading", seconds(limits::GATEWAY_STALL_TIME_MAX)),
+        (
+            "time between two calls of one connection",
+            seconds(limits::GATEWAY_IDLE_TIME_MAX),
+        ),
+        (
+            "time for calls under way when the exporter ends",
+            seconds(limits::GATEWAY_DRAIN_TIME_MAX),
+        ),
+    ]
 }
 
 #[test]
@@ -215,7 +228,7 @@ async fn a_scrape_and_the_document_agree_on_names_and_labels_in_both_directions(
         setup.sources.operations = ["op-train", "op-crash", "op-refused", "op-notebook"]
             .map(|id| (id.parse().unwrap(), Arc::default()))
             .to_vec();
-        setup.tracker.retention = std::time::Duration::from_hours(24);
+        setup.tracker.retention = Duration::from_hours(24);
     });
     world
         .until("the last end", |view| {

@@ -97,7 +97,7 @@ impl House {
 
     /// With so much patience with callers that stop reading.
     pub(crate) async fn open_patient(settings: Settings, stall_time_max: Duration) -> Self {
-        Self::open_before(settings, stall_time_max, |upstream| every_endpoint(upstream)).await
+        Self::open_before(settings, stall_time_max, every_endpoint).await
     }
 
     /// Before a cloud of which so much is set.
