@@ -53,6 +53,8 @@ pub(crate) struct Trust {
     pub(crate) ca_file: Option<PathBuf>,
     /// Certificate and key in PEM.
     pub(crate) identity: Option<(PathBuf, PathBuf)>,
+    /// Whether whatever certificate is shown will do.
+    pub(crate) is_blind: bool,
 }
 
 /// Where an exporter is. What signs in is not shown.
@@ -128,14 +130,6 @@ impl Exporter {
     pub(crate) fn trusting(base: BaseUrl, trust: &Trust) -> Result<Self, ExporterError> {
         Ok(Self {
             http: Client::builder(TokioExecutor::new()).build(connector(&base, trust)?),
-            base,
-        })
-    }
-
-    /// As [`Self::at`], whatever certificate the exporter shows.
-    pub(crate) fn unverified(base: BaseUrl) -> Result<Self, ExporterError> {
-        Ok(Self {
-            http: Client::builder(TokioExecutor::new()).build(unverified::connector()?),
             base,
         })
     }
@@ -291,6 +285,13 @@ impl BaseUrl {
         }
     }
 
+    /// Whether it is on this host, by its own words.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let host = self.authority.host();
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    }
+
     /// The same as this user.
     pub(crate) fn signed_in(self, user: &str, password: &Secret) -> Self {
         let credential = STANDARD.encode(format!("{user}:{}", password.expose()));
@@ -298,13 +299,6 @@ impl BaseUrl {
             authorization: Some(Secret::new(format!("Basic {credential}"))),
             ..self
         }
-    }
-
-    /// Whether it is on this host, by its own words.
-    pub(crate) fn is_loopback(&self) -> bool {
-        let host = self.authority.host();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
     fn request(
@@ -383,20 +377,17 @@ impl fmt::Display for BaseUrl {
 /// No authority is needed, nor looked for, to reach an exporter without TLS.
 fn connector(base: &BaseUrl, trust: &Trust) -> Result<HttpsConnector<HttpConnector>, ExporterError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = rustls::ClientConfig::builder_with_provider(provider)
+    let versions = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?;
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = &trust.ca_file {
-        roots.add_parsable_certificates(certificates(path)?);
-    } else if base.scheme == Scheme::HTTPS {
-        let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if added == 0 {
-            let problem = "this system has no authorities; name some with --ca-file";
-            return Err(io::Error::new(io::ErrorKind::NotFound, problem).into());
-        }
-    }
-    let rooted = versions.with_root_certificates(roots);
+    let rooted = if trust.is_blind {
+        let every = unverified::Every::known_to(&provider);
+        versions
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(every))
+    } else {
+        versions.with_root_certificates(roots(base, trust)?)
+    };
     let config = match &trust.identity {
         None => rooted.with_no_client_auth(),
         Some((cert_file, key_file)) => {
@@ -409,6 +400,21 @@ fn connector(base: &BaseUrl, trust: &Trust) -> Result<HttpsConnector<HttpConnect
     };
     let builder = HttpsConnectorBuilder::new().with_tls_config(config);
     Ok(builder.https_or_http().enable_http1().build())
+}
+
+/// Whom to believe that it is the exporter.
+fn roots(base: &BaseUrl, trust: &Trust) -> Result<RootCertStore, ExporterError> {
+    let mut roots = RootCertStore::empty();
+    if let Some(path) = &trust.ca_file {
+        roots.add_parsable_certificates(certificates(path)?);
+    } else if base.scheme == Scheme::HTTPS {
+        let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if added == 0 {
+            let problem = "this system has no authorities; name some with --ca-file";
+            return Err(io::Error::new(io::ErrorKind::NotFound, problem).into());
+        }
+    }
+    Ok(roots)
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ExporterError> {

@@ -72,12 +72,17 @@ pub(crate) fn list(arguments: &List) -> anyhow::Result<Exit> {
 }
 
 /// The exporter that is meant.
-pub(crate) fn exporter(running: &Running) -> anyhow::Result<Exporter> {
-    let trust = Trust {
+fn exporter(running: &Running) -> anyhow::Result<Exporter> {
+    Ok(Exporter::trusting(base(running)?, &trust(running))?)
+}
+
+/// Whom to take for it, and as whom to call it.
+pub(crate) fn trust(running: &Running) -> Trust {
+    Trust {
         ca_file: running.ca_file.clone(),
         identity: running.cert_file.clone().zip(running.key_file.clone()),
-    };
-    Ok(Exporter::trusting(base(running)?, &trust)?)
+        is_blind: false,
+    }
 }
 
 /// Where it is.

@@ -1,36 +1,22 @@
-//! A connection of TLS to whoever answers, for a health check on the same host.
+//! Whoever answers is taken for the exporter: for a health check on the same host.
 
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{DigitallySignedStruct, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
-use std::io;
-use std::sync::Arc;
-
-/// Connects with TLS or without, and takes every certificate.
-pub(crate) fn connector() -> io::Result<HttpsConnector<HttpConnector>> {
-    let provider = Arc::new(ring::default_provider());
-    let every = Every(provider.signature_verification_algorithms);
-    let config = ClientConfig::builder_with_provider(Arc::<CryptoProvider>::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(every))
-        .with_no_client_auth();
-    Ok(HttpsConnectorBuilder::new()
-        .with_tls_config(config)
-        .https_or_http()
-        .enable_http1()
-        .build())
-}
 
 /// Takes every certificate whose key is there.
 #[derive(Debug)]
-struct Every(WebPkiSupportedAlgorithms);
+pub(crate) struct Every(WebPkiSupportedAlgorithms);
+
+impl Every {
+    /// By the signatures that this provider can judge.
+    pub(crate) fn known_to(provider: &CryptoProvider) -> Self {
+        Self(provider.signature_verification_algorithms)
+    }
+}
 
 impl ServerCertVerifier for Every {
     fn verify_server_cert(
@@ -69,8 +55,9 @@ impl ServerCertVerifier for Every {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::cli::exporter::{BaseUrl, Exporter};
+    use crate::cli::exporter::{BaseUrl, Exporter, Trust};
+    use rustls::crypto::ring;
+    use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
@@ -104,7 +91,11 @@ mod tests {
     #[tokio::test]
     async fn whatever_certificate_is_shown_is_taken_where_that_was_asked_for() {
         let (url, answers) = server().await;
-        let exporter = Exporter::unverified(url).expect("an exporter");
+        let blind = Trust {
+            is_blind: true,
+            ..Trust::default()
+        };
+        let exporter = Exporter::trusting(url, &blind).expect("an exporter");
         let (health, ()) = tokio::join!(exporter.health("/-/healthy"), answers);
         health.expect("an exporter that is well");
     }

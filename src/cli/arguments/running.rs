@@ -87,7 +87,7 @@ pub(crate) struct Healthcheck {
     #[arg(long)]
     pub(crate) ready: bool,
     /// Take whatever certificate it shows, which is seldom for `localhost`; for loopback addresses only
-    #[arg(long)]
+    #[arg(long, conflicts_with = "ca_file")]
     pub(crate) insecure: bool,
     #[command(flatten)]
     pub(crate) running: Running,
