@@ -132,10 +132,7 @@ impl App {
             instruments: instruments.clone(),
             clock,
         };
-        let gateway = match config.gateway {
-            None => None,
-            Some(settings) => Some(Gateway::bind(settings, context).await?),
-        };
+        let gateway = gateway(config.gateway, context).await?;
         let engine = Engine::new(
             config.engine,
             tracker,
@@ -157,14 +154,13 @@ impl App {
         let server = serve(config.web, context, inherited).await?;
         let web = config.web_file.map(|path| protect(&server, path)).transpose()?;
         let certificate = gateway.as_ref().and_then(Gateway::certificate);
-        let credentials = Credentials::new(web, certificate, instruments, clock);
         Ok(Self {
             sources,
             engine,
             delivery,
             server,
             gateway,
-            credentials,
+            credentials: Credentials::new(web, certificate, instruments, clock),
             inbox,
             views,
             readiness,
@@ -268,6 +264,17 @@ impl App {
             "did not end in time and was cut short"
         );
         Ok(Ended::GraceExceeded)
+    }
+}
+
+/// The gateway, where there is to be one.
+async fn gateway(
+    settings: Option<gateway::Settings>,
+    context: gateway::Context,
+) -> Result<Option<Gateway>, GatewayError> {
+    match settings {
+        None => Ok(None),
+        Some(settings) => Gateway::bind(settings, context).await.map(Some),
     }
 }
 
