@@ -163,14 +163,14 @@ impl SignIn {
             return signed_in(known && is_user);
         }
         let check = Arc::clone(&self.check);
-        // The turn is over when the hashing is, also when whoever asked for it has hung up.
-        let checked = tokio::task::spawn_blocking(move || {
-            let is_right = check(&password, &hash.0);
-            drop(turn);
-            is_right
-        });
-        let is_right = checked.await.unwrap_or(false) && is_user;
+        // The turn goes with the hashing, and is not over before it when whoever asked for it hangs up.
+        let checked = tokio::task::spawn_blocking(move || (check(&password, &hash.0), turn));
+        let Ok((is_right, turn)) = checked.await else {
+            return SignedIn::No;
+        };
+        let is_right = is_right && is_user;
         self.lock().remember(key, is_right);
+        drop(turn);
         signed_in(is_right)
     }
 
