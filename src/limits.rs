@@ -303,6 +303,9 @@ pub const CREDENTIALS_KNOWN_MAX: usize = 4_096;
 /// one core: at the usual cost of 10 these are a few seconds of it. Further ones are told to come again.
 pub const PASSWORDS_WAITING_MAX: usize = 64;
 
+/// Longest time that a request waits for its turn there: the usual timeout of a scrape.
+pub const PASSWORD_WAIT_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// Longest web configuration file, in bytes: certificates may stand in it.
 pub const WEB_CONFIG_BYTES_MAX: u64 = 4 << 20;
 

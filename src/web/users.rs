@@ -3,7 +3,7 @@
 //! Hashing is dear on purpose: it is paid once for each credential, away from the threads that answer, one at a time. A
 //! user that does not exist costs what one that exists costs, so that nobody can find out by the time it takes.
 
-use crate::limits::{BCRYPT_COST_MAX, CREDENTIALS_KNOWN_MAX, PASSWORDS_WAITING_MAX};
+use crate::limits::{BCRYPT_COST_MAX, CREDENTIALS_KNOWN_MAX, PASSWORD_WAIT_TIME_MAX, PASSWORDS_WAITING_MAX};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,6 +14,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 /// Users by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,7 +107,7 @@ pub(super) struct SignIn {
     secret: hmac::Key,
     remembered: Mutex<Remembered>,
     /// Who may hash.
-    turn: Semaphore,
+    turn: Arc<Semaphore>,
     /// Who may wait for it.
     waiting: Semaphore,
 }
@@ -133,7 +134,7 @@ impl SignIn {
             // A system without randomness has no TLS either; what is lost here is that keys cannot be foretold.
             secret: secret.unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, &[0; 32])),
             remembered: Mutex::default(),
-            turn: Semaphore::new(1),
+            turn: Arc::new(Semaphore::new(1)),
             waiting: Semaphore::new(PASSWORDS_WAITING_MAX),
         }
     }
@@ -153,7 +154,8 @@ impl SignIn {
         let Ok(_waiting) = self.waiting.try_acquire() else {
             return SignedIn::Busy;
         };
-        let Ok(_turn) = self.turn.acquire().await else {
+        let turn = timeout(PASSWORD_WAIT_TIME_MAX, Arc::clone(&self.turn).acquire_owned());
+        let Ok(Ok(turn)) = turn.await else {
             return SignedIn::Busy;
         };
         // Somebody with the same credential may have had the turn before.
@@ -161,9 +163,14 @@ impl SignIn {
             return signed_in(known && is_user);
         }
         let check = Arc::clone(&self.check);
-        let checked = tokio::task::spawn_blocking(move || check(&password, &hash.0)).await;
-        let is_right = checked.unwrap_or(false) && is_user;
+        // The turn goes with the hashing, and is not over before it when whoever asked for it hangs up.
+        let checked = tokio::task::spawn_blocking(move || (check(&password, &hash.0), turn));
+        let Ok((is_right, turn)) = checked.await else {
+            return SignedIn::No;
+        };
+        let is_right = is_right && is_user;
         self.lock().remember(key, is_right);
+        drop(turn);
         signed_in(is_right)
     }
 

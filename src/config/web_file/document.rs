@@ -75,7 +75,7 @@ the connection, the user for the request.
 served to the same host alone (loopback or unix socket, and not through a proxy, which is told by `Forwarded`, `Via`, \
 `X-Forwarded-For`, `X-Forwarded-Host` or `X-Real-IP`), unless `api.unauthenticated_writes` is set.
 - **A password is hashed once** for each credential, which is remembered in memory by a keyed hash. Passwords are \
-checked one at a time, at most 64 wait, and further requests are refused with 503. A user that does not exist costs \
+checked one at a time; at most 64 wait, for ten seconds at most, and further requests are refused with 503. A user that does not exist costs \
 the same as one that does. bcrypt reads the first 72 bytes of a password.
 - What is said in plain where TLS is spoken is answered with 400. A TLS handshake has ten seconds.
 

@@ -137,104 +137,105 @@ fn headers_are_those_of_the_toolkit_and_nothing_else() {
     }
 }
 
-#[test]
-fn tls_settings_have_to_fit_together() {
-    let pair = "cert_file: a, key_file: b";
-    let cases = [
-        (
-            "client_auth_type: RequireAnyClientCert".to_owned(),
-            "tls_server_config: one of cert_file and cert is missing",
-        ),
-        (
-            "cert_file: '', key_file: ''".to_owned(),
-            "one of cert_file and cert is missing",
-        ),
-        (
-            "cert: '', key_file: b".to_owned(),
-            "one of cert_file and cert is missing",
-        ),
-        (
-            "cert_file: a, key_file: ''".to_owned(),
-            "one of key_file and key is missing",
-        ),
-        (
-            "cert_file: a, key: ''".to_owned(),
-            "one of key_file and key is missing",
-        ),
-        (
-            "min_version: TLS13".to_owned(),
-            "one of cert_file and cert is missing",
-        ),
-        (
-            format!("{pair}, cert: canary"),
-            "tls_server_config.cert: cannot be given beside cert_file",
-        ),
-        (
-            format!("{pair}, client_ca_file: c"),
-            "tls_server_config.client_ca_file: needs a client_auth_type",
-        ),
-        (
-            format!("{pair}, client_ca: canary"),
-            "tls_server_config.client_ca: needs a client_auth_type",
-        ),
-        (
-            format!("{pair}, client_auth_type: Require"),
-            "tls_server_config.client_auth_type: expected one of NoClientCert",
-        ),
-        (
-            format!("{pair}, client_allowed_sans: [x]"),
-            "tls_server_config.client_allowed_sans: needs the client_auth_type",
-        ),
-        (
-            format!("{pair}, client_auth_type: VerifyClientCertIfGiven, client_allowed_sans: [x]"),
-            "tls_server_config.client_allowed_sans: needs the client_auth_type",
-        ),
-        (
-            format!("{pair}, client_auth_type: RequireAnyClientCert, client_allowed_sans: []"),
-            "nobody could connect",
-        ),
-        (
-            format!("{pair}, min_version: TLS13, max_version: TLS12"),
-            "min_version: must not be newer",
-        ),
-        (
-            format!("{pair}, min_version: TLS111"),
-            "tls_server_config.min_version: expected one of TLS13, TLS12",
-        ),
-        (
-            format!("{pair}, min_version: TLS11"),
-            "tls_server_config.min_version: is not offered by the TLS library",
-        ),
-        (
-            format!("{pair}, cipher_suites: [TLS_INVENTED]"),
-            "tls_server_config.cipher_suites[0]: expected one of TLS_",
-        ),
-        (
-            format!("{pair}, cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_RSA_WITH_AES_128_CBC_SHA]"),
-            "tls_server_config.cipher_suites[1]: is not offered by the TLS library",
-        ),
-        (
-            format!("{pair}, curve_preferences: [CurveP999]"),
-            "tls_server_config.curve_preferences[0]: expected one of X25519",
-        ),
-        (
-            format!("{pair}, curve_preferences: [CurveP521]"),
-            "tls_server_config.curve_preferences[0]: is not offered by the TLS library",
-        ),
-        (
-            format!("{pair}, cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]"),
-            "tls_server_config.cipher_suites: HTTP/2 needs one of",
-        ),
-        (
-            pair.to_owned(),
-            "tls_server_config.cert_file: cannot read /nowhere/a",
-        ),
-    ];
+/// Refusals of keys of `tls_server_config`.
+fn check_refusals(cases: &[(&str, &str)]) {
     for (keys, expected) in cases {
+        let keys = keys.replace("PAIR", "cert_file: a, key_file: b");
         let refusal = refusal(&format!("tls_server_config: {{ {keys} }}\n"));
         assert!(refusal.contains(expected), "{keys}: {refusal}");
         assert!(!refusal.contains("canary"), "{refusal}");
     }
+}
+
+#[test]
+fn certificate_and_key_are_there_once() {
+    check_refusals(&[
+        (
+            "client_auth_type: RequireAnyClientCert",
+            "tls_server_config: one of cert_file and cert is missing",
+        ),
+        (
+            "cert_file: '', key_file: ''",
+            "one of cert_file and cert is missing",
+        ),
+        ("cert: '', key_file: b", "one of cert_file and cert is missing"),
+        ("cert_file: a, key_file: ''", "one of key_file and key is missing"),
+        ("cert_file: a, key: ''", "one of key_file and key is missing"),
+        ("min_version: TLS13", "one of cert_file and cert is missing"),
+        (
+            "PAIR, cert: canary",
+            "tls_server_config.cert: cannot be given beside cert_file",
+        ),
+        ("PAIR", "tls_server_config.cert_file: cannot read /nowhere/a"),
+    ]);
+}
+
+#[test]
+fn what_is_asked_of_clients_has_to_fit_together() {
+    check_refusals(&[
+        (
+            "PAIR, client_ca_file: c",
+            "tls_server_config.client_ca_file: needs a client_auth_type",
+        ),
+        (
+            "PAIR, client_ca: canary",
+            "tls_server_config.client_ca: needs a client_auth_type",
+        ),
+        (
+            "PAIR, client_auth_type: Require",
+            "tls_server_config.client_auth_type: expected one of NoClientCert",
+        ),
+        (
+            "PAIR, client_allowed_sans: [x]",
+            "tls_server_config.client_allowed_sans: needs the client_auth_type",
+        ),
+        (
+            "PAIR, client_auth_type: VerifyClientCertIfGiven, client_allowed_sans: [x]",
+            "tls_server_config.client_allowed_sans: needs the client_auth_type",
+        ),
+        (
+            "PAIR, client_auth_type: RequireAnyClientCert, client_allowed_sans: []",
+            "nobody could connect",
+        ),
+    ]);
+}
+
+#[test]
+fn words_of_tls_are_told_from_words_that_are_not_offered() {
+    check_refusals(&[
+        (
+            "PAIR, min_version: TLS13, max_version: TLS12",
+            "min_version: must not be newer",
+        ),
+        (
+            "PAIR, min_version: TLS111",
+            "tls_server_config.min_version: expected one of TLS13, TLS12",
+        ),
+        (
+            "PAIR, min_version: TLS11",
+            "tls_server_config.min_version: is not offered by the TLS library",
+        ),
+        (
+            "PAIR, cipher_suites: [TLS_INVENTED]",
+            "tls_server_config.cipher_suites[0]: expected one of TLS_",
+        ),
+        (
+            "PAIR, cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_RSA_WITH_AES_128_CBC_SHA]",
+            "tls_server_config.cipher_suites[1]: is not offered by the TLS library",
+        ),
+        (
+            "PAIR, curve_preferences: [CurveP999]",
+            "tls_server_config.curve_preferences[0]: expected one of X25519",
+        ),
+        (
+            "PAIR, curve_preferences: [CurveP521]",
+            "tls_server_config.curve_preferences[0]: is not offered by the TLS library",
+        ),
+        (
+            "PAIR, cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]",
+            "tls_server_config.cipher_suites: HTTP/2 needs one of",
+        ),
+    ]);
 }
 
 #[test]

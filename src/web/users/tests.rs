@@ -173,6 +173,7 @@ async fn a_flood_of_wrong_passwords_waits_in_a_bounded_queue_and_keeps_nobody_ou
             let _ = begun_in.try_send(());
             // Ends with the test at the latest.
             let _ = held.lock().expect("not poisoned").recv();
+            return false;
         }
         bcrypt::verify(password, hash).expect("a hash")
     })));
@@ -202,6 +203,29 @@ async fn a_flood_of_wrong_passwords_waits_in_a_bounded_queue_and_keeps_nobody_ou
     while let Some(told) = flood.join_next().await {
         assert_eq!(told.expect("told"), SignedIn::No);
     }
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_makes_no_room_for_another_hash_before_its_own_is_done() {
+    let users = users(&[("alice", "secret")]);
+    let (begun_in, mut begun) = tokio::sync::mpsc::channel(1);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let sign_in = Arc::new(SignIn::with(Arc::new(move |_, _| {
+        let _ = begun_in.try_send(());
+        // Ends with the test at the latest.
+        let _ = held.lock().expect("not poisoned").recv();
+        false
+    })));
+    let mut callers = tokio::task::JoinSet::new();
+    let caller = Arc::clone(&sign_in);
+    callers.spawn(async move { caller.check(&users, &basic("alice", "guess")).await });
+    begun.recv().await.expect("it is hashed");
+    callers.shutdown().await;
+    assert_eq!(sign_in.turn.available_permits(), 0);
+    drop(release);
+    let turn = sign_in.turn.acquire().await.expect("it is over");
+    drop(turn);
 }
 
 #[test]

@@ -74,7 +74,7 @@ async fn who_may_connect_changes_while_it_runs() {
     assert!(change(&format!("{TLS}{}", alice())));
     assert_eq!(caller.status(&door).await, Some(401));
     assert_eq!(
-        caller.clone().as_user("alice", "secret").status(&door).await,
+        caller.clone().signing_in("alice", "secret").status(&door).await,
         Some(200)
     );
     assert!(change(""));

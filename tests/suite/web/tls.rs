@@ -215,7 +215,7 @@ impl Caller {
         }
     }
 
-    pub(crate) fn as_user(self, user: &'static str, password: &'static str) -> Self {
+    pub(crate) fn signing_in(self, user: &'static str, password: &'static str) -> Self {
         Self {
             user: Some((user, password)),
             ..self

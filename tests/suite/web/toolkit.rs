@@ -10,149 +10,170 @@ const PAIR: &str = "  cert_file: server.crt\n  key_file: server.key\n";
 
 /// TLS with these keys more.
 fn tls(keys: &str) -> String {
-    let keys: String = keys.split("; ").map(|key| format!("  {key}\n")).collect();
-    format!("tls_server_config:\n{PAIR}{keys}")
+    format!("tls_server_config:\n{PAIR}  {}\n", keys.replace("; ", "\n  "))
 }
 
 fn inline(name: &str, text: &str) -> String {
-    let lines: String = text.lines().map(|line| format!("    {line}\n")).collect();
-    format!("  {name}: |\n{lines}")
+    format!("  {name}: |\n    {}\n", text.trim_end().replace('\n', "\n    "))
 }
 
-#[test]
-fn what_is_bad_there_is_bad_here_and_is_told_with_its_key() {
+/// A file of these lines, where PAIR is a certificate with its key.
+fn file(text: &str) -> String {
+    let text = text.replace("PAIR", "cert_file: server.crt, key_file: server.key");
+    format!("{text}\n")
+}
+
+fn check_refusals(cases: &[(&str, &str)]) {
     let files = Files::new();
-    let missing = files.folder.path().join("somefile");
-    let error = datasphere_exporter::config::protection(&missing).expect_err("no file");
-    assert!(error.to_string().contains("somefile"), "{error}");
-    let section = "tls_server_config:\n";
-    let cases = [
-        ("hsc3bsbcc\n".to_owned(), "expected keys"),
-        (
-            format!("{section}  cert_filse: server.crt\n"),
-            "cert_filse: unknown key (did you mean cert_file?)",
-        ),
-        (
-            format!("{section}  cert_file: ''\n  key_file: server.key\n"),
-            "one of cert_file and cert is missing",
-        ),
-        (
-            format!("{section}  cert: ''\n  key_file: server.key\n"),
-            "one of cert_file and cert is missing",
-        ),
-        (
-            format!("{section}  cert_file: server.crt\n  key_file: ''\n"),
-            "one of key_file and key is missing",
-        ),
-        (
-            format!("{section}  cert_file: server.crt\n  key: ''\n"),
-            "one of key_file and key is missing",
-        ),
-        (
-            format!("{section}  cert_file: ''\n  key_file: ''\n  client_auth_type: x\n"),
-            "tls_server_config.client_auth_type: expected one of",
-        ),
-        (
-            format!("{section}  cert_file: nobody\n  key_file: server.key\n"),
-            "2: tls_server_config.cert_file: cannot read",
-        ),
-        (
-            format!("{section}  cert_file: server.crt\n  key_file: nobody\n"),
-            "tls_server_config.key_file: cannot read",
-        ),
-        (
-            format!("{section}  cert_file: nobody\n  key_file: nobody\n"),
-            "tls_server_config.cert_file: cannot read",
-        ),
-        (
-            tls("client_ca_file: /dev/null"),
-            "client_ca_file: needs a client_auth_type",
-        ),
-        (
-            tls("client_auth_type: RequireAndVerifyClientCert; client_ca_file: nobody"),
-            "tls_server_config.client_ca_file: cannot read",
-        ),
-        (
-            tls("client_auth_type: RequireAndVerifyClientCert; client_ca_file: empty.pem"),
-            "tls_server_config.client_ca_file: there is no certificate in PEM in it",
-        ),
-        (
-            tls("client_auth_type: RequireAndVerifyClientCert; client_ca: nothing"),
-            "tls_server_config.client_ca: there is no certificate in PEM in it",
-        ),
-        (
-            "basic_auth_users:\n  dave: dave123\n".to_owned(),
-            "2: basic_auth_users.dave: it is no hash of bcrypt",
-        ),
-        (
-            tls("cipher_suites: [TLS_INVENTED]"),
-            "cipher_suites[0]: expected one of TLS_AES",
-        ),
-        (
-            tls("curve_preferences: [CurveP000]"),
-            "curve_preferences[0]: expected one of X25519",
-        ),
-        (
-            tls("min_version: TLS111"),
-            "min_version: expected one of TLS13, TLS12",
-        ),
-        (
-            tls("cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384]; max_version: TLS12"),
-            "cipher_suites: HTTP/2 needs one of",
-        ),
-        (
-            tls("client_allowed_sans: [a]"),
-            "client_allowed_sans: needs the client_auth_type",
-        ),
-        (
-            tls("client_auth_type: RequestClientCert; client_allowed_sans: [a]"),
-            "client_allowed_sans: needs the client_auth_type",
-        ),
-        (
-            "http_server_config: { headers: { X-Content-Type-Options: x } }".to_owned(),
-            "X-Content-Type-Options: expected one of nosniff",
-        ),
-        (
-            "http_server_config: { headers: { X-Frame-Options: x } }".to_owned(),
-            "X-Frame-Options: expected one of deny, sameorigin",
-        ),
-        (
-            "http_server_config: { headers: { X-Not-Allowed: x } }".to_owned(),
-            "X-Not-Allowed: unknown key",
-        ),
-        // Not among theirs: a pair that is none.
-        (
-            format!("{section}  cert_file: server.crt\n  key_file: other.key\n"),
-            "cannot be used together",
-        ),
-        (
-            format!("{section}  cert_file: empty.pem\n  key_file: server.key\n"),
-            "cert_file: there is no certificate",
-        ),
-        (
-            format!("{section}  cert_file: server.crt\n  key_file: empty.pem\n"),
-            "key_file: there is no private key",
-        ),
-        // Good there, and not offered by the TLS library.
-        (
-            tls("cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]"),
-            "cipher_suites[0]: is not offered",
-        ),
-        (
-            tls("curve_preferences: [CurveP521]"),
-            "curve_preferences[0]: is not offered",
-        ),
-        (tls("min_version: TLS10"), "min_version: is not offered"),
-    ];
     for (yaml, expected) in cases {
-        let refusal = files.refusal(&yaml);
+        let refusal = files.refusal(&file(yaml));
         assert!(refusal.contains(expected), "{yaml}: {refusal}");
-        assert!(refusal.contains("web.yml"), "{refusal}");
+        assert!(refusal.contains("web.yml:"), "{refusal}");
         assert!(
             !refusal.contains("dave123") && !refusal.contains("PRIVATE KEY-"),
             "{refusal}"
         );
     }
+}
+
+#[test]
+fn files_that_are_not_there_or_hold_something_else_are_told_with_their_key() {
+    let missing = Files::new().folder.path().join("somefile");
+    let error = datasphere_exporter::config::protection(&missing).expect_err("no file");
+    assert!(error.to_string().contains("somefile"), "{error}");
+    check_refusals(&[
+        (
+            "tls_server_config:\n  cert_file: nobody\n  key_file: server.key",
+            "2: tls_server_config.cert_file: cannot read",
+        ),
+        (
+            "tls_server_config: { cert_file: server.crt, key_file: nobody }",
+            "tls_server_config.key_file: cannot read",
+        ),
+        (
+            "tls_server_config: { cert_file: nobody, key_file: nobody }",
+            "tls_server_config.cert_file: cannot read",
+        ),
+        (
+            "tls_server_config: { PAIR, client_auth_type: RequireAndVerifyClientCert, client_ca_file: nobody }",
+            "tls_server_config.client_ca_file: cannot read",
+        ),
+        (
+            "tls_server_config: { PAIR, client_auth_type: RequireAndVerifyClientCert, client_ca_file: empty.pem }",
+            "tls_server_config.client_ca_file: there is no certificate in PEM in it",
+        ),
+        (
+            "tls_server_config: { PAIR, client_auth_type: RequireAndVerifyClientCert, client_ca: nothing }",
+            "tls_server_config.client_ca: there is no certificate in PEM in it",
+        ),
+        // Not among theirs: a pair that is none.
+        (
+            "tls_server_config: { cert_file: server.crt, key_file: other.key }",
+            "tls_server_config.cert_file: certificate and key cannot be used together",
+        ),
+        (
+            "tls_server_config: { cert_file: empty.pem, key_file: server.key }",
+            "cert_file: there is no certificate",
+        ),
+        (
+            "tls_server_config: { cert_file: server.crt, key_file: empty.pem }",
+            "key_file: there is no private key",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_bad_there_is_bad_here_and_is_told_with_its_key() {
+    check_refusals(&[
+        ("hsc3bsbcc", "expected keys"),
+        (
+            "tls_server_config: { cert_filse: server.crt }",
+            "cert_filse: unknown key (did you mean cert_file?)",
+        ),
+        (
+            "tls_server_config: { cert_file: '', key_file: server.key }",
+            "one of cert_file and cert is missing",
+        ),
+        (
+            "tls_server_config: { cert: '', key_file: server.key }",
+            "one of cert_file and cert is missing",
+        ),
+        (
+            "tls_server_config: { cert_file: server.crt, key_file: '' }",
+            "one of key_file and key is missing",
+        ),
+        (
+            "tls_server_config: { cert_file: server.crt, key: '' }",
+            "one of key_file and key is missing",
+        ),
+        (
+            "tls_server_config: { cert_file: '', key_file: '', client_auth_type: RequireAnyClientCert }",
+            "one of cert_file and cert is missing",
+        ),
+        (
+            "tls_server_config: { PAIR, client_ca_file: /dev/null }",
+            "client_ca_file: needs a client_auth_type",
+        ),
+        (
+            "tls_server_config: { PAIR, client_allowed_sans: [a] }",
+            "client_allowed_sans: needs the client_auth_type",
+        ),
+        (
+            "tls_server_config: { PAIR, client_auth_type: RequestClientCert, client_allowed_sans: [a] }",
+            "client_allowed_sans: needs the client_auth_type",
+        ),
+        (
+            "basic_auth_users:\n  dave: dave123",
+            "2: basic_auth_users.dave: it is no hash of bcrypt",
+        ),
+    ]);
+}
+
+#[test]
+fn words_that_are_bad_there_are_bad_here_and_so_are_some_that_are_good() {
+    check_refusals(&[
+        (
+            "tls_server_config: { PAIR, cipher_suites: [TLS_INVENTED] }",
+            "cipher_suites[0]: expected one of TLS_AES",
+        ),
+        (
+            "tls_server_config: { PAIR, curve_preferences: [CurveP000] }",
+            "curve_preferences[0]: expected one of X25519",
+        ),
+        (
+            "tls_server_config: { PAIR, min_version: TLS111 }",
+            "min_version: expected one of TLS13, TLS12",
+        ),
+        (
+            "tls_server_config: { PAIR, cipher_suites: [TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384], max_version: TLS12 }",
+            "cipher_suites: HTTP/2 needs one of",
+        ),
+        (
+            "http_server_config: { headers: { X-Content-Type-Options: x } }",
+            "X-Content-Type-Options: expected one of nosniff",
+        ),
+        (
+            "http_server_config: { headers: { X-Frame-Options: x } }",
+            "X-Frame-Options: expected one of deny, sameorigin",
+        ),
+        (
+            "http_server_config: { headers: { X-Not-Allowed: x } }",
+            "X-Not-Allowed: unknown key",
+        ),
+        // Good there, and not offered by the TLS library.
+        (
+            "tls_server_config: { PAIR, cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA] }",
+            "cipher_suites[0]: is not offered",
+        ),
+        (
+            "tls_server_config: { PAIR, curve_preferences: [CurveP521] }",
+            "curve_preferences[0]: is not offered",
+        ),
+        (
+            "tls_server_config: { PAIR, min_version: TLS10 }",
+            "min_version: is not offered",
+        ),
+    ]);
 }
 
 #[tokio::test]
@@ -408,7 +429,7 @@ async fn users_sign_in_with_and_without_tls() {
             ("nonexistent", "nonexistent", 401),
             ("", "", 401),
         ] {
-            let caller = caller.clone().as_user(user, password);
+            let caller = caller.clone().signing_in(user, password);
             assert_eq!(caller.status(door).await, Some(expected), "{user}");
         }
     }
