@@ -485,22 +485,12 @@ pub const GATEWAY_LAST_REPORTS_TIME_MAX: Duration = Duration::from_millis(500);
 /// last requests of the traces.
 const SHUTDOWN_COMMIT_TIME: Duration = Duration::from_secs(1);
 
-const _: () = {
-    let parts = [
-        GATEWAY_DRAIN_TIME_MAX,
-        GATEWAY_LAST_WORDS_TIME_MAX,
-        GATEWAY_LAST_REPORTS_TIME_MAX,
-        SHUTDOWN_COMMIT_TIME,
-        OTLP_SHUTDOWN_TIME_MAX,
-    ];
-    let mut sum_ms = 0;
-    let mut rest: &[Duration] = &parts;
-    while let [part, behind @ ..] = rest {
-        sum_ms += part.as_millis();
-        rest = behind;
-    }
-    assert!(
-        sum_ms <= SHUTDOWN_GRACE.as_millis(),
-        "the parts of a shutdown that follow one another do not fit in its grace"
-    );
-};
+const _: () = assert!(
+    GATEWAY_DRAIN_TIME_MAX.as_millis()
+        + GATEWAY_LAST_WORDS_TIME_MAX.as_millis()
+        + GATEWAY_LAST_REPORTS_TIME_MAX.as_millis()
+        + SHUTDOWN_COMMIT_TIME.as_millis()
+        + OTLP_SHUTDOWN_TIME_MAX.as_millis()
+        <= SHUTDOWN_GRACE.as_millis(),
+    "the parts of a shutdown that follow one another do not fit in its grace"
+);

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, interval, sleep, timeout};
+use tokio::time::{Instant, advance, interval, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
@@ -223,7 +223,9 @@ async fn an_upload_over_rest_may_last_as_long_as_it_goes_on() {
         iam: Some(upstream.to_string()),
     })
     .await;
-    house.upstream_running.spawn(tick());
+    // While a thread is busy, time moves by hand only.
+    let (release, busy) = std::sync::mpsc::channel::<()>();
+    house.upstream_running.spawn_blocking(move || drop(busy.recv()));
     let (sender, frames) = mpsc::channel(1);
     let request = Request::post("/datasphere/v2/Take")
         .header("host", "x")
@@ -231,12 +233,15 @@ async fn an_upload_over_rest_may_last_as_long_as_it_goes_on() {
         .expect("a request");
     let begun = Instant::now();
     let uploading = async {
-        for _ in 0..3 {
-            sleep(GATEWAY_HTTP_SILENCE_MAX.saturating_sub(SLACK)).await;
+        for sent in 1..=3 {
             let part = Frame::data(Bytes::from_static(b"part"));
             sender.send(Ok(part)).await.expect("it listens");
+            while house.told.taken_bytes.load(Ordering::Relaxed) < 4 * sent {
+                tokio::task::yield_now().await;
+            }
+            advance(GATEWAY_HTTP_SILENCE_MAX.saturating_sub(SLACK)).await;
         }
-        drop(sender);
+        drop((sender, release));
     };
     let answered = async { whole(ask(house.gateway, request).await.expect("a head")).await };
     let (reply, ()) = tokio::join!(answered, uploading);
