@@ -225,7 +225,9 @@ async fn an_upload_over_rest_may_last_as_long_as_it_goes_on() {
     .await;
     // While a thread is busy, time moves by hand only.
     let (release, busy) = std::sync::mpsc::channel::<()>();
-    house.upstream_running.spawn_blocking(move || drop(busy.recv()));
+    house.upstream_running.spawn_blocking(move || {
+        let _ = busy.recv();
+    });
     let (sender, frames) = mpsc::channel(1);
     let request = Request::post("/datasphere/v2/Take")
         .header("host", "x")
