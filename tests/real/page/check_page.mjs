@@ -48,16 +48,18 @@ try {
   stopAll();
 }
 
+// How far the moving job is on a page; NaN while that does not show.
 function percent(page) {
   return page.evaluate(() => {
     const row = [...document.querySelectorAll('#live tbody tr')].find((row) => row.querySelector('bdi').textContent === 'moving');
-    return row && Number(row.querySelector('progress').value);
+    return Number(row?.querySelector('progress')?.value);
   });
 }
 
 async function itMoves() {
   const tab = await open(browser, origin);
   await tab.page.evaluate(() => { window.isTheSame = true; });
+  await until('progress shows', async () => (await percent(tab.page)) >= 0);
   const before = await percent(tab.page);
   await until('the job moved twice', async () => (await percent(tab.page)) > before + 4);
   assert.equal(await tab.page.evaluate(() => window.isTheSame), true, 'without a new page');
