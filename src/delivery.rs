@@ -34,7 +34,7 @@ pub use settings::{Collector, Endpoint, Exporter, Headers, HeadersError, Protoco
 
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
-use crate::flow::{Admitted, Throttle};
+use crate::flow::{Said, Throttle};
 use crate::limits::{
     OTLP_BATCH_BYTES_MAX, OTLP_BATCH_SPANS_MAX, OTLP_COMPLAINT_INTERVAL, OTLP_LINGER, OTLP_SHUTDOWN_TIME_MAX,
     STORE_RETRY_INTERVAL,
@@ -219,7 +219,7 @@ impl Jobs {
         match self.send_oldest().await {
             Ok(next) => next,
             Err(error) => {
-                if let Some(Admitted { held_back }) = self.throttle.admit("outbox", self.clock.now()) {
+                if let Some(Said { held_back }) = self.throttle.admit("outbox", self.clock.now()) {
                     tracing::error!(
                         error = error.chain(),
                         held_back,
@@ -331,7 +331,7 @@ impl Jobs {
         let Some(problem) = answer.problem() else {
             return;
         };
-        if let Some(Admitted { held_back }) = self.throttle.admit(problem, self.clock.now()) {
+        if let Some(Said { held_back }) = self.throttle.admit(problem, self.clock.now()) {
             tracing::warn!(
                 endpoint = self.sender.address(),
                 answer = %answer,

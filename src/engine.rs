@@ -9,7 +9,7 @@ pub use telling::Keeping;
 
 use crate::clock::{Clock, Timestamp};
 use crate::cloud::{Client, CloudError};
-use crate::flow::{Admitted, Delivery, Latch, Reply, Throttle, ViewWriter};
+use crate::flow::{Delivery, Latch, Reply, Said, Throttle, ViewWriter};
 use crate::limits::DRAIN_MAX;
 use crate::model::{Admission, Change, Event, Input, Look, LookAnswer, LookError, Target};
 use crate::tracker::{self, Tracker};
@@ -191,7 +191,7 @@ impl Engine {
 
     /// Says why a look told nothing: one line a minute for each code, whatever the number of operations.
     fn complain(&self, target: &Target, error: &CloudError) {
-        let Some(Admitted { held_back }) = self.throttle.admit(error.code(), self.clock.now()) else {
+        let Some(Said { held_back }) = self.throttle.admit(error.code(), self.clock.now()) else {
             return;
         };
         let (operation_id, job_id) = match target {

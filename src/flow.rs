@@ -14,7 +14,7 @@ pub use changes::Changes;
 pub use lifecycle::{Lifecycle, Reload};
 pub use readiness::{Latch, Readiness};
 pub use receipt::{Receipt, Reply};
-pub use throttle::{Admitted, Throttle};
+pub use throttle::{Said, Throttle};
 
 use crate::limits::INBOX_MAX;
 use crate::model::{Event, Input, View};

@@ -18,7 +18,7 @@ pub use trust::{ClientAuth, Clients};
 pub use words::{CipherSuite, Curve, TlsVersion, cipher_suite_names, curve_names, tls_version_names};
 
 use crate::clock::Clock;
-use crate::flow::{Admitted, Throttle};
+use crate::flow::{Said, Throttle};
 use crate::limits::HTTP_ACCEPT_PAUSE;
 use socket::{Plain, Socket};
 use std::io;
@@ -148,7 +148,7 @@ impl Listener {
                         });
                     }
                     Err(error) => {
-                        if let Some(Admitted { held_back }) = throttle.admit("accept", clock.now()) {
+                        if let Some(Said { held_back }) = throttle.admit("accept", clock.now()) {
                             let address = &self.place;
                             tracing::warn!(%address, %error, held_back, "a connection was not accepted; trying on");
                         }

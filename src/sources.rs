@@ -13,7 +13,7 @@ pub use files::{FilePattern, FilePatternError};
 
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
-use crate::flow::{Admitted, Inbox, Latch, Readiness, Throttle};
+use crate::flow::{Inbox, Latch, Readiness, Said, Throttle};
 use crate::limits::PROJECTS_MAX;
 use crate::model::{CommunityId, Input, Labels, OperationId, ProjectId, Sighting, Source, Target};
 use community::Community;
@@ -86,7 +86,7 @@ impl Context {
         let has_room = followed.len() < PROJECTS_MAX;
         if has_room {
             followed.insert(project_id.clone());
-        } else if let Some(Admitted { held_back }) = self.throttle.admit("projects_max", self.clock.now()) {
+        } else if let Some(Said { held_back }) = self.throttle.admit("projects_max", self.clock.now()) {
             tracing::error!(
                 %project_id,
                 held_back,
@@ -118,7 +118,7 @@ impl Context {
     /// Says what went wrong: once a minute for each code, however many projects it concerns.
     pub(crate) fn complain(&self, id: &str, error: &CloudError, doing: &str) {
         let error_chain = error.chain();
-        if let Some(Admitted { held_back }) = self.throttle.admit(error.code(), self.clock.now()) {
+        if let Some(Said { held_back }) = self.throttle.admit(error.code(), self.clock.now()) {
             tracing::warn!(id, error = error_chain, held_back, "{doing} failed; trying again");
         } else {
             tracing::debug!(id, error = error_chain, "{doing} failed; trying again");

@@ -18,7 +18,7 @@ pub use outbox::{Figures, Outbox, SpansId};
 
 use crate::catalogue::Instruments;
 use crate::clock::{Clock, Timestamp};
-use crate::flow::{Admitted, Throttle};
+use crate::flow::{Said, Throttle};
 use crate::limits::STORE_TIDY_INTERVAL;
 use crate::model::{EncodedSpans, Record};
 use database::Records;
@@ -229,7 +229,7 @@ impl Shared {
     fn complain(&self, error: &StoreError, now: Timestamp) {
         self.instruments.store_errors_total.inc();
         self.instruments.set_store_up(false);
-        if let Some(Admitted { held_back }) = self.throttle.admit("commit", now) {
+        if let Some(Said { held_back }) = self.throttle.admit("commit", now) {
             tracing::error!(
                 error = error.chain(),
                 held_back,

@@ -12,7 +12,7 @@ use crate::cloud::retry::{Pace, RetryBudget, Verdict, pause, verdict};
 use crate::cloud::route::Routes;
 use crate::cloud::token::Authorization;
 use crate::cloud::{CloudError, Settings, Transport};
-use crate::flow::{Admitted, Throttle};
+use crate::flow::{Said, Throttle};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use prost::Message;
@@ -248,7 +248,7 @@ impl Caller {
 
     fn slow_down(&self) {
         if let Some(per_second) = self.limiter.slow_down(Instant::now())
-            && let Some(Admitted { held_back }) = self.throttle.admit("slow down", self.clock.now())
+            && let Some(Said { held_back }) = self.throttle.admit("slow down", self.clock.now())
         {
             tracing::warn!(
                 per_second,

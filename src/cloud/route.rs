@@ -8,7 +8,7 @@ use crate::cloud::renewal::{Fetch, Lease, Renewed};
 use crate::cloud::rest::Http;
 use crate::cloud::screen::Screened;
 use crate::cloud::{CloudError, Endpoints, Settings};
-use crate::flow::{Admitted, Throttle};
+use crate::flow::{Said, Throttle};
 use crate::proto::yandex::cloud::endpoint::{ListApiEndpointsRequest, ListApiEndpointsResponse};
 use http::HeaderMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -263,7 +263,7 @@ impl Discovery {
     }
 
     fn tell(&self, error: &CloudError) {
-        if let Some(Admitted { held_back }) = self.throttle.admit("discovery", self.clock.now()) {
+        if let Some(Said { held_back }) = self.throttle.admit("discovery", self.clock.now()) {
             let error = error.chain();
             tracing::warn!(
                 error,

@@ -11,7 +11,7 @@ use crate::cloud::method::{Methods, Service};
 use crate::cloud::renewal::{Current, Fetch, Lease, Renewed};
 use crate::cloud::route::Routes;
 use crate::cloud::{Auth, CloudError, Secret, Settings};
-use crate::flow::{Admitted, Throttle};
+use crate::flow::{Said, Throttle};
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::proto::yandex::cloud::iam::v1::create_iam_token_request::Identity;
 use crate::proto::yandex::cloud::iam::v1::{CreateIamTokenRequest, CreateIamTokenResponse};
@@ -242,7 +242,7 @@ impl Tokens {
 
     fn tell(&self, error: &CloudError) {
         self.house.instruments.iam_token_refresh_failures_total.inc();
-        if let Some(Admitted { held_back }) = self.house.throttle.admit("token", self.house.clock.now()) {
+        if let Some(Said { held_back }) = self.house.throttle.admit("token", self.house.clock.now()) {
             let error = error.chain();
             tracing::warn!(
                 error,

@@ -25,7 +25,7 @@ pub struct Throttle {
 
 /// A line that may be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Admitted {
+pub struct Said {
     /// How often it was held back since it was last said; `None` when it was not, so that no line tells a zero.
     pub held_back: Option<u64>,
 }
@@ -58,7 +58,7 @@ impl Throttle {
     /// Whether to say it now; `None` is to hold it back.
     ///
     /// Keys should come from a small set; beyond `limits::THROTTLE_KEYS_MAX` at once they share one interval.
-    pub fn admit(&self, key: &str, now: Timestamp) -> Option<Admitted> {
+    pub fn admit(&self, key: &str, now: Timestamp) -> Option<Said> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let full = lines.len() >= THROTTLE_KEYS_MAX && !lines.contains_key(key);
         if full {
@@ -75,7 +75,7 @@ impl Throttle {
                 held_back: 0,
             };
             lines.insert(SmolStr::new(key), line);
-            return Some(Admitted { held_back: None });
+            return Some(Said { held_back: None });
         };
         if now.since(line.said_at) < self.interval {
             line.held_back = line.held_back.saturating_add(1);
@@ -83,7 +83,7 @@ impl Throttle {
         }
         line.said_at = now;
         let held_back = std::mem::take(&mut line.held_back);
-        Some(Admitted {
+        Some(Said {
             held_back: (held_back > 0).then_some(held_back),
         })
     }
@@ -93,7 +93,7 @@ impl Throttle {
 mod tests {
     use super::*;
 
-    const AT_FIRST: Option<Admitted> = Some(Admitted { held_back: None });
+    const AT_FIRST: Option<Said> = Some(Said { held_back: None });
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(1_700_000_000 + seconds, 0).expect("in range")

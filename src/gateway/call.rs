@@ -3,7 +3,7 @@
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::{Passage, Service};
-use crate::flow::{Admitted, Throttle};
+use crate::flow::{Said, Throttle};
 use crate::gateway::addresses;
 use crate::gateway::answer::AnswerBody;
 use crate::gateway::ear::{Cause, Ear};
@@ -266,7 +266,7 @@ impl Calls {
         if refusal.code == Code::NotFound {
             return;
         }
-        if let Some(Admitted { held_back }) = self.throttle.admit("refused", self.clock.now()) {
+        if let Some(Said { held_back }) = self.throttle.admit("refused", self.clock.now()) {
             let error = refusal.message();
             tracing::warn!(error, held_back, "a call through the gateway was not passed on");
         }

@@ -4,7 +4,7 @@ use crate::catalogue::{Instruments, count_gaps};
 use crate::clock::{Clock, Timestamp};
 use crate::decode::json::{Body, transcode};
 use crate::decode::{self, wire};
-use crate::flow::{Admitted, Inbox, Throttle};
+use crate::flow::{Inbox, Said, Throttle};
 use crate::gateway::callers::Callers;
 use crate::gateway::method::Role;
 use crate::gateway::sniffer::{Budget, Copied, Sniffer, Unheard};
@@ -159,7 +159,7 @@ impl Ear {
         let Some(_turn) = self.waiting.enter(&sighting.target) else {
             return;
         };
-        if let Some(Admitted { held_back }) = self.throttle.admit("full", self.clock.now()) {
+        if let Some(Said { held_back }) = self.throttle.admit("full", self.clock.now()) {
             tracing::warn!(
                 held_back,
                 "there is no room to watch an operation that passed through the gateway, it is tried again for an \
@@ -209,7 +209,7 @@ impl Ear {
             .gateway_unheard_total
             .with_label_values(&[unheard.label()])
             .inc();
-        if let Some(Admitted { held_back }) = self.throttle.admit(unheard.label(), self.clock.now()) {
+        if let Some(Said { held_back }) = self.throttle.admit(unheard.label(), self.clock.now()) {
             let reason = unheard.label();
             tracing::warn!(
                 reason,

@@ -4,7 +4,7 @@
 //! call. Where it does not, it is anybody's on the same host. A page in a browser reaches that too, under a name of its
 //! own that leads to 127.0.0.1 or across origins, and so does whoever comes through a proxy: none of them is let in.
 
-use crate::flow::Admitted;
+use crate::flow::Said;
 use crate::listening::Ends;
 use crate::model::Text;
 use crate::web::lifecycle;
@@ -73,7 +73,7 @@ fn log(shared: &Shared, method: &Method, path: &Text, ends: Ends, response: &Res
     let status = response.status();
     let held_back = if status.is_client_error() {
         let admitted = shared.throttle.admit(status.as_str(), shared.context.clock.now());
-        let Some(Admitted { held_back }) = admitted else {
+        let Some(Said { held_back }) = admitted else {
             return;
         };
         held_back

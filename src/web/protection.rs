@@ -3,7 +3,7 @@
 //! It is the web configuration file, as it is in effect, and may change at any time: a connection takes what holds when
 //! it is opened, a request what holds when it arrives.
 
-use crate::flow::Admitted;
+use crate::flow::Said;
 use crate::listening::{Ends, Tls};
 use crate::web::problem::Problem;
 use crate::web::rate::RateLimit;
@@ -148,7 +148,7 @@ async fn admit(
 /// Somebody may be guessing.
 fn complain(shared: &Shared, ends: Ends) {
     let admitted = shared.throttle.admit("sign_in", shared.context.clock.now());
-    if let Some(Admitted { held_back }) = admitted {
+    if let Some(Said { held_back }) = admitted {
         let peer = ends.peer.map(tracing::field::display);
         tracing::warn!(
             peer,

@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::decode::redact;
-use crate::flow::{Admitted, Throttle};
+use crate::flow::{Said, Throttle};
 use crate::limits::EXECUTION_FILES_MAX;
 use crate::sources::files::RESCAN_INTERVAL;
 use rustix::io::Errno;
@@ -51,9 +51,7 @@ impl Complaints {
         {
             return;
         }
-        if let Some(Admitted { held_back }) =
-            self.throttle.admit("execution_file_unreadable", self.clock.now())
-        {
+        if let Some(Said { held_back }) = self.throttle.admit("execution_file_unreadable", self.clock.now()) {
             tracing::warn!(
                 path = %redact(&path.to_string_lossy()),
                 %error,
@@ -66,7 +64,7 @@ impl Complaints {
 
     /// A folder's changes are not told.
     pub(crate) fn unwatched(&self, folder: &Path, error: &notify::Error) {
-        if let Some(Admitted { held_back }) = self
+        if let Some(Said { held_back }) = self
             .throttle
             .admit("execution_folder_unwatched", self.clock.now())
         {
@@ -83,7 +81,7 @@ impl Complaints {
 
     /// There is more than is searched.
     pub(crate) fn too_many(&self, what: &str, max: usize) {
-        if let Some(Admitted { held_back }) = self.throttle.admit("execution_files_max", self.clock.now()) {
+        if let Some(Said { held_back }) = self.throttle.admit("execution_files_max", self.clock.now()) {
             tracing::warn!(
                 max,
                 held_back,
