@@ -68,10 +68,15 @@ pub(crate) async fn open(folder: &Folder) -> Result<(SqliteConnection, Records),
     }
 }
 
+/// From here on, a check takes so long that whoever starts the exporter may wonder.
+const LARGE_BYTES: u64 = 64 << 20;
+
 async fn load(database: &mut SqliteConnection, path: &Path) -> Result<Records, StoreError> {
     refuse_newer(path, schema(database).await?)?;
     let bytes = std::fs::metadata(path).map_or(0, |file| file.len());
-    tracing::info!(path = %path.display(), bytes, "the store is checked; a large one takes a while");
+    if bytes >= LARGE_BYTES {
+        tracing::info!(path = %path.display(), bytes, "the store is checked, which takes a while");
+    }
     sqlx::raw_sql(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864",
     )

@@ -3,6 +3,8 @@
 The client is OpenTelemetry's own SDK, and both send their spans to one real collector.
 """
 
+# Limit: 300 s
+
 import json
 import unittest
 import urllib.request

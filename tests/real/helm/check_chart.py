@@ -1,5 +1,7 @@
 """The chart is what it says: linted, valid for Kubernetes, and with the rules, dashboards and keys of this repository."""
 
+# Limit: 300 s
+
 import json
 import os
 import re
