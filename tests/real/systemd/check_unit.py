@@ -62,7 +62,7 @@ class AUnit(unittest.TestCase):
 
     def test_its_socket_is_understood_and_the_program_takes_what_it_is_told(self) -> None:
         socket = self.unit.with_suffix(".socket")
-        text = UNIT.with_suffix(".socket").read_text()
+        text = (UNIT.parent / "socket" / UNIT.with_suffix(".socket").name).read_text()
         socket.write_text(text)
         ended = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", socket)
         self.assertEqual((ended.returncode, ended.stdout + ended.stderr), (0, b""))
