@@ -1,6 +1,7 @@
-//! The memory of a tracked operation: everything that the tracker and the view hold, and how much of it is strings.
+//! The memory of a tracked operation: everything that the tracker and the view hold, and how much of it is strings; and
+//! that of operations which have left.
 //!
-//! `cargo bench --bench memory [-- OPERATIONS]` prints the table. Of the operations, one in twenty is live; each is a
+//! `cargo bench --bench memory [-- OPERATIONS]` prints the tables. Of the operations, one in twenty is live; each is a
 //! job that was found by listing and whose operation was looked at.
 
 use datasphere_exporter::clock::Timestamp;
@@ -10,6 +11,7 @@ use datasphere_exporter::model::{
 };
 use datasphere_exporter::tracker::{Settings, Tracker};
 use peak_alloc::PeakAlloc;
+use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -20,6 +22,14 @@ const NOW: i64 = 1_767_225_600;
 
 /// One in so many operations is live.
 const LIVE_EVERY: u64 = 20;
+
+/// Projects that operations are spread over.
+const PROJECTS: u64 = 50;
+
+/// How many operations leave, how many of them at once, and how often it is told.
+const LEFT_MAX: u64 = 700_000;
+const LEFT_AT_ONCE: u64 = 1_000;
+const LEFT_SHOWN_EVERY: u64 = 50_000;
 
 fn main() -> ExitCode {
     let wish = std::env::args().find_map(|wish| wish.parse().ok());
@@ -41,7 +51,39 @@ fn main() -> ExitCode {
         each(strings),
         each(held - strings),
     ));
-    ExitCode::SUCCESS
+    drop((view, tracker));
+    match remembered() {
+        Some(table) => {
+            out(&table);
+            ExitCode::SUCCESS
+        }
+        None => ExitCode::FAILURE,
+    }
+}
+
+/// What ids of operations that left take, up to their bound and long after it: it must stand still.
+fn remembered() -> Option<String> {
+    let mut tracker = Tracker::new(Settings {
+        retention: Duration::from_secs(1),
+        ..Settings::default()
+    });
+    let before = MEMORY.current_usage();
+    let mut now = Timestamp::from_seconds(NOW, 0)?;
+    let mut table = "operations that have left, and MB held by what is remembered of them\n".to_owned();
+    for number in 1..=LEFT_MAX {
+        // All in one project: it remembers few expiries.
+        follow(&mut tracker, number * PROJECTS, now, JobStatus::Success)?;
+        if number.is_multiple_of(LEFT_AT_ONCE) {
+            now = now.plus(Duration::from_mins(1));
+            tracker.expire(now);
+            tracker.take_records();
+        }
+        if number.is_multiple_of(LEFT_SHOWN_EVERY) {
+            let held = MEMORY.current_usage() - before;
+            writeln!(table, "{number:>10} {:>6}", held / 1_000_000).ok()?;
+        }
+    }
+    Some(table)
 }
 
 #[expect(clippy::print_stdout, reason = "a benchmark prints its table")]
@@ -98,39 +140,49 @@ fn fleet(count: u64) -> Option<Tracker> {
     let started = Timestamp::from_seconds(NOW, 0)?;
     for number in 0..count {
         let now = started.plus(Duration::from_millis(number));
-        let target = Target::Operation(format!("bt1operation{number:08}").parse().ok()?);
-        tracker.apply(
-            Input::Sighted(Sighting {
-                target: target.clone(),
-                source: Source::Config,
-                labels: Labels::default(),
-                trace_context: None,
-            }),
-            now,
-        );
-        let statuses = [JobStatus::Preparing, JobStatus::Executing, JobStatus::Success];
-        let is_live = number.is_multiple_of(LIVE_EVERY);
-        for (step, status) in statuses.into_iter().enumerate() {
-            if is_live && status.is_terminal() {
-                break;
-            }
-            let now = now.plus(Duration::from_secs(60 * u64::try_from(step).ok()?));
-            let value = operation(number, status, now)?;
-            let look = Look {
-                target: target.clone(),
-                asked_at: now,
-                answer: Ok(LookAnswer::Operation(Box::new(Decoded {
-                    value,
-                    gaps: Gaps::default(),
-                }))),
-            };
-            tracker.take_due(now, usize::MAX);
-            tracker.apply(Input::Looked(look), now);
-        }
+        let last = if number.is_multiple_of(LIVE_EVERY) {
+            JobStatus::Executing
+        } else {
+            JobStatus::Success
+        };
+        follow(&mut tracker, number, now, last)?;
         // As the engine does: what changed is handed on, and not held.
         tracker.take_records();
     }
     Some(tracker)
+}
+
+/// An operation that is named by its id and looked at in each status up to the last.
+fn follow(tracker: &mut Tracker, number: u64, now: Timestamp, last: JobStatus) -> Option<()> {
+    let target = Target::Operation(format!("bt1operation{number:08}").parse().ok()?);
+    tracker.apply(
+        Input::Sighted(Sighting {
+            target: target.clone(),
+            source: Source::Config,
+            labels: Labels::default(),
+            trace_context: None,
+        }),
+        now,
+    );
+    let statuses = [JobStatus::Preparing, JobStatus::Executing, JobStatus::Success];
+    for (step, status) in statuses.into_iter().enumerate() {
+        let now = now.plus(Duration::from_secs(60 * u64::try_from(step).ok()?));
+        let value = operation(number, status, now)?;
+        let look = Look {
+            target: target.clone(),
+            asked_at: now,
+            answer: Ok(LookAnswer::Operation(Box::new(Decoded {
+                value,
+                gaps: Gaps::default(),
+            }))),
+        };
+        tracker.take_due(now, usize::MAX);
+        tracker.apply(Input::Looked(look), now);
+        if status == last {
+            break;
+        }
+    }
+    Some(())
 }
 
 /// Ids come in no order, as the cloud's do: maps that are kept in order are fuller then.
@@ -140,7 +192,7 @@ fn scattered(number: u64) -> u64 {
 
 fn operation(number: u64, status: JobStatus, now: Timestamp) -> Option<OperationSnapshot> {
     let done = status.is_terminal();
-    let project_id = format!("bt1project{:010}", number % 50).parse().ok()?;
+    let project_id = format!("bt1project{:010}", number % PROJECTS).parse().ok()?;
     let at = Some(now);
     let job = JobSnapshot {
         id: format!("bt1job{:014}", scattered(number)).parse().ok()?,

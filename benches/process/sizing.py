@@ -58,11 +58,13 @@ def begin(stack: ExitStack, count: int) -> tuple[Exporter, Program]:
 def one(number: int) -> dict:
     """A job that has ended, or is live for ever and tells its progress."""
     name = f"train-{number % 40}-{number:06}"
-    more = {"data_ttl": "14d", "end": {"return_code": int(number % 7 == 0)}}
     if number % LIVE_EVERY == 0:
-        more = {"for_ever": True, "progress": {"every": "1s", "over": "30h"}}
-        return job(number, name, "CREATING", "PREPARING", "EXECUTING", **more)
-    return job(number, name, *ALL_STAGES, **more)
+        progress = {"every": "1s", "over": "30h"}
+        return job(number, name, "CREATING", "PREPARING", "EXECUTING", for_ever=True, progress=progress)
+    ended = job(number, name, *ALL_STAGES, data_ttl="14d")
+    # The simulator's own timeline does as well, and keeps the scenario of 100 000 short.
+    del ended["timeline"]
+    return ended | ({} if number % 7 else {"end": {"return_code": 1}})
 
 
 def looks(exporter: Exporter) -> float:

@@ -6,13 +6,15 @@ use crate::model::{
     EndedRecord, Horizon, JobId, JobSnapshot, ProjectId, Record, RecordKey, RecordValue, Relation, SpanLink,
     Target, Trace, TrackedOperation,
 };
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// Ids that were counted and have left, the oldest forgotten first, and per project the newest end that lies before.
 #[derive(Debug, Default)]
 pub(crate) struct EndedIds {
-    counted: HashMap<Target, EndedRecord>,
+    /// A tree: at its bound something leaves with each that comes, and a hash table keeps the places of what left until it
+    /// doubles.
+    counted: BTreeMap<Target, EndedRecord>,
     /// The same, oldest first.
     order: VecDeque<Target>,
     next_place: u64,
