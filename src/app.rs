@@ -6,10 +6,12 @@
 mod credentials;
 mod ground;
 mod reload;
+mod standing;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use reload::{Load, check, line};
 
+use crate::catalogue::Instruments;
 use crate::cloud::CloudError;
 use crate::config::{Config, ConfigError};
 use crate::delivery::{Delivery, DeliveryError};
@@ -159,6 +161,7 @@ impl App {
             reloading: Box::new(Reloading {
                 asked,
                 load: None,
+                began_with: config.clone(),
                 in_effect: config,
                 ground,
                 changes,
@@ -236,6 +239,7 @@ impl App {
             ..
         } = self;
         let (sources_stop, readers_stop) = (CancellationToken::new(), CancellationToken::new());
+        let instruments = reloading.ground.instruments.clone();
         let mut parts: JoinSet<&'static str> = JoinSet::new();
         let mut running = vec!["the reload", "the sources", ENGINE, "the web server", DELIVERY];
         parts.spawn(part("the reload", reloading.run(sources_stop.clone())));
@@ -253,7 +257,7 @@ impl App {
             parts.spawn(part("the gateway", gateway.run(sources_stop.clone())));
         }
         let ending = readers_stop.clone();
-        let deliver = move |delivery, stop| deliver(delivery, stop, ending.clone());
+        let deliver = move |delivery, stop| deliver(delivery, stop, ending.clone(), instruments.clone());
         let delivery = exchanged(delivery, successors.delivery, readers_stop.clone(), deliver);
         parts.spawn(part(DELIVERY, delivery));
         tokio::select! {
@@ -300,11 +304,18 @@ async fn serve(
 }
 
 /// Sends traces, where they are sent at all.
-async fn deliver(delivery: Option<Delivery>, stop: CancellationToken, ending: CancellationToken) {
-    match delivery {
-        Some(delivery) => delivery.run(stop, ending).await,
-        None => stop.cancelled().await,
-    }
+async fn deliver(
+    delivery: Option<Delivery>,
+    stop: CancellationToken,
+    ending: CancellationToken,
+    instruments: Instruments,
+) {
+    let Some(delivery) = delivery else {
+        return stop.cancelled().await;
+    };
+    delivery.run(stop, ending).await;
+    // Whoever takes its place, if anybody does, will tell whether spans get through.
+    instruments.forget_otlp_up();
 }
 
 /// What readers and the collector wait for at the end.

@@ -71,6 +71,7 @@ use page::PageSizes;
 use prost::Message;
 use route::{Discovery, Routes};
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use token::{Authorization, House};
 use tokio::time::Instant;
@@ -94,6 +95,7 @@ struct Connection {
     caller: Caller,
     routes: Arc<Routes>,
     transport: Transport,
+    is_in_use: Arc<AtomicBool>,
 }
 
 impl Client {
@@ -104,6 +106,18 @@ impl Client {
     /// What only the operator can mend: a key file or CA file that cannot be used, an address that is none, a system
     /// without certificate authorities. Never that the cloud cannot be reached.
     pub fn new(settings: &Settings, clock: Clock, instruments: &Instruments) -> Result<Self, CloudError> {
+        Ok(Self::prepared(settings, clock, instruments)?.in_use())
+    }
+
+    /// The same, whose connection another client is to take over; until then nothing tells of it.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn prepared(
+        settings: &Settings,
+        clock: Clock,
+        instruments: &Instruments,
+    ) -> Result<Self, CloudError> {
         Self::build(settings, clock, instruments, |discovery| {
             Routes::dial(&settings.endpoints, discovery)
         })
@@ -119,9 +133,8 @@ impl Client {
         clock: Clock,
         instruments: &Instruments,
     ) -> Result<Self, CloudError> {
-        Self::build(settings, clock, instruments, |discovery| {
-            Ok(Routes::over(channels, discovery))
-        })
+        let routes = |discovery| Ok(Routes::over(channels, discovery));
+        Ok(Self::build(settings, clock, instruments, routes)?.in_use())
     }
 
     /// The same over REST, with `cloud.transport: rest` in the settings.
@@ -134,9 +147,8 @@ impl Client {
         clock: Clock,
         instruments: &Instruments,
     ) -> Result<Self, CloudError> {
-        Self::build(settings, clock, instruments, |discovery| {
-            Routes::over_http(http, discovery)
-        })
+        let routes = |discovery| Routes::over_http(http, discovery);
+        Ok(Self::build(settings, clock, instruments, routes)?.in_use())
     }
 
     fn build(
@@ -156,13 +168,16 @@ impl Client {
             instruments: instruments.clone(),
             clock,
             throttle: Arc::clone(&throttle),
+            is_in_use: Arc::default(),
         };
+        let is_in_use = Arc::clone(&house.is_in_use);
         let authorization = Authorization::new(settings, &dialer, house)?;
         let limiter = Limiter::new(settings.requests_per_second, instruments);
         let connection = Connection {
             routes: Arc::clone(&routes),
             caller: Caller::new(settings, routes, authorization, limiter, clock, throttle),
             transport: settings.transport,
+            is_in_use,
         };
         Ok(Self(Arc::new(Shared {
             connection: RwLock::new(Arc::new(connection)),
@@ -174,11 +189,19 @@ impl Client {
         })))
     }
 
+    fn in_use(self) -> Self {
+        self.0.connection().begin();
+        self
+    }
+
     /// Takes over the connection of a client that was made for other settings: this one and its clones ask by it from
     /// the next call on. Calls under way end as they began.
     pub fn take_over(&self, other: &Self) {
         let taken = other.0.connection();
-        *self.0.connection.write().unwrap_or_else(PoisonError::into_inner) = taken;
+        taken.begin();
+        let mut connection = self.0.connection.write().unwrap_or_else(PoisonError::into_inner);
+        connection.is_in_use.store(false, Ordering::Release);
+        *connection = taken;
         // Of the token before; the next one tells its own.
         self.0.instruments.set_iam_token_expiry(None);
     }
@@ -441,6 +464,14 @@ impl Client {
     fn count(&self, gaps: &Gaps) {
         let gaps = gaps.iter().map(|(gap, count)| (gap.label(), count));
         count_gaps(&self.0.instruments.decode_gaps_total, gaps);
+    }
+}
+
+impl Connection {
+    /// Calls are made by it from now on.
+    fn begin(&self) {
+        self.is_in_use.store(true, Ordering::Release);
+        self.caller.show();
     }
 }
 

@@ -238,7 +238,9 @@ impl Config {
     /// start only.
     pub fn differs_at_start(&self, before: &Self) -> Vec<String> {
         let (own, theirs) = (self.to_json(), before.to_json());
-        let differing = AT_START.iter().filter(|key| {
+        // The gateway connects to the cloud as it did when it began.
+        let of_gateway = self.gateway.is_some().then_some(&"cloud.tls");
+        let differing = AT_START.iter().chain(of_gateway).filter(|key| {
             let pointer = format!("/{}", key.replace('.', "/"));
             own.pointer(&pointer) != theirs.pointer(&pointer)
         });

@@ -238,6 +238,9 @@ pub const SCRAPE_CHUNKS_MAX: usize = 4;
 /// Requests to reload that wait for the one under way; further ones wait at the door.
 pub const RELOADS_WAITING_MAX: usize = 4;
 
+/// Longest time for reading a configuration anew: the file system of a file may hang.
+pub const RELOAD_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// Longest time that readiness waits for first looks and listings: a cloud that is down must not keep the
 /// exporter out of service discovery, where its own metrics tell of it.
 pub const READINESS_GRACE: Duration = Duration::from_secs(30);

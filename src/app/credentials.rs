@@ -1,7 +1,6 @@
 //! Certificates, keys, users and passwords: files that are read anew while the exporter runs.
 
-use crate::catalogue::Instruments;
-use crate::clock::Clock;
+use crate::app::standing::Standing;
 use crate::config::{ConfigError, protection};
 use crate::limits::CREDENTIALS_INTERVAL;
 use crate::listening::{Shown, TlsError};
@@ -15,8 +14,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Credentials {
     web: Option<WebFile>,
     gateway: Option<Shown>,
-    instruments: Instruments,
-    clock: Clock,
+    standing: Standing,
     /// What was complained about last, while it still holds.
     complaint: Arc<Mutex<Option<Complaint>>>,
 }
@@ -56,17 +54,11 @@ impl WebFile {
 }
 
 impl Credentials {
-    pub(crate) fn new(
-        web: Option<WebFile>,
-        gateway: Option<Shown>,
-        instruments: Instruments,
-        clock: Clock,
-    ) -> Self {
+    pub(super) fn new(web: Option<WebFile>, gateway: Option<Shown>, standing: Standing) -> Self {
         Self {
             web,
             gateway,
-            instruments,
-            clock,
+            standing,
             complaint: Arc::default(),
         }
     }
@@ -103,15 +95,15 @@ impl Credentials {
         let read = move || {
             let of_web = web.as_ref().map_or(Ok(false), WebFile::reread);
             let of_gateway = gateway.as_ref().map_or(Ok(false), Shown::reread);
-            Ok((of_web?, of_gateway?))
+            let (web, gateway) = (matches!(of_web, Ok(true)), matches!(of_gateway, Ok(true)));
+            if web || gateway {
+                tracing::info!(web, gateway, "certificates, users or passwords were read anew");
+            }
+            of_web?;
+            of_gateway?;
+            Ok(())
         };
-        let read: Result<(bool, bool), CredentialsError> = tokio::task::spawn_blocking(read).await?;
-        let (web, gateway) = read?;
-        if web || gateway {
-            tracing::info!(web, gateway, "certificates, users or passwords were read anew");
-            self.count_success();
-        }
-        Ok(())
+        tokio::task::spawn_blocking(read).await?
     }
 
     /// Each failure is said once: `at_once`, or when it is still there at the second look.
@@ -121,8 +113,8 @@ impl Credentials {
         let Some(text) = text else {
             if complaint.take().is_some_and(|complaint| complaint.is_told) {
                 tracing::info!("files of certificates, users and passwords can be used again");
-                self.count_success();
             }
+            self.standing.tell_credentials(true);
             return;
         };
         let is_known = complaint.as_ref().is_some_and(|known| known.text == text);
@@ -132,7 +124,7 @@ impl Credentials {
                 error = text,
                 "what is in effect stays, since a file cannot be used"
             );
-            self.instruments.config_last_reload_successful.set(0.0);
+            self.standing.tell_credentials(false);
             *complaint = Some(Complaint { text, is_told: true });
         } else if !is_known {
             *complaint = Some(Complaint {
@@ -140,13 +132,6 @@ impl Credentials {
                 is_told: was_told,
             });
         }
-    }
-
-    fn count_success(&self) {
-        self.instruments.config_last_reload_successful.set(1.0);
-        self.instruments
-            .config_last_reload_success_timestamp_seconds
-            .set(self.clock.now().seconds_f64());
     }
 }
 
@@ -161,6 +146,7 @@ fn chain(error: &CredentialsError) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Instruments;
     use crate::web::Protection;
     use std::fs;
     use std::path::Path;
@@ -168,7 +154,7 @@ mod tests {
     const ALICE: &str =
         "basic_auth_users: { alice: $2b$04$4Zs4BbMKbGTsh6u8OVzGAeFOpSCHQGm2hyCnCCsTGnNU7ADqwRY1u }\n";
 
-    fn credentials(path: &Path) -> (Credentials, Protected) {
+    fn credentials(path: &Path) -> (Credentials, Protected, Instruments) {
         let protected = Protected::default();
         let web = WebFile {
             path: path.to_owned(),
@@ -176,16 +162,16 @@ mod tests {
         };
         let instruments = Instruments::new("test", "test", "test");
         instruments.config_last_reload_successful.set(1.0);
-        let credentials = Credentials::new(Some(web), None, instruments, Clock::system());
-        (credentials, protected)
+        let credentials = Credentials::new(Some(web), None, Standing::new(&instruments));
+        (credentials, protected, instruments)
     }
 
     #[tokio::test]
     async fn a_file_that_cannot_be_used_changes_nothing_and_is_told_until_it_can() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.yml");
-        let (credentials, protected) = credentials(&path);
-        let success = || credentials.instruments.config_last_reload_successful.get();
+        let (credentials, protected, instruments) = credentials(&path);
+        let success = || instruments.config_last_reload_successful.get();
         fs::write(&path, ALICE).expect("a file");
         credentials.reread().await.expect("a good file");
         let before = protected.newest();
@@ -207,8 +193,8 @@ mod tests {
     #[tokio::test]
     async fn a_failure_between_two_looks_is_not_told() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (credentials, _) = credentials(&folder.path().join("missing.yml"));
-        let success = || credentials.instruments.config_last_reload_successful.get();
+        let (credentials, _, instruments) = credentials(&folder.path().join("missing.yml"));
+        let success = || instruments.config_last_reload_successful.get();
         let error = || credentials.read();
         credentials.tell(error().await.err().as_ref(), false);
         assert!(success() > 0.0, "it may be gone in a moment");

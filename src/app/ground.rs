@@ -1,6 +1,7 @@
 //! What all parts stand on, and the parts that a configuration asks for.
 
 use crate::app::credentials::{Credentials, WebFile};
+use crate::app::standing::Standing;
 use crate::app::{AppError, REVISION, RUSTC_VERSION, VERSION};
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub(super) struct Ground {
     pub(super) clock: Clock,
     pub(super) instruments: Instruments,
+    pub(super) standing: Standing,
     pub(super) client: Client,
     pub(super) store: Store,
     pub(super) readiness: Readiness,
@@ -34,12 +36,15 @@ impl Ground {
     /// Reads the keys to the cloud, and opens the store; with what an earlier process recorded.
     pub(super) async fn lay(config: &Config, inbox: &Inbox) -> Result<(Self, Vec<Record>), AppError> {
         let clock = Clock::system();
-        let instruments = instruments(clock);
+        let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
         let client = Client::new(&config.cloud, clock, &instruments)?;
         let (store, records) = Store::open(config.store.clone(), clock, &instruments).await?;
+        let standing = Standing::new(&instruments);
+        standing.tell_configuration(Some(clock.now()));
         let ground = Self {
             clock,
             instruments,
+            standing,
             client,
             store,
             readiness: Readiness::with_grace(READINESS_GRACE),
@@ -103,17 +108,6 @@ impl Ground {
             }
         };
         let certificate = gateway.and_then(Gateway::certificate);
-        let (instruments, clock) = (self.instruments.clone(), self.clock);
-        Ok(Credentials::new(web, certificate, instruments, clock))
+        Ok(Credentials::new(web, certificate, self.standing.clone()))
     }
-}
-
-/// The metrics of a process that has just read its configuration.
-fn instruments(clock: Clock) -> Instruments {
-    let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
-    instruments.config_last_reload_successful.set(1.0);
-    instruments
-        .config_last_reload_success_timestamp_seconds
-        .set(clock.now().seconds_f64());
-    instruments
 }

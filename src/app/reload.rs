@@ -1,12 +1,13 @@
 //! Another configuration for an exporter that runs: made whole first, then put in place room by room.
 
 use crate::app::ground::Ground;
-use crate::app::{AppError, Credentials, CredentialsError};
+use crate::app::{AppError, Credentials};
 use crate::cloud::Client;
 use crate::config::{Config, ConfigError};
 use crate::delivery::Delivery;
 use crate::engine::Reconfiguration;
 use crate::flow::{Inbox, Reload};
+use crate::limits::RELOAD_TIME_MAX;
 use crate::metrics;
 use crate::sources::Sources;
 use std::error::Error;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Reads file, environment and flags anew, as at the start.
@@ -28,9 +30,12 @@ pub(super) enum ReloadError {
     /// Something that it names cannot be used.
     #[error(transparent)]
     App(#[from] AppError),
-    /// A certificate, or who may connect, cannot be used.
-    #[error(transparent)]
-    Credentials(#[from] CredentialsError),
+    /// A file system hangs, or a file has no end.
+    #[error(
+        "the configuration, or a file that it names, was not read within {} s",
+        RELOAD_TIME_MAX.as_secs()
+    )]
+    Late,
     /// Reading it broke.
     #[error("the configuration could not be read to its end; this is a defect of the exporter")]
     Broke(#[from] JoinError),
@@ -82,6 +87,7 @@ pub(super) fn exchange(config: &Config) -> (Changes, Arrivals) {
 pub(super) struct Reloading {
     pub(super) asked: mpsc::Receiver<Reload>,
     pub(super) load: Option<Load>,
+    pub(super) began_with: Config,
     pub(super) in_effect: Config,
     pub(super) ground: Ground,
     pub(super) changes: Changes,
@@ -90,7 +96,8 @@ pub(super) struct Reloading {
 
 /// What a configuration asks for, as far as it can be made without being put in place.
 #[derive(Debug)]
-pub(super) struct Made {
+struct Made {
+    config: Config,
     client: Client,
     delivery: Option<Delivery>,
 }
@@ -100,15 +107,15 @@ impl Made {
     ///
     /// # Errors
     /// What only the operator can mend.
-    fn of(config: &Config, ground: &Ground) -> Result<Self, AppError> {
+    fn of(config: Config, ground: &Ground) -> Result<Self, AppError> {
         config.web.check()?;
         if let Some(gateway) = &config.gateway {
             gateway.check()?;
         }
         Ok(Self {
-            delivery: ground.delivery(config)?,
-            // The last, since it shows its rate limit.
-            client: Client::new(&config.cloud, ground.clock, &ground.instruments)?,
+            client: Client::prepared(&config.cloud, ground.clock, &ground.instruments)?,
+            delivery: ground.delivery(&config)?,
+            config,
         })
     }
 }
@@ -117,34 +124,55 @@ impl Reloading {
     /// Answers requests until `stop`.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         while let Some(Some(reload)) = stop.run_until_cancelled(self.asked.recv()).await {
-            let outcome = self.reload().await;
-            self.show(outcome.is_ok());
-            let outcome = outcome.map_err(|error| line(&error));
-            if let Err(error) = &outcome {
-                tracing::error!(
-                    error,
-                    "the configuration was not reloaded: the one before stays in effect"
-                );
+            let Some(made) = stop.run_until_cancelled(self.make()).await else {
+                break;
+            };
+            match made {
+                Ok(made) => {
+                    self.put_in_place(made).await;
+                    self.ground
+                        .standing
+                        .tell_configuration(Some(self.ground.clock.now()));
+                    // What is wrong with them is told apart: they are in effect already, and read anew all the time.
+                    let _ = self.credentials.reread().await;
+                    reload.answer(Ok(()));
+                }
+                Err(error) => {
+                    let error = line(&error);
+                    self.ground.standing.tell_configuration(None);
+                    tracing::error!(
+                        error,
+                        "the configuration was not reloaded: the one before stays in effect"
+                    );
+                    reload.answer(Err(error));
+                }
             }
-            reload.answer(outcome);
         }
         stop.cancelled().await;
     }
 
-    async fn reload(&mut self) -> Result<(), ReloadError> {
+    async fn make(&self) -> Result<Made, ReloadError> {
         let load = self.load.clone().ok_or(ReloadError::Nothing)?;
-        let mut config = spawn_blocking(move || load()).await??;
-        config.keep_own_traces_of(&self.in_effect);
-        let made = Made::of(&config, &self.ground)?;
-        self.credentials.reread().await?;
-        self.put_in_place(config, made).await;
-        Ok(())
+        let mut config = timeout(RELOAD_TIME_MAX, spawn_blocking(move || load()))
+            .await
+            .map_err(|_| ReloadError::Late)???;
+        config.keep_own_traces_of(&self.began_with);
+        Ok(Made::of(config, &self.ground)?)
     }
 
     /// Nothing here can fail: a room that takes nothing any more is ending.
-    async fn put_in_place(&mut self, config: Config, made: Made) {
+    async fn put_in_place(&mut self, made: Made) {
+        let Made {
+            config,
+            client,
+            delivery,
+        } = made;
         let (ground, changes) = (&self.ground, &self.changes);
-        ground.client.take_over(&made.client);
+        // A token that is good, and what was learned of the cloud, stay where nothing about it changes.
+        let is_cloud_other = config.cloud != self.in_effect.cloud;
+        if is_cloud_other {
+            ground.client.take_over(&client);
+        }
         ground.store.reconfigure(config.store.clone());
         let reconfiguration = Reconfiguration {
             settings: config.engine,
@@ -152,15 +180,14 @@ impl Reloading {
             keeping: ground.keeping(&config),
         };
         let _ = changes.engine.send(reconfiguration).await;
-        if config.sources != self.in_effect.sources
+        if (is_cloud_other || config.sources != self.in_effect.sources)
             && let Ok(inbox) = ground.inbox.upgrade()
         {
             let _ = changes.sources.send(ground.sources(&config, inbox)).await;
         }
-        let _ = changes.delivery.send(made.delivery).await;
-        ground.instruments.forget_otlp_up();
+        let _ = changes.delivery.send(delivery).await;
         changes.metrics.send_replace(Arc::new(config.metrics.clone()));
-        let at_next_start = config.differs_at_start(&self.in_effect).join(", ");
+        let at_next_start = config.differs_at_start(&self.began_with).join(", ");
         if at_next_start.is_empty() {
             tracing::info!("the configuration was reloaded");
         } else {
@@ -170,18 +197,6 @@ impl Reloading {
             );
         }
         self.in_effect = config;
-    }
-
-    fn show(&self, is_in_effect: bool) {
-        let instruments = &self.ground.instruments;
-        instruments
-            .config_last_reload_successful
-            .set(if is_in_effect { 1.0 } else { 0.0 });
-        if is_in_effect {
-            instruments
-                .config_last_reload_success_timestamp_seconds
-                .set(self.ground.clock.now().seconds_f64());
-        }
     }
 }
 
@@ -201,7 +216,7 @@ pub async fn check(config: &Config) -> Result<(), AppError> {
     let mut config = config.clone();
     config.store.path = None;
     let (ground, _) = Ground::lay(&config, &inbox).await?;
-    Made::of(&config, &ground).map(|_| ())
+    Made::of(config, &ground).map(|_| ())
 }
 
 /// An error with its causes, in one line; what a cause repeats is said once.

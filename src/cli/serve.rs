@@ -22,6 +22,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<Exit> {
     let inherited = inherited(config.web_systemd_socket)?;
     let runtime = runtime()?;
     let exit = runtime.block_on(async {
+        let hangups = shutdown::hangups().context("cannot listen to signals")?;
         let app = App::bind_on(config, inherited)
             .await?
             .reloading_by(Arc::new(move || load(&settings)));
@@ -34,7 +35,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<Exit> {
         let lifecycle = app.lifecycle();
         tokio::select! {
             exit = run(app, CancellationToken::new()) => exit,
-            never = shutdown::reload_on_hangup(lifecycle) => match never.context("cannot listen to signals")? {},
+            never = shutdown::reload_on(hangups, lifecycle) => match never {},
         }
     });
     // Whoever still reads from a file system that hangs is not waited for.
@@ -78,7 +79,14 @@ pub(crate) async fn run(app: App, stop: CancellationToken) -> anyhow::Result<Exi
         ended = &mut running => ended?,
         heard = &mut signals => {
             heard.context("cannot listen to signals")?;
-            running.await?
+            tokio::select! {
+                ended = &mut running => ended?,
+                // Whoever asks twice does not want to wait.
+                again = shutdown::on_signal(CancellationToken::new()) => {
+                    again.context("cannot listen to signals")?;
+                    Ended::GraceExceeded
+                }
+            }
         }
     };
     Ok(match ended {

@@ -2,10 +2,10 @@
 
 use crate::flow::Lifecycle;
 use std::convert::Infallible;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Waits for SIGTERM or SIGINT and cancels `stop`. A second signal ends the process as it would by default.
+/// Waits for SIGTERM or SIGINT and cancels `stop`.
 ///
 /// # Errors
 /// When the system refuses to tell of signals.
@@ -20,14 +20,18 @@ pub(crate) async fn on_signal(stop: CancellationToken) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Reloads at each SIGHUP; what becomes of it is in the log.
+/// SIGHUPs from here on; until then one would end the process.
 ///
 /// # Errors
 /// When the system refuses to tell of signals.
-pub(crate) async fn reload_on_hangup(lifecycle: Lifecycle) -> std::io::Result<Infallible> {
-    let mut hangup = signal(SignalKind::hangup())?;
+pub(crate) fn hangups() -> std::io::Result<Signal> {
+    signal(SignalKind::hangup())
+}
+
+/// Reloads at each; what becomes of it is in the log.
+pub(crate) async fn reload_on(mut hangups: Signal, lifecycle: Lifecycle) -> Infallible {
     loop {
-        hangup.recv().await;
+        hangups.recv().await;
         tracing::info!(signal = "SIGHUP", "reloading");
         let _ = lifecycle.reload().await;
     }

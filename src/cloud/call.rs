@@ -75,6 +75,11 @@ impl Caller {
         }
     }
 
+    /// Calls are made by this one from now on.
+    pub(crate) fn show(&self) {
+        self.limiter.show();
+    }
+
     /// Calls a method until it answers, refuses, or the call's time is over.
     ///
     /// The time that attempts spend waiting for the rate limit is not the call's: a low limit makes calls late,

@@ -52,7 +52,6 @@ impl Limiter {
     pub(crate) fn new(per_second: f64, instruments: &Instruments) -> Self {
         let full_per_second = per_second.max(PER_SECOND_MIN);
         let rate_per_second = instruments.rate_limit_requests_per_second.clone();
-        rate_per_second.set(full_per_second);
         let now = Instant::now();
         Self {
             full_per_second,
@@ -66,6 +65,11 @@ impl Limiter {
             wait_seconds: instruments.rate_limiter_wait_seconds.clone(),
             rate_per_second,
         }
+    }
+
+    /// Shows the rate: it is the one in use.
+    pub(crate) fn show(&self) {
+        self.rate_per_second.set(self.full_per_second);
     }
 
     /// Waits for the next free moment, and tells for how long.

@@ -20,6 +20,7 @@ use http::{HeaderMap, HeaderValue};
 use key::KeyFile;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
@@ -105,6 +106,8 @@ pub(crate) struct House {
     pub(crate) instruments: Instruments,
     pub(crate) clock: Clock,
     pub(crate) throttle: Arc<Throttle>,
+    /// Whether calls are made by this connection, so that its token is the one to tell of.
+    pub(crate) is_in_use: Arc<AtomicBool>,
 }
 
 /// Fetches tokens.
@@ -228,7 +231,9 @@ impl Tokens {
             }
             Life::Unknown(renew_after) => (now + renew_after, None, None),
         };
-        self.house.instruments.set_iam_token_expiry(expires_at);
+        if self.house.is_in_use.load(Ordering::Acquire) {
+            self.house.instruments.set_iam_token_expiry(expires_at);
+        }
         tracing::debug!(
             renewed_in_seconds = renew_at.duration_since(now).as_secs(),
             "an IAM token was read"

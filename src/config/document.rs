@@ -73,12 +73,14 @@ flags anew, with every key and certificate that they name. It is checked whole f
 whatever is wrong is one line in the log, and nothing changes. \
 `datasphere_exporter_config_last_reload_successful` tells which it was.
 
-No operation, counter or scrape is lost. What has its name, labels or trace keeps them, and what was hidden by \
-`metrics.series_max` stays hidden; other rules and bounds hold for what comes. A live job of a project that is named no \
+No operation, counter or scrape is lost. What has its name and labels keeps them, and what was hidden by \
+`metrics.series_max` stays hidden; other rules and bounds hold for what comes. Traces that are turned off are forgotten. \
+Where `cloud` is as before, the IAM token and the connections stay. A live job of a project that is named no \
 more is followed to its end by looks; the counters of that project stay, and what it told of its present, such as its \
 balance, is gone.
 
-At the next start only take effect, and a line in the log names those that differ: \
+At the next start only take effect, for the gateway also `cloud.tls`, and a line in the log names those that differ from \
+what the exporter began with: \
 ";
 
 const INTRODUCTION: &str = "\

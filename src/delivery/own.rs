@@ -176,6 +176,22 @@ impl SpanProcessor for Enqueue {
     }
 }
 
+/// The queue, which goes back when its user ends, however that is: whoever takes its place goes on with it.
+#[derive(Debug)]
+struct Lent {
+    /// There until it goes back.
+    queue: Option<Queue>,
+    own: OwnTraces,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.take() {
+            *self.own.queue() = Some(queue);
+        }
+    }
+}
+
 /// Sends what is in the queue, each span once.
 #[derive(Debug)]
 pub(crate) struct OwnSender {
@@ -200,18 +216,20 @@ impl OwnSender {
 
     /// Sends until `stop` is cancelled, then what is left; nothing while another one sends.
     pub(crate) async fn run(mut self, stop: &CancellationToken) {
-        let Some(mut queue) = self.own.queue().take() else {
+        let mut lent = Lent {
+            queue: self.own.queue().take(),
+            own: self.own.clone(),
+        };
+        let Some(queue) = lent.queue.as_mut() else {
             return;
         };
-        while stop.run_until_cancelled(self.collect(&mut queue)).await.is_some() {
-            self.send(&queue).await;
+        while stop.run_until_cancelled(self.collect(queue)).await.is_some() {
+            self.send(queue).await;
         }
         while let Ok(span) = queue.spans.try_recv() {
             self.batch.push(span);
         }
-        self.send(&queue).await;
-        // Whoever takes our place goes on with it.
-        *self.own.queue() = Some(queue);
+        self.send(queue).await;
     }
 
     /// Waits for a span, and then for others to go with it.

@@ -84,6 +84,9 @@ impl Telling {
         if keeping.as_ref().is_none_or(|keeping| keeping.encoder.is_none()) {
             self.events.clear();
         }
+        if keeping.is_none() {
+            self.retry_at = None;
+        }
         self.keeping = keeping;
     }
 

@@ -48,7 +48,8 @@ impl Community {
                 projects.spawn(project.run(latch, stop.clone()));
             }
             first = None;
-            self.naming.take_if(|_| ending == Ending::Answered);
+            // One that refuses has no project for us, as far as it is for today's configuration to say.
+            self.naming.take_if(|_| ending != Ending::Unanswered);
             retry.done(ending);
             pace.done(Ending::Answered);
             let next = if ending == Ending::Answered {

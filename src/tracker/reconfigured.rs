@@ -23,6 +23,10 @@ impl Tracker {
                 self.reschedule(slot, now);
             }
         }
+        // Somebody may just have mended what was refused.
+        for slot in self.rows.slots_unreadable() {
+            self.look_soon(slot, now);
+        }
         std::mem::take(&mut self.events)
     }
 

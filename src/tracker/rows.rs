@@ -409,6 +409,15 @@ impl Rows {
             .collect()
     }
 
+    /// Slots of what could not be read when it was looked at last.
+    pub(crate) fn slots_unreadable(&self) -> Vec<usize> {
+        let books = self.books.iter().enumerate();
+        books
+            .filter(|(_, book)| book.open.unreadable.is_some())
+            .map(|(slot, _)| slot)
+            .collect()
+    }
+
     /// Rows in use.
     pub(crate) fn len(&self) -> usize {
         self.books.len() - self.free.len()

@@ -77,7 +77,10 @@ class AnExporterIsKilled(unittest.TestCase):
         ended = len(self.scenario.jobs)
         for exporter in (self.steady, self.killed):
             wait_until("all have ended", lambda exporter=exporter: self.ends(exporter) >= ended, 60)
-        wait_until("both tell the same", lambda: not self.differences(), 30)
+        try:
+            wait_until("both tell the same", lambda: not self.differences(), 30)
+        except TimeoutError as late:
+            self.fail(f"{late}: {self.differences()}")
         self.assertEqual(self.ends(self.killed), ended, f"SEED={SEED}")
         self.spans_are_whole(ended)
 
