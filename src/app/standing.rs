@@ -53,3 +53,27 @@ impl Standing {
             .set(if is_good { 1.0 } else { 0.0 });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn a_certificate_that_can_be_used_again_hides_no_configuration_that_cannot() {
+        let instruments = Instruments::new("test", "test", "test");
+        let standing = Standing::new(&instruments);
+        let shown = || instruments.config_last_reload_successful.get() > 0.0;
+        let now = Clock::system().now();
+        standing.tell_configuration(Some(now));
+        assert!(shown());
+        standing.tell_configuration(None);
+        standing.tell_credentials(false);
+        standing.tell_credentials(true);
+        assert!(!shown());
+        standing.tell_configuration(Some(now));
+        assert!(shown());
+        standing.tell_credentials(false);
+        assert!(!shown());
+    }
+}

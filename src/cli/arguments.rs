@@ -8,6 +8,7 @@ pub(crate) use starting::{JobCommand, JobExecute, NotebookCommand, NotebookExecu
 
 use crate::config::{Flags, LogFormat, LogLevel};
 use crate::model::OperationId;
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -211,7 +212,7 @@ pub(crate) struct Demo {
     #[arg(long, default_value_t = 60.0)]
     pub(crate) speed: f64,
     /// About how many jobs the fleet has
-    #[arg(long, default_value_t = 40)]
+    #[arg(long, default_value_t = 40, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     pub(crate) jobs: usize,
     /// How to print where everything is
     #[arg(long, value_enum, default_value_t = Output::Text)]

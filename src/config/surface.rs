@@ -23,8 +23,8 @@ section! {
         /// Where browsers find this server, if not at an address or `localhost`: calls that write are refused under any
         /// other name, so that no page can make a name of its own lead here.
         external_url: Option<ExternalUrl> = None, Any;
-        /// Whether `POST /-/reload` reloads this configuration, and `POST /-/quit` ends the exporter. SIGHUP and SIGTERM
-        /// always do.
+        /// Whether `POST /-/reload` reloads this configuration, and `POST /-/quit` ends the exporter. SIGHUP of
+        /// `serve`, and SIGTERM, always do.
         enable_lifecycle: bool = false, Any;
         /// Who may connect, and how: TLS, client certificates, users and passwords, in a file of its own, see
         /// [web-configuration.md](web-configuration.md). Empty: everybody, in plain.

@@ -31,6 +31,8 @@ fn check(id: &str) -> Result<SmolStr, IdError> {
         .find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
     {
         Some(character) => Err(IdError::Character(character)),
+        // In a path it would lead elsewhere.
+        None if id.bytes().all(|byte| byte == b'.') => Err(IdError::Character('.')),
         None => Ok(SmolStr::new(id)),
     }
 }

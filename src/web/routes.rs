@@ -145,7 +145,12 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Response {
         let text = format!("{method} is not allowed here; the header Allow tells what is");
         return Problem::method_not_allowed(text, call::methods(uri.path())).into_response();
     }
-    let text = format!("{method} is not allowed here; GET and HEAD are");
+    let allowed = if lifecycle::is_at(uri.path()) {
+        "POST and PUT"
+    } else {
+        "GET and HEAD"
+    };
+    let text = format!("{method} is not allowed here; {allowed} are");
     (StatusCode::METHOD_NOT_ALLOWED, format!("{text}.\n")).into_response()
 }
 

@@ -174,6 +174,41 @@ async fn a_reload_that_drops_a_community_drops_its_projects() {
 }
 
 #[tokio::test]
+async fn a_reload_from_a_transport_without_jobs_to_one_with_them_finds_them() {
+    let mut exporter = Exporter::start("projects: [vision]", "").await;
+    let grpc = yaml(exporter.simulator.grpc, "projects: [vision]", "");
+    let rest = grpc.replace("tls:", "transport: rest, tls:");
+    *exporter.file.lock().expect("not poisoned") = rest.replace("[vision]", "[speech]");
+    exporter.lifecycle.reload().await.expect("a good configuration");
+    exporter
+        .until("the balance by REST", |view| {
+            project(view, "speech").is_some_and(|project| project.unit_balance.is_some())
+        })
+        .await;
+    assert!(!runs(&exporter.views.view(), "speech"));
+    *exporter.file.lock().expect("not poisoned") = grpc.replace("[vision]", "[speech]");
+    exporter.lifecycle.reload().await.expect("a good configuration");
+    exporter
+        .until("its job by gRPC", |view| runs(view, "speech"))
+        .await;
+}
+
+#[tokio::test]
+async fn a_community_that_refuses_keeps_no_project_followed_that_was_dropped() {
+    let mut exporter = Exporter::start("projects: [vision]", "").await;
+    exporter.until("the project", |view| runs(view, "vision")).await;
+    exporter
+        .reload("communities: [nowhere]", "")
+        .await
+        .expect("a good configuration");
+    exporter
+        .until("the end of its job", |view| {
+            finished(view, "vision", OutcomeKind::Success) == 1
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn a_bad_configuration_is_told_as_a_check_tells_it_and_changes_nothing() {
     let mut exporter = Exporter::start("projects: [vision]", "").await;
     exporter.until("the project", |view| runs(view, "vision")).await;

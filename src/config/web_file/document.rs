@@ -66,7 +66,7 @@ allowed, without the value.
 - **Nothing has to be restarted.** The file and those that it names are read anew every 5 seconds. What is new counts \
 for connections that are opened, and requests that arrive, from then on: a connection that was opened with a \
 certificate stays. A file that cannot be used changes nothing: the log tells why, once, and \
-`datasphere_exporter_config_last_reload_successful` is 0 until it can. The certificate of `gateway.tls` is read anew in \
+`datasphere_exporter_config_last_reload_successful` is 0 until it can, and, where a reload was refused, until one succeeds. The certificate of `gateway.tls` is read anew in \
 the same way.
 - **Where there are users, every request needs one**, those for health and readiness too, unless \
 `auth_excluded_paths` names the path. Where certificates are required as well, both are needed: the certificate for \
