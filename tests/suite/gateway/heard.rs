@@ -3,6 +3,7 @@
 use crate::gateway::support::{Caller, House, PATIENCE, ask, body, framed, whole};
 use bytes::Bytes;
 use datasphere_exporter::flow::Delivery;
+use datasphere_exporter::limits::GATEWAY_HEARD_BYTES_MAX;
 use datasphere_exporter::model::{Admission, Input, Overheard, Sighting, Source, Target};
 use datasphere_exporter::proto::yandex::cloud::datasphere::v2::jobs::{
     CreateProjectJobMetadata, ExecuteProjectJobMetadata, Job,
@@ -341,4 +342,22 @@ async fn a_watcher_that_never_accepts_does_not_keep_the_gateway_from_ending() {
     let ended = timeout(Duration::from_secs(10), house.running.join_next()).await;
     ended.expect("it ends").expect("a task").expect("without panic");
     drop(held);
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_any_that_is_read_passes_whole_and_is_counted() {
+    let mut house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let message = framed(&vec![0; GATEWAY_HEARD_BYTES_MAX]);
+    answer_with(&house, message.clone());
+    let reply = caller.call(&format!("{JOBS}/Execute"), &[], &[framed(b"")]).await;
+    assert!(
+        reply.body == message,
+        "{} bytes of {}",
+        reply.body.len(),
+        message.len()
+    );
+    assert!(house.deliveries.try_recv().is_err());
+    let unheard = &house.instruments.gateway_unheard_total;
+    assert_eq!(unheard.with_label_values(&["size"]).get(), 1);
 }
