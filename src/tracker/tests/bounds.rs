@@ -1,6 +1,6 @@
 //! What is more than there is room for.
 
-use crate::limits::{ENDED_IDS_MAX, PROJECTS_MAX, RESULT_CODES_MAX, TRACE_LINKS_MAX};
+use crate::limits::{ALIASES_MAX, ENDED_IDS_MAX, PROJECTS_MAX, RESULT_CODES_MAX, TRACE_LINKS_MAX};
 use crate::model::{
     Dropped, Input, JobStatus, ListingScope, OperationSnapshot, Outcome, OutcomeKind, ProjectId,
     ProjectSnapshot, RecordKey, Target, TrackedOperation,
@@ -94,6 +94,21 @@ fn after_a_restart_with_a_lower_bound_what_ended_first_leaves_and_what_lives_sta
 }
 
 #[test]
+fn operations_of_a_live_job_beyond_their_bound_leave_no_alias() {
+    let mut story = Story::new();
+    for number in 0..ALIASES_MAX + 2 {
+        let id = format!("op{number}");
+        story.sight(&id);
+        story.look(&id, operation(&id, job("j1", JobStatus::Executing)));
+    }
+    let view = story.view();
+    assert_eq!(view.operations.iter().count(), 1);
+    assert_eq!(story.row("j1").about.aliases.len(), ALIASES_MAX);
+    assert!(view.operations.find(&format!("op{ALIASES_MAX}")).is_some());
+    assert!(view.operations.find(&format!("op{}", ALIASES_MAX + 1)).is_none());
+}
+
+#[test]
 fn callers_beyond_the_links_of_a_trace_are_counted_as_late() {
     let mut story = Story::traced();
     story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
@@ -117,19 +132,21 @@ fn an_end_that_is_forgotten_for_want_of_room_does_not_become_news() {
     let mut ended = EndedIds::default();
     ended.finish_seeding(&project_id);
     ended.forget_records();
-    for number in (0..).take(ENDED_IDS_MAX + 1) {
+    for number in (0..).take(ENDED_IDS_MAX + 2) {
         row.job_id = Some(format!("j{number}").parse().expect("an id"));
-        row.reported.finished_at = Some(at(number));
+        // The second one that is forgotten ended before the first.
+        row.reported.finished_at = Some(at(if number == 1 { -5 } else { number }));
         ended.remember(&row);
     }
     let of_job = |id: &str| Target::Job(id.parse().expect("an id"));
-    assert!(!ended.knows(&of_job("j0")) && ended.knows(&of_job("j1")));
+    let known = ["j0", "j1", "j2"].map(|id| ended.knows(&of_job(id)));
+    assert_eq!(known, [false, false, true]);
     let is_news = |id: &str, seconds| {
         let mut listed = job(id, JobStatus::Success);
         listed.finished_at = Some(at(seconds));
         ended.is_news(&project_id, &listed)
     };
-    assert!(!is_news("j0", 0), "it was counted");
+    assert!(!is_news("j0", 0) && !is_news("j1", -5), "they were counted");
     assert!(!is_news("earlier", -1));
     assert!(is_news("another", 0) && is_news("later", 1));
     let mut records = Vec::new();

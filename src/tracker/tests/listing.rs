@@ -457,3 +457,19 @@ fn an_answer_about_a_job_of_which_nothing_could_be_read_changes_no_belief() {
         "the API's own word"
     );
 }
+
+#[test]
+fn what_ended_before_the_newest_end_of_the_first_pass_is_no_news() {
+    let mut story = Story::new();
+    let past = [("a", -10), ("b", -20)];
+    let jobs = past.map(|(id, finished)| ended(id, JobStatus::Success, -30, finished));
+    story.list(ListingScope::Ended, jobs.into());
+    for (id, finished, count) in [("c", -15, 0), ("d", -10, 1), ("e", -9, 2)] {
+        story.list(
+            ListingScope::Ended,
+            vec![ended(id, JobStatus::Success, -30, finished)],
+        );
+        let counted = story.finished_total("p1", Kind::Job, OutcomeKind::Success);
+        assert_eq!(counted, count, "{id}");
+    }
+}
