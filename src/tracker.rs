@@ -99,14 +99,14 @@ impl Tracker {
     /// rested too long; after a restart with a lower `tracked_max`, what can make room leaves too.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Event> {
         let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        while is_past(self.retained_until()) {
-            let Some(slot) = self.retained.oldest() else { break };
+        while is_past(self.retained_until())
+            && let Some(slot) = self.retained.oldest()
+        {
             self.leave(slot, Departure::Retention, now);
         }
-        while is_past(self.rows.unknown().next_expiry()) {
-            let Some(slot) = self.rows.unknown().oldest() else {
-                break;
-            };
+        while is_past(self.rows.unknown().next_expiry())
+            && let Some(slot) = self.rows.unknown().oldest()
+        {
             self.leave(slot, Departure::Unknown, now);
         }
         while self.rows.len() > self.settings.tracked_max && self.make_room(now) {}

@@ -77,7 +77,9 @@ fn message(fields: &'static [Field], json: &str, out: &mut Vec<u8>) -> bool {
     });
     // Null is the way to say nothing, whatever the type.
     told.retain(|(_, value)| *value != "null");
-    let metadata = told.iter().find(|(field, _)| field.kind == Kind::Metadata);
+    let metadata = told
+        .iter()
+        .find(|(field, _)| matches!(field.kind, Kind::Metadata));
     let metadata_name = metadata.and_then(|(_, value)| any::metadata_name(value));
     for (field, value) in told {
         write(field, value, metadata_name.as_deref(), out);

@@ -141,7 +141,12 @@ mod tests {
 
     #[test]
     fn a_cut_message_is_refused_so_that_it_is_asked_for_again() {
-        assert!(Operation::decode(&[0x0a, 3, b'b', b't'][..]).is_err());
+        for cut in [&[0x0a, 3, b'b', b't'][..], &[0x0a], &[0xff]] {
+            assert!(Operation::decode(cut).is_err(), "{cut:?}");
+            let mut message = Operation::from(Bytes::from_static(&[0x30, 1]));
+            assert!(message.merge(cut).is_err(), "{cut:?}");
+            assert_eq!(message.as_bytes(), [0x30, 1], "it stays as it was");
+        }
     }
 
     #[test]

@@ -104,7 +104,10 @@ mod tests {
         let read = |text| timeout(&headers(&[("grpc-timeout", text)]));
         assert_eq!(read("10S"), Some(Duration::from_secs(10)));
         assert_eq!(read("99999999H"), Some(Duration::from_hours(99_999_999)));
+        assert_eq!(read("2M"), Some(Duration::from_mins(2)));
         assert_eq!(read("250m"), Some(Duration::from_millis(250)));
+        assert_eq!(read("7u"), Some(Duration::from_micros(7)));
+        assert_eq!(read("99999999n"), Some(Duration::from_nanos(99_999_999)));
         for bad in ["", "S", "10", "-1S", "+1S", "1s", "123456789S", "1 S"] {
             assert_eq!(read(bad), None, "{bad}");
         }

@@ -119,4 +119,22 @@ mod tests {
         assert!(message.to_str().expect("ascii").contains("gateway"));
         assert_eq!(refusal.trailers().get("grpc-status").expect("a status"), "14");
     }
+
+    #[test]
+    fn over_rest_a_code_has_the_number_that_the_cloud_gives_it() {
+        let cases = [
+            (Code::InvalidArgument, 400),
+            (Code::PermissionDenied, 403),
+            (Code::NotFound, 404),
+            (Code::ResourceExhausted, 429),
+            (Code::Internal, 500),
+            (Code::Cancelled, 500),
+            (Code::Unimplemented, 501),
+            (Code::Unavailable, 503),
+            (Code::DeadlineExceeded, 504),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(Refusal::new(code, "no").http().status(), expected, "{code:?}");
+        }
+    }
 }

@@ -257,6 +257,12 @@ mod tests {
         }
         let http = Framing::Http { is_gzip: false };
         assert_eq!(sniffed(http, &[b"{", b"}"], &budget).as_deref(), Ok(&b"{}"[..]));
+        let http = Framing::Http { is_gzip: true };
+        assert_eq!(
+            sniffed(http, &[&packed(b"{}")], &budget).as_deref(),
+            Ok(&b"{}"[..])
+        );
+        assert_eq!(sniffed(http, &[b"{}"], &budget), Err(Unheard::Unreadable));
     }
 
     #[test]

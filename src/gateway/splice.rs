@@ -216,9 +216,10 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_told_as_such() {
-        for bad in [&b"\xff"[..], b"\x0a\x05op", b"\x0a\x02\x0a\x09", b"\x0c"] {
+        for bad in [&b"\xff"[..], b"\x0a", b"\x0a\x05op", b"\x0a\x02\x0a\x09", b"\x0c"] {
             assert_eq!(spliced_protobuf(bad, "g", true), None, "{bad:?}");
         }
+        assert_eq!(spliced_protobuf(b"\x0a\x05op", "g", false), None);
         for bad in ["no", "[]", "{\"endpoints\": 7}", "{\"endpoints\": []} more"] {
             assert_eq!(spliced_json(bad, "g"), None, "{bad}");
         }
@@ -229,7 +230,7 @@ mod tests {
         let told = |address: &str| {
             format!(
                 r#" {{"z":1.0e2, "endpoints" : [{{ "address":{address} ,"more":{{"id":"x"}}, "id":"\u006fperation"}},
-                {{"id":"iam","address":"b"}}, 7, null, {{"id":"datasphere","address":null}}], "a":"й" }}
+                {{"id":"iam","address":"b"}}, 7, null, {{"address":"c"}}, {{"id":"operation"}}, {{"id":"datasphere","address":null}}], "a":"й" }}
 "#
             )
         };

@@ -87,3 +87,28 @@ impl Drop for Tally {
             .observe(self.added.as_secs_f64());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_without_a_status_is_what_the_protocol_takes_it_for() {
+        let cases = [
+            (200, Code::Unknown),
+            (400, Code::Internal),
+            (401, Code::Unauthenticated),
+            (403, Code::PermissionDenied),
+            (404, Code::Unimplemented),
+            (429, Code::Unavailable),
+            (500, Code::Unknown),
+            (502, Code::Unavailable),
+            (503, Code::Unavailable),
+            (504, Code::Unavailable),
+        ];
+        for (number, expected) in cases {
+            let status = StatusCode::from_u16(number).expect("a status");
+            assert_eq!(untold_code(status), expected, "{number}");
+        }
+    }
+}

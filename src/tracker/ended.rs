@@ -161,11 +161,8 @@ impl EndedIds {
         is_later || (ended_at == horizon.newest_end && !horizon.seeded_at_newest.contains(&job.id))
     }
 
-    /// Notes an ended job of the first pass.
+    /// Notes an ended job of the first pass, while the project is not seeded.
     pub(crate) fn seed(&mut self, project_id: &ProjectId, job: &JobSnapshot) {
-        if self.is_seeded(project_id) {
-            return;
-        }
         let ended_at = end_of(job);
         let horizon = self.horizon(project_id);
         if ended_at > horizon.newest_end {

@@ -287,11 +287,10 @@ impl Tracker {
             });
             return;
         }
-        let over = next.status.is_some_and(JobStatus::is_terminal);
-        let how = if over { outcome(&next) } else { Outcome::Lost };
+        // A job that is over by its status has ended by that as soon as its operation was gone.
         end(
             &mut next,
-            how,
+            Outcome::Lost,
             &Observation {
                 operation: None,
                 job: None,

@@ -56,11 +56,6 @@ impl Default for JobNames {
 }
 
 impl JobNames {
-    /// The patterns of the default rewrites, for the documentation.
-    pub fn default_patterns() -> &'static [&'static str] {
-        &DEFAULT_SUFFIXES
-    }
-
     /// The name without what tells one execution from the next; unchanged if nothing else would be left.
     pub(crate) fn rewrite(&self, name: &str) -> SmolStr {
         let mut rewritten = SmolStr::new(name);

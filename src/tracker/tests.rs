@@ -1,6 +1,8 @@
 //! Tests of the tracker as a whole: what a story of answers makes of an operation.
 
+mod bounds;
 mod exemplars;
+mod kept;
 mod listing;
 mod others;
 pub(crate) mod properties;

@@ -3,8 +3,8 @@
 use datasphere_exporter::clock::Timestamp;
 use datasphere_exporter::decode::{self, wire};
 use datasphere_exporter::model::{
-    Decoded, ExecutionStatus, Gap, JobStatus, Kind, OperationId, OperationSnapshot, OutputErrors, RpcCode,
-    Text,
+    Decoded, ExecutionStatus, Gap, JobId, JobStatus, Kind, OperationId, OperationSnapshot, OutputErrors,
+    RpcCode, Text,
 };
 use datasphere_exporter::proto::google::rpc;
 use datasphere_exporter::proto::yandex::cloud::datasphere::{v1, v2, v2::jobs};
@@ -667,4 +667,164 @@ fn top_level_fields(bytes: &[u8]) -> Vec<Vec<u8>> {
         fields.push(before[..before.len() - rest.len()].to_vec());
     }
     fields
+}
+
+/// Bytes of no message.
+const BROKEN: &[u8] = b"\xff";
+
+/// A field of these bytes, whatever it should be.
+fn field(number: u32, bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    prost::encoding::bytes::encode(number, &bytes.to_vec(), &mut out);
+    out
+}
+
+/// A field that holds a message of this type, of these bytes.
+fn field_of(number: u32, name: &str, bytes: &[u8]) -> Vec<u8> {
+    let any = Any {
+        type_url: format!("type.googleapis.com/{name}"),
+        value: bytes.to_vec(),
+    };
+    field(number, &any.encode_to_vec())
+}
+
+const JOB: &str = "yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobMetadata";
+const NOTEBOOK: &str = "yandex.cloud.datasphere.v2.ProjectExecutionMetadata";
+
+#[test]
+fn what_does_not_parse_is_one_gap_wherever_it_stands_and_tells_nothing() {
+    let unset = field(1, ID.as_bytes());
+    let progress = |created_at: &[u8]| {
+        let percent = [0x10, 42].to_vec();
+        field_of(7, JOB, &field(2, &[percent, field(3, created_at)].concat()))
+    };
+    let cases = [
+        ("metadata", field(7, BROKEN)),
+        ("a job's metadata", field_of(7, JOB, BROKEN)),
+        ("a notebook's metadata", field_of(7, NOTEBOOK, BROKEN)),
+        (
+            "a project's metadata",
+            field_of(7, "yandex.cloud.datasphere.v2.UpdateProjectMetadata", BROKEN),
+        ),
+        ("response", field(9, BROKEN)),
+        (
+            "a job's response",
+            field_of(
+                9,
+                "yandex.cloud.datasphere.v2.jobs.ExecuteProjectJobResponse",
+                BROKEN,
+            ),
+        ),
+        (
+            "a notebook's response",
+            field_of(9, "yandex.cloud.datasphere.v2.ProjectExecutionResponse", BROKEN),
+        ),
+        ("time", field(3, BROKEN)),
+        ("seconds", field(3, &field(1, b"x"))),
+        ("nanoseconds", field(3, &field(2, b"x"))),
+    ];
+    for (place, bytes) in cases {
+        let decoded = decode::operation(&asked(), &Bytes::from([unset.clone(), bytes].concat()).into());
+        assert_eq!(gaps(&decoded), [(Gap::Malformed, 1)], "{place}");
+        let value = decoded.value;
+        assert!(!value.described && value.error.is_none(), "{place}");
+        assert_eq!((value.project_id, value.created_at), (None, None), "{place}");
+        assert_eq!((value.return_code, value.output_errors), (None, None), "{place}");
+        assert_eq!(value.execution_status, None, "{place}");
+    }
+    for broken in [BROKEN, &field(1, b"x")] {
+        let operation = [unset.clone(), progress(broken)].concat();
+        let decoded = decode::operation(&asked(), &Bytes::from(operation).into());
+        let told = decoded.value.progress.expect("progress");
+        assert_eq!((told.percent, told.created_at), (42, None));
+    }
+    let operation = [unset, field_of(7, JOB, &field(2, BROKEN))].concat();
+    let decoded = decode::operation(&asked(), &Bytes::from(operation).into());
+    assert_eq!(decoded.value.progress, None);
+}
+
+#[test]
+fn an_error_that_cannot_be_read_is_an_error_all_the_same() {
+    let code_of_another_type = field(1, b"x");
+    for status in [BROKEN, &code_of_another_type] {
+        let operation = [field(1, ID.as_bytes()), field(8, status)].concat();
+        let decoded = decode::operation(&asked(), &Bytes::from(operation).into());
+        assert_eq!(gaps(&decoded), [(Gap::Malformed, 1)]);
+        assert_eq!(decoded.value.error.expect("an error").code, RpcCode::UNKNOWN);
+    }
+}
+
+#[test]
+fn a_detail_that_cannot_be_read_is_passed_over_for_the_next() {
+    let violation = field(1, BROKEN);
+    let info = rpc::ErrorInfo {
+        reason: "NO_MACHINE".to_owned(),
+        ..Default::default()
+    };
+    let cases = [
+        field(3, BROKEN),
+        field_of(3, "google.rpc.ErrorInfo", BROKEN),
+        field_of(3, "google.rpc.QuotaFailure", BROKEN),
+        field_of(3, "google.rpc.QuotaFailure", &violation),
+        field_of(3, "google.rpc.PreconditionFailure", BROKEN),
+        field_of(3, "google.rpc.PreconditionFailure", &violation),
+    ];
+    for detail in cases {
+        let status = [
+            vec![0x08, 3],
+            detail.clone(),
+            field(3, &packed("google.rpc.ErrorInfo", &info).encode_to_vec()),
+        ];
+        let operation = [field(1, ID.as_bytes()), field(8, &status.concat())].concat();
+        let decoded = decode::operation(&asked(), &Bytes::from(operation).into());
+        assert_eq!(gaps(&decoded), [(Gap::Malformed, 1)], "{detail:?}");
+        let error = decoded.value.error.expect("an error");
+        assert_eq!(error.reason, Some(Text::bounded("NO_MACHINE")), "{detail:?}");
+    }
+    let empty = packed(
+        "google.rpc.PreconditionFailure",
+        &rpc::PreconditionFailure::default(),
+    );
+    let decoded = decoded(&failed(rpc::Status {
+        code: 3,
+        message: String::new(),
+        details: vec![empty],
+    }));
+    assert_eq!(gaps(&decoded), []);
+    assert_eq!(decoded.value.error.expect("an error").reason, None);
+}
+
+#[test]
+fn one_item_of_a_page_that_cannot_be_read_is_one_gap_of_the_page() {
+    let page = Bytes::from([field(1, BROKEN), field(1, &field(1, b"bt1"))].concat());
+    let jobs = decode::jobs(&page.clone().into());
+    assert_eq!(
+        (jobs.items.len(), jobs.gaps.iter().map(|(_, count)| count).sum()),
+        (1, 1_u32)
+    );
+    let projects = decode::projects(&page.into());
+    assert_eq!(projects.items.len(), 1);
+    assert_eq!(projects.items[0].value.id.as_str(), "bt1");
+    let balance = decode::unit_balance(&Bytes::from(field(1, BROKEN)).into());
+    assert_eq!((balance.value, gaps(&balance)), (None, vec![(Gap::Malformed, 1)]));
+}
+
+#[test]
+fn the_job_that_an_operation_makes_is_told_by_its_metadata_or_by_its_response() {
+    const MAKING: &str = "yandex.cloud.datasphere.v2.jobs.CreateProjectJobMetadata";
+    const MADE: &str = "yandex.cloud.datasphere.v2.jobs.CreateProjectJobResponse";
+    let making = field_of(7, MAKING, &field(2, b"bt1making"));
+    let made = field_of(9, MADE, &field(1, b"bt1made"));
+    let cases = [
+        (vec![making.clone(), made.clone()], Some("bt1making")),
+        (vec![made.clone()], Some("bt1made")),
+        (vec![field_of(7, MAKING, BROKEN), made.clone()], Some("bt1made")),
+        (vec![field(7, BROKEN), made], Some("bt1made")),
+        (vec![field_of(7, JOB, &[]), field_of(9, MADE, BROKEN)], None),
+        (vec![BROKEN.to_vec(), making], None),
+    ];
+    for (parts, expected) in cases {
+        let made = decode::made_job(&Bytes::from(parts.concat()).into());
+        assert_eq!(made.as_ref().map(JobId::as_str), expected, "{parts:?}");
+    }
 }

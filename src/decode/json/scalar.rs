@@ -136,4 +136,35 @@ mod tests {
         }
         assert_eq!(time("1767225600"), None);
     }
+
+    #[test]
+    fn a_duration_ends_with_its_unit() {
+        let cases = [
+            ("\"1.5s\"", Some((1, 500_000_000))),
+            ("\"-3s\"", Some((-3, 0))),
+            ("\"1.5\"", None),
+            ("\"\"", None),
+            ("1.5", None),
+        ];
+        for (json, expected) in cases {
+            let expected = expected.map(|(seconds, nanos)| Duration { seconds, nanos }.encode_to_vec());
+            assert_eq!(duration(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_flag_is_a_word_quoted_or_not() {
+        let cases = [
+            ("true", Some(true)),
+            ("\"true\"", Some(true)),
+            ("false", Some(false)),
+            ("\"false\"", Some(false)),
+            ("1", None),
+            ("\"TRUE\"", None),
+            ("[]", None),
+        ];
+        for (json, expected) in cases {
+            assert_eq!(flag(json), expected, "{json}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ pub(crate) struct Field {
 }
 
 /// What a field holds.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Text,
     Integer,
@@ -31,13 +31,6 @@ pub(crate) enum Kind {
     Response,
     /// `google.protobuf.Any`, many: the details of a status.
     Details,
-}
-
-/// Two lists of fields are the same when their numbers and names are.
-impl PartialEq for Field {
-    fn eq(&self, other: &Self) -> bool {
-        self.number == other.number && self.name == other.name
-    }
 }
 
 impl Field {

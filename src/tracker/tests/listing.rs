@@ -2,7 +2,7 @@
 
 use crate::model::{
     Change, Departure, JobId, JobSnapshot, JobStatus, Kind, ListingScope, OperationId, Outcome, OutcomeKind,
-    Progress, RpcCode, Source,
+    Progress, RpcCode, Source, Text,
 };
 use crate::tracker::tests::story::{Story, at, job, operation, rpc_error};
 use std::time::Duration;
@@ -315,4 +315,161 @@ fn an_operation_that_becomes_readable_after_its_job_was_counted_and_left_is_not_
     story.look("op1", done);
     assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Failure), 1);
     assert_eq!(story.view().operations.iter().count(), 0);
+}
+
+#[test]
+fn ends_from_before_watching_began_are_the_last_results_of_their_names() {
+    let mut story = Story::new();
+    let cases = [
+        ("a", JobStatus::Success, OutcomeKind::Success),
+        ("b", JobStatus::Cancelled, OutcomeKind::Cancelled),
+        ("c", JobStatus::Error, OutcomeKind::Failure),
+    ];
+    let jobs = cases.map(|(name, status, _)| JobSnapshot {
+        name: Some(Text::bounded(name)),
+        ..ended(&format!("job-{name}"), status, -200, -100)
+    });
+    story.list(ListingScope::Ended, jobs.into());
+    let project = story.project("p1");
+    for (name, _, expected) in cases {
+        let last = project.job_names[name].last.as_ref().expect("a last result");
+        assert_eq!((last.outcome, last.duration_seconds), (expected, Some(100.0)));
+    }
+}
+
+#[test]
+fn a_job_that_names_no_project_is_of_the_project_that_was_listed() {
+    let mut story = watched();
+    let mut silent = job("j1", JobStatus::Executing);
+    silent.project_id = None;
+    story.list(ListingScope::Live, vec![silent]);
+    assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Discovery), 1);
+}
+
+#[test]
+fn a_job_that_ended_before_it_was_started_and_starts_later_is_another_attempt() {
+    let mut story = watched();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Preparing)]);
+    let mut refused = ended("j1", JobStatus::Error, 0, 20);
+    refused.started_at = None;
+    story.list(ListingScope::Ended, vec![refused]);
+    for (started_at, attempt) in [(20, 1), (21, 2)] {
+        story.wait(Duration::from_mins(1));
+        let mut again = job("j1", JobStatus::Executing);
+        again.started_at = Some(at(started_at));
+        story.list(ListingScope::Live, vec![again]);
+        assert_eq!(story.row("j1").attempt, attempt, "started at {started_at}");
+    }
+}
+
+#[test]
+fn an_operation_begun_after_the_end_of_its_job_is_a_further_attempt_and_takes_its_place() {
+    for (created_at, attempt) in [(19, 1), (20, 2)] {
+        let mut story = Story::new();
+        story.sight("op1");
+        let mut done = operation("op1", ended("j1", JobStatus::Error, 10, 20));
+        done.done = true;
+        story.look("op1", done);
+        story.sight("op2");
+        let mut again = operation("op2", job("j1", JobStatus::Preparing));
+        again.created_at = Some(at(created_at));
+        story.look("op2", again);
+        let row = story.row("op2");
+        assert_eq!(row.attempt, attempt, "created at {created_at}");
+        assert_eq!(row.outcome.is_none(), attempt == 2);
+        assert_eq!(story.view().operations.iter().count(), 1);
+        assert_eq!(
+            story.tracked_total(Some("p1"), Kind::Job, Source::Config),
+            u64::from(attempt)
+        );
+        assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Failure), 1);
+    }
+}
+
+#[test]
+fn the_labels_of_an_operation_go_to_the_job_that_it_turns_out_to_be() {
+    let mut story = watched();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    story.sight_labelled("op1", "team", "nlp");
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    let row = story.row("j1");
+    assert_eq!(row.source, Source::Discovery);
+    assert_eq!(row.about.labels.get("team").map(Text::as_str), Some("nlp"));
+}
+
+#[test]
+fn an_ended_job_whose_data_is_cleared_does_not_expire_any_more() {
+    let mut story = watched();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    let mut over = ended("j1", JobStatus::Success, 10, 20);
+    over.data_expires_at = Some(at(500));
+    story.list(ListingScope::Ended, vec![over.clone()]);
+    story.wait(Duration::from_mins(1));
+    story.list(ListingScope::Ended, vec![over.clone()]);
+    assert_eq!(story.row("j1").reported.data_expires_at, Some(at(500)));
+    over.data_cleared = true;
+    story.wait(Duration::from_mins(1));
+    story.list(ListingScope::Ended, vec![over]);
+    assert_eq!(story.row("j1").reported.data_expires_at, None);
+}
+
+#[test]
+fn a_lost_job_that_a_listing_shows_again_has_its_status_and_stays_lost() {
+    let mut story = watched();
+    story.sight("op1");
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    for _ in 0..6 {
+        story.wait(Duration::from_secs(40));
+        story.refuse("op1", RpcCode::NOT_FOUND);
+    }
+    let row = story.row("op1");
+    assert_eq!(
+        (row.outcome, row.status),
+        (Some(Outcome::Lost), Some(JobStatus::Unknown))
+    );
+    story.wait(Duration::from_mins(1));
+    story.list(ListingScope::Ended, vec![ended("j1", JobStatus::Error, 10, 20)]);
+    let row = story.row("op1");
+    assert_eq!(
+        (row.outcome, row.status),
+        (Some(Outcome::Lost), Some(JobStatus::Error))
+    );
+}
+
+#[test]
+fn an_answer_about_a_job_of_which_nothing_could_be_read_changes_no_belief() {
+    let mut story = watched();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    story.wait(Duration::from_secs(10));
+    story.list(ListingScope::Live, vec![]);
+    assert_eq!(story.due(), ["job j1"]);
+    let mut unread = job("j1", JobStatus::Unknown);
+    unread.created_at = None;
+    story.look_job("j1", unread.clone());
+    assert_eq!(story.row("j1").status, Some(JobStatus::Executing));
+    story.wait(Duration::from_mins(5));
+    assert_eq!(story.due(), ["job j1"], "it is still asked for");
+    unread.created_at = Some(at(0));
+    story.look_job("j1", unread);
+    assert_eq!(
+        story.row("j1").status,
+        Some(JobStatus::Unknown),
+        "the API's own word"
+    );
+}
+
+#[test]
+fn what_ended_before_the_newest_end_of_the_first_pass_is_no_news() {
+    let mut story = Story::new();
+    let past = [("a", -10), ("b", -20)];
+    let jobs = past.map(|(id, finished)| ended(id, JobStatus::Success, -30, finished));
+    story.list(ListingScope::Ended, jobs.into());
+    for (id, finished, count) in [("c", -15, 0), ("d", -10, 1), ("e", -9, 2)] {
+        story.list(
+            ListingScope::Ended,
+            vec![ended(id, JobStatus::Success, -30, finished)],
+        );
+        let counted = story.finished_total("p1", Kind::Job, OutcomeKind::Success);
+        assert_eq!(counted, count, "{id}");
+    }
 }

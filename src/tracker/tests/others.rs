@@ -2,9 +2,10 @@
 
 use crate::limits::PROJECT_IDLE_MAX;
 use crate::model::{
-    Change, Departure, JobStatus, Kind, ListingScope, OutcomeKind, Record, RecordKey, Source, Target,
+    Change, Departure, JobStatus, Kind, ListingScope, OutcomeKind, Record, RecordKey, RpcCode, Source, State,
+    Target,
 };
-use crate::tracker::tests::story::{Story, at, job, operation};
+use crate::tracker::tests::story::{Story, at, job, operation, rpc_error};
 use std::time::Duration;
 
 #[test]
@@ -128,4 +129,27 @@ fn a_project_that_nobody_follows_any_more_is_forgotten_after_a_month_and_not_bef
         "its job names go with it: {records:?}"
     );
     assert!(after.view().projects.is_empty());
+}
+
+#[test]
+fn an_answer_of_which_nothing_could_be_read_changes_no_belief() {
+    let mut story = Story::new();
+    story.sight("op1");
+    let mut failing = operation("op1", job("j1", JobStatus::Executing));
+    failing.error = rpc_error(RpcCode::UNKNOWN);
+    story.look("op1", failing.clone());
+    let before = story.row("op1");
+    story.wait(Duration::from_secs(1));
+    let mut unread = operation("op1", job("j1", JobStatus::Executing));
+    (unread.kind, unread.described, unread.created_at) = (Kind::Other, false, None);
+    (unread.job, unread.project_id) = (None, None);
+    story.look("op1", unread.clone());
+    assert_eq!(story.row("op1"), before);
+    unread.modified_at = Some(at(1));
+    story.look("op1", unread);
+    assert_eq!(
+        story.row("op1").state,
+        State::Running,
+        "this one says that nothing is wrong"
+    );
 }

@@ -1,7 +1,9 @@
 //! What another configuration changes, and what it leaves as it was.
 
-use crate::model::{Input, JobSnapshot, JobStatus, Kind, ListingScope, OutcomeKind, ProjectScope, Text};
-use crate::tracker::tests::story::{Story, job, operation};
+use crate::model::{
+    Input, JobSnapshot, JobStatus, Kind, ListingScope, OutcomeKind, ProjectScope, Record, RecordKey, Text,
+};
+use crate::tracker::tests::story::{Story, at, job, operation};
 use crate::tracker::{JobNameRewrite, JobNames, Settings, TraceSettings};
 use regex::Regex;
 use std::time::Duration;
@@ -152,4 +154,35 @@ fn no_row_names_a_trace_that_nobody_receives_and_a_trace_that_is_wanted_again_is
     story.wait(Duration::from_secs(10));
     story.look("o1", operation("o1", job("j1", JobStatus::UploadingOutput)));
     assert_eq!(trace_id(&story), before);
+}
+
+#[test]
+fn a_project_that_is_given_up_forgets_when_data_of_its_jobs_expires() {
+    let mut story = Story::new();
+    let mut old = job("old", JobStatus::Success);
+    (old.finished_at, old.data_expires_at) = (Some(at(-100)), Some(at(500)));
+    story.list(ListingScope::Ended, vec![old]);
+    assert_eq!(story.project("p1").expiries.len(), 1);
+    drop(story.tracker.take_records());
+    follow_only(&mut story, &["p2"]);
+    assert!(story.project("p1").expiries.is_empty());
+    let records = story.tracker.take_records();
+    let is_forgotten =
+        |record: &Record| matches!(record.key, RecordKey::Expiry(..)) && record.value.is_none();
+    assert!(records.iter().any(is_forgotten), "{records:?}");
+}
+
+#[test]
+fn a_lower_bound_of_series_leaves_what_lives_until_it_changes() {
+    let mut story = Story::new();
+    story.sight("op1");
+    story.look("op1", operation("op1", named("j1", "train")));
+    reconfigure(&mut story, |settings| settings.series_max = 1);
+    assert!(!story.row("op1").hidden);
+    story.wait(Duration::from_secs(10));
+    let mut uploading = named("j1", "train");
+    uploading.status = JobStatus::UploadingOutput;
+    story.look("op1", operation("op1", uploading));
+    assert!(story.row("op1").hidden);
+    assert_eq!(story.view().tracker.run_series, 0);
 }

@@ -200,6 +200,19 @@ fn a_clone_links_to_the_job_it_was_made_from() {
 }
 
 #[test]
+fn a_clone_of_a_job_under_watch_links_to_the_trace_that_its_caller_gave_that() {
+    let mut story = Story::traced();
+    story.sight_called(of_operation("op1"), caller(7));
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    let parent = trace(&story, "op1");
+    assert_eq!(parent.trace_id, caller(7).trace_id);
+    let mut clone = job("j2", JobStatus::Executing);
+    clone.parent_job_id = Some(job_id("j1"));
+    story.list(ListingScope::Live, vec![clone]);
+    assert_eq!(trace(&story, "j2").links, [parent.link(Relation::ParentJob)]);
+}
+
+#[test]
 fn an_event_tells_the_visit_that_ended() {
     let mut story = Story::traced();
     let mut creating = job("j1", JobStatus::Creating);

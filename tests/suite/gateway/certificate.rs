@@ -71,3 +71,21 @@ async fn the_certificate_for_callers_is_exchanged_while_the_gateway_runs() {
         "what cannot be used changes nothing"
     );
 }
+
+#[test]
+fn a_check_says_whether_the_certificate_could_be_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    exchange(folder.path());
+    let settings = Settings {
+        tls: Some(Tls {
+            cert_file: folder.path().join("cert.pem"),
+            key_file: folder.path().join("key.pem"),
+        }),
+        ..settings()
+    };
+    settings.check().expect("it can be used");
+    fs::write(folder.path().join("key.pem"), "canary").expect("a file");
+    let refusal = settings.check().expect_err("no key");
+    let told = format!("{refusal:?} {refusal}");
+    assert!(told.contains("key") && !told.contains("canary"), "{told}");
+}

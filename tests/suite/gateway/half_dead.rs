@@ -3,7 +3,10 @@
 use crate::gateway::support::{Caller, House, PATIENCE, ask, body, framed, settings, whole};
 use bytes::Bytes;
 use datasphere_exporter::cloud::Endpoints;
-use datasphere_exporter::limits::{GATEWAY_HTTP_SILENCE_MAX, GATEWAY_PING_INTERVAL, GATEWAY_PING_TIMEOUT};
+use datasphere_exporter::limits::{
+    GATEWAY_GREETING_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX, GATEWAY_IDLE_TIME_MAX, GATEWAY_PING_INTERVAL,
+    GATEWAY_PING_TIMEOUT,
+};
 use h2::{Reason, server};
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, StreamBody};
@@ -13,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, advance, interval, timeout};
+use tokio::time::{Instant, advance, interval, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
@@ -250,4 +253,48 @@ async fn an_upload_over_rest_may_last_as_long_as_it_goes_on() {
     assert_eq!(reply.status, 200);
     assert_eq!(house.told.taken_bytes.load(Ordering::Relaxed), 12);
     assert!(begun.elapsed() > GATEWAY_HTTP_SILENCE_MAX * 2);
+}
+
+#[tokio::test]
+async fn a_call_that_the_cloud_resets_ends_with_the_code_that_the_reset_stands_for() {
+    for (reason, expected) in [
+        (Reason::CANCEL, "1"),
+        (Reason::INADEQUATE_SECURITY, "7"),
+        (Reason::ENHANCE_YOUR_CALM, "8"),
+        (Reason::INTERNAL_ERROR, "13"),
+        (Reason::REFUSED_STREAM, "14"),
+    ] {
+        let house = house(move |stream| async move {
+            let mut connection = server::handshake(stream).await.expect("HTTP/2");
+            while let Some(Ok((_request, mut respond))) = connection.accept().await {
+                respond.send_reset(reason);
+            }
+        })
+        .await;
+        let mut caller = Caller::connect(house.gateway).await;
+        let reply = caller.call("/echo.Echo/Echo", &[], &[framed(b"")]).await;
+        assert_eq!(status(Some(&reply.headers)), expected, "{reason:?}");
+        assert!(caller.is_open(), "and nothing else");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_says_nothing_is_hung_up_on() {
+    let house = house(frozen).await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let begun = Instant::now();
+    let gone = async |caller: &Caller| {
+        while caller.is_open() {
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    timeout(LONG, gone(&caller)).await.expect("an end");
+    assert_took(begun, GATEWAY_GREETING_TIME_MAX);
+    caller = Caller::connect(house.gateway).await;
+    let list = "/yandex.cloud.endpoint.ApiEndpointService/List";
+    let reply = caller.call(list, &[], &[framed(b"")]).await;
+    assert_eq!(status(reply.trailers.as_ref()), "0", "it is answered here");
+    let begun = Instant::now();
+    timeout(LONG, gone(&caller)).await.expect("an end");
+    assert_took(begun, GATEWAY_IDLE_TIME_MAX);
 }

@@ -3,6 +3,9 @@
 use crate::gateway::support::{Caller, House, PATIENCE, ask, body, framed, whole};
 use bytes::Bytes;
 use datasphere_exporter::flow::Delivery;
+use datasphere_exporter::limits::{
+    GATEWAY_ADMISSION_PAUSE_MAX, GATEWAY_ADMISSION_TIME_MAX, GATEWAY_HEARD_BYTES_MAX,
+};
 use datasphere_exporter::model::{Admission, Input, Overheard, Sighting, Source, Target};
 use datasphere_exporter::proto::yandex::cloud::datasphere::v2::jobs::{
     CreateProjectJobMetadata, ExecuteProjectJobMetadata, Job,
@@ -15,7 +18,7 @@ use prost::Message;
 use prost_types::Any;
 use std::io::Write;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, pause, timeout};
 
 const JOBS: &str = "/yandex.cloud.datasphere.v2.jobs.ProjectJobService";
 const GET: &str = "/yandex.cloud.operation.OperationService/Get";
@@ -341,4 +344,69 @@ async fn a_watcher_that_never_accepts_does_not_keep_the_gateway_from_ending() {
     let ended = timeout(Duration::from_secs(10), house.running.join_next()).await;
     ended.expect("it ends").expect("a task").expect("without panic");
     drop(held);
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_any_that_is_read_passes_whole_and_is_counted() {
+    let mut house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let message = framed(&vec![0; GATEWAY_HEARD_BYTES_MAX]);
+    answer_with(&house, message.clone());
+    let reply = caller.call(&format!("{JOBS}/Execute"), &[], &[framed(b"")]).await;
+    assert!(
+        reply.body == message,
+        "{} bytes of {}",
+        reply.body.len(),
+        message.len()
+    );
+    assert!(house.deliveries.try_recv().is_err());
+    let unheard = &house.instruments.gateway_unheard_total;
+    assert_eq!(unheard.with_label_values(&["size"]).get(), 1);
+}
+
+/// A call whose operation the engine had no room for.
+async fn refused(house: &mut House) {
+    answer_with(house, framed(&execution("bt1full").encode_to_vec()));
+    let mut caller = Caller::connect(house.gateway).await;
+    let (path, empty) = (format!("{JOBS}/Execute"), [framed(b"")]);
+    let refusing = async {
+        match timeout(PATIENCE, house.deliveries.recv()).await.expect("in time") {
+            Some(Delivery::Awaited(Input::Overheard(_), reply)) => reply.send(Admission::Full),
+            other => panic!("{other:?}"),
+        }
+    };
+    tokio::join!(caller.call(&path, &[], &empty), refusing);
+}
+
+#[tokio::test]
+async fn an_operation_that_waits_for_room_does_not_keep_the_gateway_from_ending() {
+    let mut house = House::open().await;
+    refused(&mut house).await;
+    house.stop.cancel();
+    let ended = async {
+        while let Some(delivery) = house.deliveries.recv().await {
+            match delivery {
+                Delivery::Awaited(Input::Sighted(_), reply) => reply.send(Admission::Full),
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    timeout(PATIENCE, ended).await.expect("an end in time");
+}
+
+#[tokio::test]
+async fn an_operation_for_which_there_never_is_room_is_put_forward_for_an_hour() {
+    let mut house = House::open().await;
+    refused(&mut house).await;
+    pause();
+    let (begun, mut last) = (Instant::now(), Duration::ZERO);
+    while let Ok(delivery) = timeout(GATEWAY_ADMISSION_TIME_MAX, house.deliveries.recv()).await {
+        match delivery {
+            Some(Delivery::Awaited(Input::Sighted(_), reply)) => reply.send(Admission::Full),
+            other => panic!("{other:?}"),
+        }
+        last = begun.elapsed();
+    }
+    let off = last.abs_diff(GATEWAY_ADMISSION_TIME_MAX);
+    assert!(off <= GATEWAY_ADMISSION_PAUSE_MAX, "{last:?}");
 }

@@ -86,6 +86,8 @@ async fn a_path_of_no_service_is_not_passed_on() {
         assert_eq!(told["code"], 5);
         assert!(told["message"].as_str().expect("text").contains("gateway"));
     }
+    let of_the_server = send(house.gateway, &Method::OPTIONS, "*", &[], &[]).await;
+    assert_eq!(of_the_server.status, 404);
     assert!(house.take_seen().is_empty());
 }
 

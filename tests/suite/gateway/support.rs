@@ -309,6 +309,12 @@ async fn echo(request: Request<Incoming>, told: Arc<Told>) -> Response<Echo> {
                 .headers_mut()
                 .insert("x-mine", HeaderValue::from_static("1"));
         }
+        path if path.starts_with("/endpoints") => {
+            let length = told.message.lock().expect("not poisoned").len();
+            if length > 0 {
+                response.headers_mut().insert("content-length", length.into());
+            }
+        }
         _ => {}
     }
     let mut tasks = JoinSet::new();
@@ -360,7 +366,9 @@ async fn speak(path: &str, mut body: Incoming, sender: &Outgoing, told: &Told, i
 }
 
 fn is_operation(path: &str) -> bool {
-    path.starts_with("/yandex.cloud.") || path.starts_with("/operations/")
+    ["/yandex.cloud.", "/operations/", "/endpoints"]
+        .iter()
+        .any(|beginning| path.starts_with(beginning))
 }
 
 async fn flood(sender: &Outgoing, sent_bytes: &AtomicUsize) {
