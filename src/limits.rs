@@ -50,7 +50,7 @@ pub const UNKNOWN_TIME_MAX: Duration = Duration::from_hours(24);
 pub const SILENT_END_MAX: Duration = Duration::from_mins(2);
 
 /// Ended ids remembered beyond retention, so that a listing which still shows them does not count them
-/// twice; about 150 bytes each.
+/// twice; about 200 bytes each.
 pub const ENDED_IDS_MAX: usize = 200_000;
 
 /// Further operation ids kept for one live job; each Execute or attach adds one.
