@@ -471,6 +471,9 @@ pub const GATEWAY_CALLERS_MAX: usize = 10_000;
 /// Largest list of endpoints, in bytes: the public cloud lists about a hundred.
 pub const GATEWAY_ENDPOINTS_BYTES_MAX: usize = 1 << 20;
 
+/// Largest request for it, in bytes: an id, or a page's token.
+pub const GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX: usize = 4 << 10;
+
 /// How long calls under way may go on after the exporter was asked to end: within [`SHUTDOWN_GRACE`], and so
 /// that the traces, which are delivered after them, have their time too.
 pub const GATEWAY_DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
