@@ -18,7 +18,10 @@ use crate::delivery::{Delivery, DeliveryError};
 use crate::engine::Engine;
 use crate::flow::{Inbox, Lifecycle, Readiness, ViewReader, ViewWriter};
 use crate::gateway::{Gateway, GatewayError};
-use crate::limits::SHUTDOWN_GRACE;
+use crate::limits::{
+    GATEWAY_DRAIN_TIME_MAX, GATEWAY_LAST_REPORTS_TIME_MAX, GATEWAY_LAST_WORDS_TIME_MAX,
+    OTLP_SHUTDOWN_TIME_MAX, SHUTDOWN_GRACE,
+};
 use crate::listening::{Inherited, ListenError, Listener, Place};
 use crate::sources::Sources;
 use crate::store::StoreError;
@@ -27,6 +30,7 @@ use crate::web::{self, Server};
 use ground::Ground;
 use reload::{Reloading, exchange, exchanged};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -317,6 +321,20 @@ async fn deliver(
     // Whoever takes its place, if anybody does, will tell whether spans get through.
     instruments.forget_otlp_up();
 }
+
+/// What is left of [`SHUTDOWN_GRACE`] for the last commit of the engine, which comes between the gateway's end and the
+/// last requests of the traces.
+const SHUTDOWN_COMMIT_TIME: Duration = Duration::from_secs(1);
+
+const _: () = assert!(
+    GATEWAY_DRAIN_TIME_MAX.as_millis()
+        + GATEWAY_LAST_WORDS_TIME_MAX.as_millis()
+        + GATEWAY_LAST_REPORTS_TIME_MAX.as_millis()
+        + SHUTDOWN_COMMIT_TIME.as_millis()
+        + OTLP_SHUTDOWN_TIME_MAX.as_millis()
+        <= SHUTDOWN_GRACE.as_millis(),
+    "the parts of a shutdown that follow one another do not fit in its grace"
+);
 
 /// What readers and the collector wait for at the end.
 const ENGINE: &str = "the engine";

@@ -218,27 +218,14 @@ impl Engine {
 
     /// Applies an input and has its sender told what became of it.
     fn admit(&mut self, input: Input, reply: Reply) {
-        let target = input.target().cloned();
-        let was_known = target
-            .as_ref()
-            .is_some_and(|target| self.tracker.find(target).is_some());
         let is_all_told = !self.is_changed && self.telling.next_at().is_some();
-        let events = self.tracker.apply(input, self.clock.now());
-        if was_known && is_all_told && events.is_empty() {
+        let (admission, events) = self.tracker.admit(input, self.clock.now());
+        if admission == Admission::Known && is_all_told && events.is_empty() {
             // It is shown as it is: no view of its own for every answer that passes the gateway.
-            return reply.send(Admission::Known);
+            return reply.send(admission);
         }
         self.is_changed = true;
         self.note(&events);
-        let is_known = target
-            .as_ref()
-            .is_some_and(|target| self.tracker.find(target).is_some());
-        let admission = match (was_known, is_known) {
-            (true, _) => Admission::Known,
-            (false, true) => Admission::New,
-            (false, false) if target.is_some_and(|target| self.tracker.knew(&target)) => Admission::Gone,
-            (false, false) => Admission::Full,
-        };
         self.telling.reply_with_next(reply, admission);
     }
 

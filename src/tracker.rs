@@ -29,7 +29,8 @@ pub use settings::{CallerContext, Settings, TraceSettings};
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Change, Departure, Dropped, Event, Input, OperationKey, Source, State, Target, TrackedOperation, View,
+    Admission, Change, Departure, Dropped, Event, Input, OperationKey, Source, State, Target,
+    TrackedOperation, View,
 };
 use ended::EndedIds;
 use fleet::Fleet;
@@ -80,11 +81,28 @@ impl Tracker {
 
     /// Takes an input in and tells what it changed.
     pub fn apply(&mut self, input: Input, now: Timestamp) -> Vec<Event> {
-        match input {
+        self.admit(input, now).1
+    }
+
+    /// The same, and what became of the operation that the input names.
+    pub fn admit(&mut self, input: Input, now: Timestamp) -> (Admission, Vec<Event>) {
+        let admission = match input {
             Input::Sighted(sighting) => self.sighted(&sighting, now),
-            Input::Configured(operations) => self.configured(&operations, now),
             Input::Overheard(heard) => self.overheard(&heard, now),
             Input::Dismissed(target) => self.dismissed(&target, now),
+            unnamed => {
+                self.learn(unnamed, now);
+                Admission::Absent
+            }
+        };
+        (admission, std::mem::take(&mut self.events))
+    }
+
+    /// Takes in what names nothing to be watched or not.
+    fn learn(&mut self, input: Input, now: Timestamp) {
+        match input {
+            Input::Sighted(_) | Input::Overheard(_) | Input::Dismissed(_) => {}
+            Input::Configured(operations) => self.configured(&operations, now),
             Input::Looked(look) => self.looked(look, now),
             Input::Listed(listing) => self.listed(listing, now),
             Input::ProjectFollowed(project_id) => self.fleet.follow(project_id),
@@ -92,7 +110,6 @@ impl Tracker {
             Input::Project(project) => self.fleet.describe(project, now),
             Input::Balance { project_id, units } => self.fleet.balance(project_id, units, now),
         }
-        std::mem::take(&mut self.events)
     }
 
     /// Lets time pass: what ended `retention` ago leaves, and so do ids that the cloud never knew and job names that
@@ -137,11 +154,6 @@ impl Tracker {
     pub fn find(&self, target: &Target) -> Option<&TrackedOperation> {
         let slot = self.rows.find(target)?;
         self.rows.get(slot).map(Arc::as_ref)
-    }
-
-    /// Whether an operation, or any execution of a job, was under watch and has left for good.
-    pub fn knew(&self, target: &Target) -> bool {
-        self.ended.knows(target)
     }
 
     /// When the next look is due.

@@ -10,16 +10,20 @@ use crate::gateway::sniffer::{Budget, Framing, Sniffer};
 use crate::gateway::splice::{SERVED, spliced_json, spliced_protobuf};
 use crate::gateway::tally::{grpc_status, untold_code};
 use crate::gateway::upload::Upload;
-use crate::limits::{GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX};
+use crate::limits::{
+    GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX, GATEWAY_GREETING_TIME_MAX,
+    GATEWAY_HTTP_SILENCE_MAX,
+};
 use crate::proto::yandex::cloud::endpoint::{ApiEndpoint, GetApiEndpointRequest, ListApiEndpointsResponse};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use prost::Message;
 use serde_json::json;
+use std::error::Error;
 use tokio::time::{Instant, timeout_at};
 use tonic::Code;
 
@@ -49,6 +53,8 @@ pub(crate) async fn answer(
 ) -> Result<Response<AnswerBody>, Refusal> {
     let (mut head, body) = request.into_parts();
     let own = calls.advertise_address.clone().or_else(|| authority(&head));
+    // Before anything is read, so that what waits for a request is bounded too.
+    let seat = calls.seat(call)?;
     let body = whole(call, body).await?;
     let wanted = wanted(call, &head, &body);
     let configured = own.as_deref().and_then(|own| configured(calls, own));
@@ -64,7 +70,7 @@ pub(crate) async fn answer(
     head.headers.remove(ACCEPT_ENCODING);
     head.headers.remove(GRPC_ACCEPT_ENCODING);
     let request = Request::from_parts(head, Upload::read(body));
-    match calls.reach(call, Service::Endpoint, request).await {
+    match calls.reach(call, seat, Service::Endpoint, request).await {
         Ok(reached) => told_by_cloud(call, reached, own.as_deref()).await,
         Err(refusal) => configured
             .zip(wanted)
@@ -81,19 +87,20 @@ fn authority(head: &Parts) -> Option<String> {
     of_uri.or_else(of_host)
 }
 
+/// The request, which is short and comes at once, whatever time its caller gives the answer.
 async fn whole(call: &Call, body: Incoming) -> Result<Bytes, Refusal> {
-    let end = call
-        .patience
-        .deadline()
-        .unwrap_or_else(|| Instant::now() + GATEWAY_GREETING_TIME_MAX);
-    let collected = timeout_at(end, Limited::new(body, GATEWAY_ENDPOINTS_BYTES_MAX).collect()).await;
+    let end = Instant::now() + GATEWAY_GREETING_TIME_MAX;
+    let end = call.patience.deadline().map_or(end, |deadline| deadline.min(end));
+    let limited = Limited::new(body, GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX);
+    let collected = timeout_at(end, limited.collect()).await;
     let collected =
         collected.map_err(|_| Refusal::new(Code::DeadlineExceeded, "the request did not come in time"))?;
-    let unread = |error| {
-        Refusal::new(
+    let unread = |error: Box<dyn Error + Send + Sync>| match error.is::<LengthLimitError>() {
+        true => Refusal::too_large("the request is larger than any for the list of endpoints"),
+        false => Refusal::new(
             Code::InvalidArgument,
             &format!("the request cannot be read: {error}"),
-        )
+        ),
     };
     Ok(collected.map_err(unread)?.to_bytes())
 }

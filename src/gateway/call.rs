@@ -106,8 +106,11 @@ impl Calls {
         if let Some(Role::TellsAddresses | Role::TellsAddress) = call.method.map(|method| method.role) {
             return addresses::answer(self, call, request).await.map(Answered::Told);
         }
+        let seat = self.seat(call)?;
         let request = request.map(|body| Upload::new(body, call.patience.clone()));
-        self.reach(call, service, request).await.map(Answered::Reached)
+        self.reach(call, seat, service, request)
+            .await
+            .map(Answered::Reached)
     }
 
     fn call(&self, request: &Request<Incoming>, peer: IpAddr) -> Call {
@@ -147,16 +150,20 @@ impl Calls {
         }
     }
 
+    /// What a call has to have before it takes any time.
+    pub(crate) fn seat(&self, call: &Call) -> Result<Seat, Refusal> {
+        self.upstreams.seat(call.is_grpc, call.peer)
+    }
+
     /// Sends a call on and waits for the head of its answer.
     pub(crate) async fn reach(
         &self,
         call: &mut Call,
+        seat: Seat,
         service: Service,
         request: Request<Upload>,
     ) -> Result<Reached, Refusal> {
         let late = || Refusal::new(Code::DeadlineExceeded, LATE);
-        // Before anything that takes time, so that what waits is bounded too.
-        let seat = self.upstreams.seat(call.is_grpc, call.peer)?;
         let lookup_end = call.patience.deadline();
         let lookup_end = lookup_end.unwrap_or(call.begun_at + LOOKUP_TIME_MAX);
         let root = timeout_at(lookup_end, self.passage.root(service)).await;

@@ -12,6 +12,7 @@ use tonic::{Code, Status};
 #[derive(Clone, Debug)]
 pub(crate) struct Refusal {
     pub(crate) code: Code,
+    http_status: StatusCode,
     message: String,
 }
 
@@ -19,7 +20,16 @@ impl Refusal {
     pub(crate) fn new(code: Code, message: &str) -> Self {
         Self {
             code,
+            http_status: http_status(code),
             message: format!("datasphere-exporter gateway: {message}"),
+        }
+    }
+
+    /// What a caller sent is more than is read of it.
+    pub(crate) fn too_large(message: &str) -> Self {
+        Self {
+            http_status: StatusCode::PAYLOAD_TOO_LARGE,
+            ..Self::new(Code::ResourceExhausted, message)
         }
     }
 
@@ -58,7 +68,7 @@ impl Refusal {
             "details": [],
         });
         let mut response = Response::new(AnswerBody::own(body.to_string().into(), None));
-        *response.status_mut() = http_status(self.code);
+        *response.status_mut() = self.http_status;
         response
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -80,7 +80,8 @@ impl Valves {
     pub(crate) fn open(&self, body: Incoming, seat: Seat) -> Valve {
         let flow = Arc::new(Mutex::new(Flow {
             body: Some((body, seat)),
-            taken_at: None,
+            // A caller may never ask for the first part either.
+            taken_at: Some(Instant::now()),
         }));
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= TIDY_MIN && all.len() == all.capacity() {

@@ -53,24 +53,6 @@ pub enum Input {
     },
 }
 
-impl Input {
-    /// The one operation or job that it is about, if it is about one that is to be watched or not.
-    pub fn target(&self) -> Option<&Target> {
-        match self {
-            Self::Sighted(sighting) => Some(&sighting.target),
-            Self::Overheard(heard) => Some(&heard.sighting.target),
-            Self::Dismissed(target) => Some(target),
-            Self::Looked(look) => Some(&look.target),
-            Self::Configured(_)
-            | Self::Listed(_)
-            | Self::Project(_)
-            | Self::ProjectFollowed(_)
-            | Self::ProjectsFollowed(_)
-            | Self::Balance { .. } => None,
-        }
-    }
-}
-
 /// Somebody names an operation or a job that should be watched.
 #[derive(Clone, Debug)]
 pub struct Sighting {
@@ -100,12 +82,14 @@ pub struct Overheard {
 pub enum Admission {
     /// It brought an operation under watch.
     New,
-    /// Its operation was under watch before it.
+    /// Its operation was under watch before it, if only by another id.
     Known,
     /// Its operation was followed to its end or dismissed, and has left.
     Gone,
     /// There is no room: `watch.tracked_max`.
     Full,
+    /// It names no operation, or takes one off the watch that never was under it.
+    Absent,
 }
 
 /// What an operation is known by, and so what is asked for.

@@ -3,8 +3,8 @@
 use crate::clock::Timestamp;
 use crate::limits::ENDED_IDS_MAX;
 use crate::model::{
-    EndedRecord, Horizon, JobId, JobSnapshot, ProjectId, Record, RecordKey, RecordValue, Relation, SpanLink,
-    Target, Trace, TrackedOperation,
+    EndedRecord, Horizon, JobId, JobSnapshot, OperationId, ProjectId, Record, RecordKey, RecordValue,
+    Relation, SpanLink, Target, Trace, TrackedOperation,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -48,6 +48,27 @@ impl EndedIds {
             self.touched.insert(RecordKey::Ended(target.clone()));
             self.counted.insert(target, ended);
         }
+        self.forget_beyond_max();
+    }
+
+    /// Remembers a further operation of a job that has left: a repeated Execute makes one.
+    pub(crate) fn remember_alias(&mut self, id: &OperationId, job_id: &JobId) {
+        let target = Target::Operation(id.clone());
+        let Some(of_job) = self.execution(job_id).filter(|_| !self.knows(&target)) else {
+            return;
+        };
+        let ended = EndedRecord {
+            place: self.next_place,
+            ..of_job.clone()
+        };
+        self.next_place = self.next_place.saturating_add(1);
+        self.order.push_back(target.clone());
+        self.touched.insert(RecordKey::Ended(target.clone()));
+        self.counted.insert(target, ended);
+        self.forget_beyond_max();
+    }
+
+    fn forget_beyond_max(&mut self) {
         while self.order.len() > ENDED_IDS_MAX {
             self.forget_oldest();
         }

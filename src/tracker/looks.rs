@@ -3,8 +3,8 @@
 use crate::clock::Timestamp;
 use crate::limits::{ALIASES_MAX, LOST_AFTER_MIN, LOST_LOOKS_MIN, SILENT_END_MAX, UNDESCRIBED_LOOKS_MAX};
 use crate::model::{
-    Departure, JobSnapshot, JobStatus, Kind, Look, LookAnswer, LookError, OperationSnapshot, Outcome,
-    Overheard, ProjectScope, RpcCode, State, Target, TrackedOperation, Unreadable,
+    Admission, Departure, JobSnapshot, JobStatus, Kind, Look, LookAnswer, LookError, OperationSnapshot,
+    Outcome, Overheard, ProjectScope, RpcCode, State, Target, TrackedOperation, Unreadable,
 };
 use crate::tracker::Tracker;
 use crate::tracker::observation::{Observation, enter_status, observe, observe_ended};
@@ -34,14 +34,22 @@ impl Tracker {
     }
 
     /// Somebody else's call told of an operation: it is watched, and the answer spares it a look.
-    pub(crate) fn overheard(&mut self, heard: &Overheard, now: Timestamp) {
-        self.sighted(&heard.sighting, now);
-        let Some(slot) = self.rows.find(&heard.sighting.target) else {
-            return;
+    pub(crate) fn overheard(&mut self, heard: &Overheard, now: Timestamp) -> Admission {
+        let admission = self.sighted(&heard.sighting, now);
+        let Some(named) = self.rows.find(&heard.sighting.target) else {
+            return admission;
         };
-        self.rows.seen(slot);
-        let slot = self.answered(slot, &heard.answer.value, heard.asked_at, now);
+        self.rows.seen(named);
+        let slot = self.answered(named, &heard.answer.value, heard.asked_at, now);
         self.reschedule(slot, now);
+        if self.rows.get(slot).is_none() {
+            // It turned out to be what has left.
+            Admission::Gone
+        } else if slot != named {
+            Admission::Known
+        } else {
+            admission
+        }
     }
 
     /// An operation answered. The slot in which it is kept from now on: it may be one with a row we knew.
@@ -189,6 +197,7 @@ impl Tracker {
         {
             // Its job was followed to its end, counted, and has left: nothing is counted twice.
             self.leave(slot, Departure::Merged, now);
+            self.ended.remember_alias(&seen.id, &job.id);
             return slot;
         }
         let Some(known) = self

@@ -3,7 +3,8 @@
 use crate::clock::Timestamp;
 use crate::limits::{ENDED_IDS_MAX, LABELS_MAX};
 use crate::model::{
-    Change, Departure, Dropped, Event, Labels, OperationId, Sighting, Source, Target, TrackedOperation,
+    Admission, Change, Departure, Dropped, Event, Labels, OperationId, Sighting, Source, Target,
+    TrackedOperation,
 };
 use crate::tracker::Tracker;
 use std::collections::{BTreeMap, HashSet};
@@ -11,17 +12,22 @@ use std::sync::Arc;
 
 impl Tracker {
     /// A sighting: of something new, of something known, or of something that ended and was counted before.
-    pub(crate) fn sighted(&mut self, sighting: &Sighting, now: Timestamp) {
+    pub(crate) fn sighted(&mut self, sighting: &Sighting, now: Timestamp) -> Admission {
         if let Some(slot) = self.rows.find(&sighting.target) {
             self.adopt(slot, sighting.source, now);
             self.label(slot, &sighting.labels, now);
             self.hear_caller(slot, sighting.trace_context, now);
+            Admission::Known
         } else if self.ended.knows(&sighting.target) {
             self.late_callers_total += u64::from(self.heeds(sighting.trace_context).is_some());
+            Admission::Gone
         } else if let Some(slot) = self.track(&sighting.target, sighting.source, 1, now) {
             self.label(slot, &sighting.labels, now);
             self.hear_caller(slot, sighting.trace_context, now);
             self.look_soon(slot, now);
+            Admission::New
+        } else {
+            Admission::Full
         }
     }
 
@@ -53,9 +59,14 @@ impl Tracker {
     }
 
     /// Nobody wants it any more: it leaves, and whoever else names it does not bring it back.
-    pub(crate) fn dismissed(&mut self, target: &Target, now: Timestamp) {
+    pub(crate) fn dismissed(&mut self, target: &Target, now: Timestamp) -> Admission {
         if let Some(slot) = self.rows.find(target) {
             self.leave(slot, Departure::Dismissed, now);
+            Admission::Known
+        } else if self.ended.knows(target) {
+            Admission::Gone
+        } else {
+            Admission::Absent
         }
     }
 

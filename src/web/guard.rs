@@ -3,6 +3,9 @@
 //! Where the web configuration knows callers, by password or certificate, a writing call is theirs, from wherever they
 //! call. Where it does not, it is anybody's on the same host. A page in a browser reaches that too, under a name of its
 //! own that leads to 127.0.0.1 or across origins, and so does whoever comes through a proxy: none of them is let in.
+//!
+//! A proxy is known by what it adds. One on the same host that adds nothing looks like any other caller of this host,
+//! and is taken for one: behind such a one callers have to sign in, or `api.track` has to be off.
 
 use crate::flow::Said;
 use crate::listening::Ends;
@@ -15,7 +18,7 @@ use crate::web::{ApiSettings, Settings};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
@@ -33,13 +36,14 @@ pub(super) struct Guard {
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Headers by which a proxy says that it calls for somebody else.
-const OF_PROXIES: [HeaderName; 5] = [
+const OF_PROXIES: [HeaderName; 3] = [
     header::FORWARDED,
     header::VIA,
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
     HeaderName::from_static("x-real-ip"),
 ];
+
+/// How others of them begin.
+const OF_PROXIES_PREFIXES: [&str; 2] = ["x-forwarded-", "x-envoy-"];
 
 /// Lets what only reads pass, and of what writes, what may; tells of each writing call in the log.
 pub(super) async fn watched(
@@ -104,7 +108,7 @@ impl Guard {
         } else {
             self.check_setting(request.method())?;
         }
-        self.check_caller(headers, ends, caller)?;
+        self.check_caller(request.version(), headers, ends, caller)?;
         // Whoever is known was not led here by a name: neither password nor certificate goes to a foreign one.
         if !caller.is_known {
             self.check_host(headers, ends)?;
@@ -137,7 +141,13 @@ impl Guard {
         Ok(())
     }
 
-    fn check_caller(&self, headers: &HeaderMap, ends: Ends, caller: Caller) -> Result<(), Problem> {
+    fn check_caller(
+        &self,
+        version: Version,
+        headers: &HeaderMap,
+        ends: Ends,
+        caller: Caller,
+    ) -> Result<(), Problem> {
         if caller.is_known || self.api.unauthenticated_writes {
             return Ok(());
         }
@@ -154,7 +164,7 @@ impl Guard {
                  api.unauthenticated_writes: true",
             ));
         }
-        if OF_PROXIES.iter().any(|name| headers.contains_key(name)) {
+        if is_of_proxy(version, headers) {
             return Err(Problem::forbidden(
                 "calls that write are not served through a proxy, which may call for anybody; have callers sign in by \
                  web.config_file, or let everybody who reaches the proxy write with api.unauthenticated_writes: true",
@@ -181,6 +191,16 @@ impl Guard {
              the header Host",
         ))
     }
+}
+
+/// Whether a call comes through a proxy, as far as that shows. Some speak HTTP/1.0 to what is behind them unless they
+/// are told otherwise, and hardly anything else does.
+fn is_of_proxy(version: Version, headers: &HeaderMap) -> bool {
+    let is_of_proxy = |name: &HeaderName| {
+        let mut prefixes = OF_PROXIES_PREFIXES.iter();
+        OF_PROXIES.contains(name) || prefixes.any(|prefix| name.as_str().starts_with(prefix))
+    };
+    version <= Version::HTTP_10 || headers.keys().any(is_of_proxy)
 }
 
 /// A browser says which page asks; only one of ours may, and we have none on other hosts or ports.
@@ -362,7 +382,9 @@ mod tests {
         let plain = headers(&[]);
         let proxied = headers(&[("x-forwarded-for", "10.0.0.9")]);
         let may = |guard: &Guard, headers: &HeaderMap, ends, caller| {
-            guard.check_caller(headers, ends, caller).is_ok()
+            guard
+                .check_caller(Version::HTTP_11, headers, ends, caller)
+                .is_ok()
         };
         let cases = [
             (&plain, local(), none, true),
@@ -393,14 +415,28 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_told_by_any_of_its_headers() {
-        for name in OF_PROXIES {
-            let proxied = HeaderMap::from_iter([(name, header::HeaderValue::from_static("x"))]);
-            assert!(
-                guard()
-                    .check_caller(&proxied, local(), Caller::default())
-                    .is_err()
-            );
+    fn a_proxy_is_told_by_any_of_its_headers_or_by_its_old_protocol() {
+        let may = |version, headers: &HeaderMap| {
+            guard()
+                .check_caller(version, headers, local(), Caller::default())
+                .is_ok()
+        };
+        for name in [
+            "forwarded",
+            "via",
+            "x-real-ip",
+            "x-forwarded-for",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-forwarded-client-cert",
+            "x-envoy-external-address",
+        ] {
+            assert!(!may(Version::HTTP_11, &headers(&[(name, "x")])), "{name}");
         }
+        let plain = headers(&[("x-forward", "x"), ("x-request-id", "x")]);
+        for version in [Version::HTTP_11, Version::HTTP_2] {
+            assert!(may(version, &plain), "{version:?}");
+        }
+        assert!(!may(Version::HTTP_10, &plain));
     }
 }

@@ -58,7 +58,7 @@ pub(super) async fn untrack(
             Some(Admission::Known | Admission::Gone | Admission::New) => {
                 return Ok(StatusCode::NO_CONTENT.into_response());
             }
-            Some(Admission::Full) => {}
+            Some(Admission::Absent | Admission::Full) => {}
             None => return Ok(pending(&id, PENDING)),
         }
     }
@@ -99,7 +99,7 @@ pub(super) async fn tracked(shared: &Shared, id: &OperationId, input: Input) -> 
         Some(Admission::Full) => Err(Problem::unavailable(
             "as many operations as watch.tracked_max allows are under watch, and all of them run",
         )),
-        None => Ok(Tracked::Pending),
+        Some(Admission::Absent) | None => Ok(Tracked::Pending),
     }
 }
 

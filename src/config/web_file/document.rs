@@ -73,7 +73,7 @@ the same way.
 the connection, the user for the request.
 - **Calls that write** need a user or a verified certificate wherever the file asks for either. Without a file they are \
 served to the same host alone (loopback or unix socket, and not through a proxy, which is told by `Forwarded`, `Via`, \
-`X-Forwarded-For`, `X-Forwarded-Host` or `X-Real-IP`), unless `api.unauthenticated_writes` is set.
+`X-Real-IP`, a header that begins with `X-Forwarded-` or `X-Envoy-`, or HTTP/1.0), unless `api.unauthenticated_writes` is set.
 - **A password is hashed once** for each credential, which is remembered in memory by a keyed hash. Passwords are \
 checked one at a time; at most 64 wait, for ten seconds at most, and further requests are refused with 503. A user that does not exist costs \
 the same as one that does. bcrypt reads the first 72 bytes of a password.

@@ -2,8 +2,8 @@
 
 use crate::limits::PROJECT_IDLE_MAX;
 use crate::model::{
-    Change, Departure, JobStatus, Kind, ListingScope, OutcomeKind, Record, RecordKey, RpcCode, Source, State,
-    Target,
+    Admission, Change, Departure, Input, JobStatus, Kind, ListingScope, OperationSnapshot, OutcomeKind,
+    Record, RecordKey, RpcCode, Source, State, Target,
 };
 use crate::tracker::tests::story::{Story, at, job, operation, rpc_error};
 use std::time::Duration;
@@ -74,10 +74,58 @@ fn what_was_dismissed_leaves_and_nobody_brings_it_back_or_counts_it_again() {
     assert_eq!(story.view().operations.iter().count(), 0);
     assert_eq!(story.tracked_total(Some("p1"), Kind::Job, Source::Config), 1);
     assert_eq!(story.finished_total("p1", Kind::Job, OutcomeKind::Success), 0);
-    assert!(
-        story
-            .tracker
-            .knew(&Target::Operation("op1".parse().expect("an id")))
+    assert_eq!(story.dismiss("op1"), Admission::Gone);
+    assert_eq!(story.dismiss("op2"), Admission::Absent);
+}
+
+#[test]
+fn a_further_operation_of_a_job_that_has_left_is_gone_and_stays_gone() {
+    let mut done = job("j1", JobStatus::Success);
+    (done.started_at, done.finished_at) = (Some(at(0)), Some(at(60)));
+    let ended = OperationSnapshot {
+        done: true,
+        ..operation("op1", done.clone())
+    };
+    let mut retained = Story::new();
+    retained.sight("op1");
+    retained.look("op1", ended);
+    retained.wait(Duration::from_hours(2));
+    assert_eq!(retained.expire(), 1);
+    let mut dismissed = Story::new();
+    dismissed.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    let by_job = Input::Dismissed(Target::Job("j1".parse().expect("an id")));
+    assert_eq!(dismissed.apply(by_job), Admission::Known);
+    for mut story in [retained, dismissed] {
+        let further = operation("op2", job("j1", JobStatus::Executing));
+        assert_eq!(story.overhear(further.clone()), Admission::Gone);
+        let last = story.events.last().map(|event| event.change);
+        assert_eq!(last, Some(Change::Left(Departure::Merged)));
+        story.events.clear();
+        // From now on its id alone is enough.
+        assert_eq!(story.overhear(further), Admission::Gone);
+        assert_eq!(story.sight_from(Source::Api, "op2"), Admission::Gone);
+        assert_eq!(story.dismiss("op2"), Admission::Gone);
+        assert!(story.events.is_empty(), "{:?}", story.events);
+        assert_eq!(story.view().operations.iter().count(), 0);
+    }
+}
+
+#[test]
+fn what_became_of_an_operation_is_told() {
+    let mut story = Story::with(|settings| settings.tracked_max = 1);
+    let running = || job("j1", JobStatus::Executing);
+    assert_eq!(story.overhear(operation("op1", running())), Admission::New);
+    assert_eq!(story.overhear(operation("op1", running())), Admission::Known);
+    assert_eq!(
+        story.overhear(operation("op2", job("j2", JobStatus::Executing))),
+        Admission::Full
+    );
+    let mut story = Story::new();
+    story.list(ListingScope::Live, vec![running()]);
+    assert_eq!(
+        story.overhear(operation("op1", running())),
+        Admission::Known,
+        "by the id of its job"
     );
 }
 

@@ -83,7 +83,9 @@ pub(crate) fn tell(story: &mut Story, step: Step) {
     };
     match step {
         Step::Sight(operation) => story.sight(&format!("op{operation}")),
-        Step::Name(operation) => story.sight_from(Source::Api, &format!("op{operation}")),
+        Step::Name(operation) => {
+            story.sight_from(Source::Api, &format!("op{operation}"));
+        }
         Step::Call { operation, span } => {
             let target = Target::Operation(format!("op{operation}").parse().expect("an id"));
             story.sight_called(target, caller(span));
@@ -124,7 +126,9 @@ pub(crate) fn tell(story: &mut Story, step: Step) {
             let job = job(&format!("j{of}"), JobStatus::ALL[status]);
             story.overhear(operation(&format!("op{id}"), job));
         }
-        Step::Dismiss(operation) => story.dismiss(&format!("op{operation}")),
+        Step::Dismiss(operation) => {
+            story.dismiss(&format!("op{operation}"));
+        }
         Step::Silence(operation) => story.fail(&format!("op{operation}"), LookError::Unanswered),
         Step::List {
             jobs,

@@ -2,9 +2,10 @@
 
 use crate::clock::Timestamp;
 use crate::model::{
-    Change, Decoded, Event, Gaps, Input, JobListing, JobSnapshot, JobStatus, Kind, Labels, ListingScope,
-    Look, LookAnswer, LookError, NotebookSnapshot, OperationSnapshot, OutcomeKind, Overheard, Project,
-    ResultKey, RpcCode, RpcError, Sighting, Source, Target, Text, TraceContext, TrackedOperation, View,
+    Admission, Change, Decoded, Event, Gaps, Input, JobListing, JobSnapshot, JobStatus, Kind, Labels,
+    ListingScope, Look, LookAnswer, LookError, NotebookSnapshot, OperationSnapshot, OutcomeKind, Overheard,
+    Project, ResultKey, RpcCode, RpcError, Sighting, Source, Target, Text, TraceContext, TrackedOperation,
+    View,
 };
 use crate::tracker::{Settings, TraceSettings, Tracker};
 use std::sync::Arc;
@@ -112,9 +113,10 @@ impl Story {
         self.now = self.now.plus(time);
     }
 
-    pub(crate) fn apply(&mut self, input: Input) {
-        let events = self.tracker.apply(input, self.now);
+    pub(crate) fn apply(&mut self, input: Input) -> Admission {
+        let (admission, events) = self.tracker.admit(input, self.now);
         self.events.extend(events);
+        admission
     }
 
     pub(crate) fn expire(&mut self) -> usize {
@@ -127,8 +129,8 @@ impl Story {
         self.sight_from(Source::Config, id);
     }
 
-    pub(crate) fn sight_from(&mut self, source: Source, id: &str) {
-        self.sighted(source, id, Labels::default());
+    pub(crate) fn sight_from(&mut self, source: Source, id: &str) -> Admission {
+        self.sighted(source, id, Labels::default())
     }
 
     pub(crate) fn sight_labelled(&mut self, id: &str, name: &str, value: &str) {
@@ -153,21 +155,21 @@ impl Story {
         }));
     }
 
-    fn sighted(&mut self, source: Source, id: &str, labels: Labels) {
+    fn sighted(&mut self, source: Source, id: &str, labels: Labels) -> Admission {
         let target = Target::Operation(id.parse().expect("an id"));
         self.apply(Input::Sighted(Sighting {
             target,
             source,
             labels,
             trace_context: None,
-        }));
+        }))
     }
 
-    pub(crate) fn overhear(&mut self, seen: OperationSnapshot) {
-        self.overhear_asked(seen, self.now);
+    pub(crate) fn overhear(&mut self, seen: OperationSnapshot) -> Admission {
+        self.overhear_asked(seen, self.now)
     }
 
-    pub(crate) fn overhear_asked(&mut self, seen: OperationSnapshot, asked_at: Timestamp) {
+    pub(crate) fn overhear_asked(&mut self, seen: OperationSnapshot, asked_at: Timestamp) -> Admission {
         self.apply(Input::Overheard(Box::new(Overheard {
             sighting: Sighting {
                 target: Target::Operation(seen.id.clone()),
@@ -177,11 +179,11 @@ impl Story {
             },
             asked_at,
             answer: decoded(seen),
-        })));
+        })))
     }
 
-    pub(crate) fn dismiss(&mut self, id: &str) {
-        self.apply(Input::Dismissed(Target::Operation(id.parse().expect("an id"))));
+    pub(crate) fn dismiss(&mut self, id: &str) -> Admission {
+        self.apply(Input::Dismissed(Target::Operation(id.parse().expect("an id"))))
     }
 
     fn answer(&mut self, target: Target, asked_at: Timestamp, answer: Result<LookAnswer, LookError>) {

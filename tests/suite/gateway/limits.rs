@@ -1,8 +1,13 @@
 //! What a stranger cannot make large, and what one caller cannot do to another.
 
-use crate::gateway::support::{Caller, House, PATIENCE, framed, settings, whole};
+use crate::gateway::support::{Caller, House, PATIENCE, ask, body, framed, settings, whole};
 use bytes::Bytes;
-use datasphere_exporter::limits::{GATEWAY_PEER_CALLS_MAX, GATEWAY_PEER_CONNECTIONS_MAX};
+use datasphere_exporter::limits::{
+    GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX, GATEWAY_PEER_CALLS_MAX, GATEWAY_PEER_CONNECTIONS_MAX,
+};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use http::Request;
 use http_body_util::BodyExt;
 use hyper::body::Frame;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -197,6 +202,67 @@ async fn one_address_does_not_take_the_seats_of_all() {
     house.until(0, GATEWAY_PEER_CALLS_MAX + 1).await;
     let reply = callers[0].call("/echo.Echo/Echo", &[], &[framed(b"one")]).await;
     assert_eq!(reply.body, framed(b"one"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_for_addresses_that_never_come_to_an_end_take_seats_like_all_others() {
+    const LIST: &str = "/yandex.cloud.endpoint.ApiEndpointService/List";
+    let house = House::open().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let mut further = Caller::connect(house.gateway).await;
+    let mut halves = Vec::new();
+    let mut answers = FuturesUnordered::new();
+    for number in 0..=GATEWAY_PEER_CALLS_MAX {
+        let caller = if number % 2 == 0 {
+            &mut caller
+        } else {
+            &mut further
+        };
+        let (outgoing, answering) = caller.open(LIST, &[("grpc-timeout", "10H")]);
+        halves.push(outgoing);
+        answers.push(answering);
+    }
+    let refused = timeout(PATIENCE, answers.next()).await.expect("in time");
+    let refused = refused.expect("a call").expect("a head");
+    assert_eq!(refused.headers().get("grpc-status").expect("a status"), "8");
+    let mut other = Caller::connect_from(2, house.gateway).await;
+    let (outgoing, answering) = other.open(LIST, &[]);
+    drop(outgoing);
+    let reply = whole(
+        timeout(PATIENCE, answering)
+            .await
+            .expect("in time")
+            .expect("a head"),
+    )
+    .await;
+    assert_eq!(
+        reply
+            .trailers
+            .expect("trailers")
+            .get("grpc-status")
+            .expect("a status"),
+        "0"
+    );
+    drop(halves);
+}
+
+#[tokio::test]
+async fn a_large_request_for_addresses_is_refused_over_either_protocol() {
+    let house = House::open().await;
+    let large = Bytes::from(vec![0; GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX + 1]);
+    let mut caller = Caller::connect(house.gateway).await;
+    let path = "/yandex.cloud.endpoint.ApiEndpointService/List";
+    let reply = caller.call(path, &[], &[large.clone()]).await;
+    assert_eq!(reply.headers.get("grpc-status").expect("a status"), "8");
+    let request = Request::get("/endpoints")
+        .header("host", "cloud.example")
+        .header("transfer-encoding", "chunked");
+    let request = request.body(body(vec![large])).expect("a request");
+    let answer = timeout(PATIENCE, ask(house.gateway, request))
+        .await
+        .expect("in time");
+    assert_eq!(answer.expect("an answer").status(), 413);
+    assert!(house.take_seen().is_empty());
 }
 
 #[tokio::test]
