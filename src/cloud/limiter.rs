@@ -189,6 +189,7 @@ mod tests {
     async fn refusals_slow_down_once_a_burst_and_quiet_brings_the_rate_back() {
         let (limiter, instruments) = limiter(50.0);
         let gauge = &instruments.rate_limit_requests_per_second;
+        limiter.show();
         assert!((gauge.get() - 50.0).abs() < 1e-9);
         for _ in 0..64 {
             limiter.slow_down(Instant::now());

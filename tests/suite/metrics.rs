@@ -586,7 +586,7 @@ proptest! {
 
     #[test]
     fn ids_of_any_length_are_the_same_in_all_formats(
-        ids in proptest::collection::vec("[a-zA-Z0-9._-]{1,64}", 1..40), project in "[a-z0-9]{0,64}",
+        ids in proptest::collection::vec("[a-zA-Z0-9_-][a-zA-Z0-9._-]{0,63}", 1..40), project in "[a-z0-9]{0,64}",
     ) {
         let ids: BTreeSet<String> = ids.into_iter().collect();
         let jobs = ids.iter().map(|id| TrackedOperation {

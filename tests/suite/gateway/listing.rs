@@ -4,7 +4,7 @@ use crate::gateway::support::{Caller, House, PATIENCE, Reply, ask, body, framed,
 use bytes::Bytes;
 use datasphere_exporter::cloud::Endpoints;
 use datasphere_exporter::limits::{
-    GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX,
+    GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HTTP_SILENCE_MAX,
 };
 use datasphere_exporter::proto::yandex::cloud::endpoint::{
     ApiEndpoint, GetApiEndpointRequest, ListApiEndpointsResponse,
@@ -246,9 +246,9 @@ async fn a_list_that_does_not_come_to_its_end_is_504() {
 async fn a_question_that_is_too_large_is_refused_and_a_packed_one_is_read() {
     let house = House::open().await;
     let mut caller = Caller::connect(house.gateway).await;
-    let large = Bytes::from(vec![0; GATEWAY_ENDPOINTS_BYTES_MAX + 1]);
+    let large = Bytes::from(vec![0; GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX + 1]);
     let reply = caller.call(LIST, &[], &[large]).await;
-    assert_eq!(status(&reply), "3");
+    assert_eq!(status(&reply), "8");
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     let request = GetApiEndpointRequest {
         api_endpoint_id: "operation".to_owned(),
