@@ -41,8 +41,8 @@ pub const LOST_LOOKS_MIN: u8 = 3;
 /// Shortest time over which those answers must spread.
 pub const LOST_AFTER_MIN: Duration = Duration::from_mins(1);
 
-/// How long an id that the cloud never knew stays under watch: a slip, or one of another endpoint. A day, so that
-/// whoever looks after it on the next morning still finds why it cannot be read.
+/// How long an id that the cloud never knew or showed stays under watch: a slip, or one of another endpoint or project.
+/// A day, so that whoever looks after it on the next morning still finds why it cannot be read.
 pub const UNKNOWN_TIME_MAX: Duration = Duration::from_hours(24);
 
 /// How long an operation may stay silent after its job's status says that it ended, before the end is

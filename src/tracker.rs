@@ -112,7 +112,7 @@ impl Tracker {
         }
     }
 
-    /// Lets time pass: what ended `retention` ago leaves, and so do ids that the cloud never knew and job names that
+    /// Lets time pass: what ended `retention` ago leaves, and so do ids that the cloud never showed and job names that
     /// rested too long; after a restart with a lower `tracked_max`, what can make room leaves too.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Event> {
         let is_past = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
@@ -271,7 +271,7 @@ impl Tracker {
         }
     }
 
-    /// Lets one go that is missed least: what the cloud never knew, or what ended first.
+    /// Lets one go that is missed least: what the cloud never showed, or what ended first.
     fn make_room(&mut self, now: Timestamp) -> bool {
         let (slot, reason, departure) = if let Some(slot) = self.rows.unknown().oldest() {
             (slot, Dropped::Unknown, Departure::Unknown)

@@ -73,7 +73,7 @@ metrics! { Exporter;
     CONFIG_LAST_RELOAD_SUCCESS: Gauge "datasphere_exporter_config_last_reload_success_timestamp_seconds" [];
     /// Requests answered, by handler and HTTP status code.
     HTTP_REQUESTS: Counter "datasphere_exporter_http_requests_total" ["handler", "code"];
-    /// Calls that the gateway passed on, by method and by gRPC code or HTTP status; unknown methods are other.
+    /// Calls through the gateway, passed on or refused, by method and by gRPC code or HTTP status; unknown methods are other.
     GATEWAY_REQUESTS: Counter "datasphere_exporter_gateway_requests_total" ["method", "code"];
     /// Time that the gateway added to a call: until it was on its way, and while its answer waited for the watcher.
     GATEWAY_OVERHEAD: Histogram "datasphere_exporter_gateway_overhead_seconds" [];

@@ -78,7 +78,7 @@ pub struct Instruments {
     pub self_spans_total: IntCounterVec,
     /// Requests answered: `handler`, `code`.
     pub http_requests_total: IntCounterVec,
-    /// Calls that the gateway passed on: `method`, `code`.
+    /// Calls through the gateway, passed on or refused: `method`, `code`.
     pub gateway_requests_total: IntCounterVec,
     /// Time that it added to each.
     pub gateway_overhead_seconds: Histogram,

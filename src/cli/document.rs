@@ -38,7 +38,7 @@ RFC 3339 in UTC, durations are seconds, 64-bit numbers are strings, and what is 
 | `job execute`, `notebook execute` | the operation as it was started, before anything else; at least its `operation_id` |
 | `list` | each operation, in the order in which they came under watch |
 | `track` | for each id `id`, `result` (`tracked`, `known` or `pending`) and, unless that is `pending`, `operation` |
-| `untrack` | for each id `id` and `result` (`untracked`) |
+| `untrack` | for each id `id` and `result` (`untracked` or `pending`) |
 | `healthcheck` | `healthy`, or `ready` with `--ready`: true, or false with a `reason` |
 | `check-config`, `serve --config.check` | `{\"valid\":true,\"notes\":[]}`; what is not valid is a message and exit code 64 |
 | `print-config` | the configuration in effect, which can be read again |

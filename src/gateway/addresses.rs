@@ -95,12 +95,12 @@ async fn whole(call: &Call, body: Incoming) -> Result<Bytes, Refusal> {
     let collected = timeout_at(end, limited.collect()).await;
     let collected =
         collected.map_err(|_| Refusal::new(Code::DeadlineExceeded, "the request did not come in time"))?;
-    let unread = |error: Box<dyn Error + Send + Sync>| match error.is::<LengthLimitError>() {
-        true => Refusal::too_large("the request is larger than any for the list of endpoints"),
-        false => Refusal::new(
-            Code::InvalidArgument,
-            &format!("the request cannot be read: {error}"),
-        ),
+    let unread = |error: Box<dyn Error + Send + Sync>| {
+        if error.is::<LengthLimitError>() {
+            return Refusal::too_large("the request is larger than any for the list of endpoints");
+        }
+        let problem = format!("the request cannot be read: {error}");
+        Refusal::new(Code::InvalidArgument, &problem)
     };
     Ok(collected.map_err(unread)?.to_bytes())
 }

@@ -46,6 +46,14 @@ pub(crate) struct Ear {
 #[derive(Debug, Default)]
 struct Waiting(Mutex<HashSet<Target>>);
 
+/// What becomes of one that is to wait.
+enum Entry<'a> {
+    Waits(Turn<'a>),
+    WaitsAlready,
+    /// As many wait as may.
+    Full,
+}
+
 /// One that waits.
 struct Turn<'a> {
     waiting: &'a Waiting,
@@ -156,8 +164,10 @@ impl Ear {
     /// Puts an operation forward until there is room for it, or it has waited for too long. By then its answer is old:
     /// the watcher looks for itself.
     async fn insist(&self, sighting: Sighting) {
-        let Some(_turn) = self.waiting.enter(&sighting.target) else {
-            return;
+        let _turn = match self.waiting.enter(&sighting.target) {
+            Entry::Waits(turn) => turn,
+            Entry::WaitsAlready => return,
+            Entry::Full => return self.lost("as many wait for room as may"),
         };
         if let Some(Said { held_back }) = self.throttle.admit("full", self.clock.now()) {
             tracing::warn!(
@@ -180,6 +190,18 @@ impl Ear {
                 return;
             }
             pause = (pause * 2).min(GATEWAY_ADMISSION_PAUSE_MAX);
+        }
+        self.lost("it has waited for an hour");
+    }
+
+    fn lost(&self, reason: &'static str) {
+        if let Some(Said { held_back }) = self.throttle.admit(reason, self.clock.now()) {
+            tracing::warn!(
+                reason,
+                held_back,
+                "an operation that passed through the gateway is not watched, for want of room, and is not tried \
+                 again; raise watch.tracked_max"
+            );
         }
     }
 
@@ -242,11 +264,16 @@ impl Told {
 }
 
 impl Waiting {
-    /// `None` when it waits already, or too many do.
-    fn enter<'a>(&'a self, target: &'a Target) -> Option<Turn<'a>> {
+    fn enter<'a>(&'a self, target: &'a Target) -> Entry<'a> {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = waiting.len() < GATEWAY_WAITING_MAX && waiting.insert(target.clone());
-        is_new.then(|| Turn {
+        if waiting.contains(target) {
+            return Entry::WaitsAlready;
+        }
+        if waiting.len() >= GATEWAY_WAITING_MAX {
+            return Entry::Full;
+        }
+        waiting.insert(target.clone());
+        Entry::Waits(Turn {
             waiting: self,
             target,
         })
@@ -271,4 +298,28 @@ fn told(copied: &Copied) -> Result<Told, Unheard> {
         answer,
         made: decode::made_job(&message),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_already_is_told_from_what_has_no_room_to_wait() {
+        let waiting = Waiting::default();
+        let target = |number: usize| Target::Operation(format!("op{number}").parse().expect("an id"));
+        let targets: Vec<_> = (0..=GATEWAY_WAITING_MAX).map(target).collect();
+        let (last, first) = targets.split_last().expect("some");
+        let mut turns: Vec<_> = first
+            .iter()
+            .map(|target| match waiting.enter(target) {
+                Entry::Waits(turn) => turn,
+                Entry::WaitsAlready | Entry::Full => panic!("there is room"),
+            })
+            .collect();
+        assert!(matches!(waiting.enter(&targets[0]), Entry::WaitsAlready));
+        assert!(matches!(waiting.enter(last), Entry::Full));
+        turns.pop();
+        assert!(matches!(waiting.enter(last), Entry::Waits(_)));
+    }
 }

@@ -78,7 +78,7 @@ pub enum Departure {
     Unconfigured,
     /// Somebody asked for it.
     Dismissed,
-    /// The cloud never knew it, for a day or until its room was needed.
+    /// The cloud never knew or showed it, for a day or until its room was needed.
     Unknown,
 }
 

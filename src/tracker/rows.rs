@@ -343,7 +343,7 @@ impl Rows {
         }
     }
 
-    /// Rows under ids that the cloud does not know.
+    /// Rows under ids that the cloud does not know or does not show.
     pub(crate) fn unknown(&self) -> &Unknown {
         &self.unknown
     }

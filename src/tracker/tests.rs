@@ -344,13 +344,13 @@ fn a_full_tracker_lets_the_oldest_ended_go_and_refuses_what_is_too_much() {
 fn an_id_that_the_cloud_never_knew_leaves_after_a_day_unless_the_configuration_names_it() {
     let mut story = Story::new();
     story.sight("configured");
-    for id in ["mistaken", "adopted", "denied", "late"] {
+    for id in ["mistaken", "adopted", "expired", "late"] {
         story.sight_from(Source::Api, id);
     }
     for id in ["configured", "mistaken", "adopted", "late"] {
         story.refuse(id, RpcCode::NOT_FOUND);
     }
-    story.refuse("denied", RpcCode::PERMISSION_DENIED);
+    story.refuse("expired", RpcCode::UNAUTHENTICATED);
     story.sight("adopted");
     story.look("late", operation("late", job("j1", JobStatus::Executing)));
     story.wait(Duration::from_hours(24).saturating_sub(Duration::from_secs(1)));
@@ -363,11 +363,38 @@ fn an_id_that_the_cloud_never_knew_leaves_after_a_day_unless_the_configuration_n
     assert_eq!(story.tracker.next_expiry(), None);
     let view = story.view();
     assert!(view.operations.find("mistaken").is_none());
-    for id in ["configured", "adopted", "denied", "late"] {
+    for id in ["configured", "adopted", "expired", "late"] {
         assert!(view.operations.find(id).is_some(), "{id}");
     }
     story.sight_from(Source::Api, "mistaken");
     assert!(story.view().operations.find("mistaken").is_some());
+}
+
+#[test]
+fn an_id_that_was_never_shown_leaves_after_a_day_unless_our_own_credential_is_refused() {
+    let mut story = Story::new();
+    for (id, code) in [
+        ("denied", RpcCode::PERMISSION_DENIED),
+        ("invalid", RpcCode::from_number(3).expect("INVALID_ARGUMENT")),
+        ("expired", RpcCode::UNAUTHENTICATED),
+        ("seen", RpcCode::PERMISSION_DENIED),
+    ] {
+        story.sight_from(Source::Api, id);
+        story.refuse(id, code);
+    }
+    story.look("seen", notebook("seen"));
+    story.refuse("seen", RpcCode::PERMISSION_DENIED);
+    story.wait(Duration::from_hours(24));
+    assert_eq!(story.expire(), 2);
+    let view = story.view();
+    for (id, is_left) in [
+        ("denied", true),
+        ("invalid", true),
+        ("expired", false),
+        ("seen", false),
+    ] {
+        assert_eq!(view.operations.find(id).is_none(), is_left, "{id}");
+    }
 }
 
 #[test]

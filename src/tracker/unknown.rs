@@ -1,21 +1,22 @@
-//! Rows under ids that the cloud does not know, in the order in which they were named.
+//! Rows under ids that the cloud does not know or does not show, in the order in which they were named.
 
 use crate::clock::Timestamp;
 use crate::limits::UNKNOWN_TIME_MAX;
 use crate::model::{OperationKey, Source, TrackedOperation, Unreadable};
 use std::collections::BTreeMap;
 
-/// Slots of such rows, the one named first in front: what was never there has no end after which it could leave.
+/// Slots of such rows, the one named first in front: what nobody ever saw has no end after which it could leave.
 ///
-/// What the configuration names is none of them: it would only come back with the next start.
+/// A refusal of our own credential says nothing of an id: under `UNAUTHENTICATED` none is one of them. What the
+/// configuration names is none either: it would only come back with the next start.
 #[derive(Debug, Default)]
 pub(crate) struct Unknown(BTreeMap<(Timestamp, OperationKey), usize>);
 
 impl Unknown {
     /// Notes how the row at `slot` stands.
     pub(crate) fn note(&mut self, slot: usize, row: &TrackedOperation, unreadable: Option<Unreadable>) {
-        let is_nowhere = unreadable == Some(Unreadable::NotFound) && !row.observed;
-        if is_nowhere && row.source != Source::Config {
+        let is_of_id = unreadable.is_some_and(|reason| reason != Unreadable::Unauthenticated);
+        if is_of_id && !row.observed && row.source != Source::Config {
             self.0.insert((row.tracked_at, row.key), slot);
         } else {
             self.forget(row);

@@ -59,7 +59,11 @@ use Content::{Json, Nothing, Stream};
 const TRACKED: &[(u16, &str, Content)] = &[
     (200, "It was under watch already", Json("Operation")),
     (201, "It is under watch from now on", Json("Operation")),
-    (202, "Taken in, but not kept and shown in time", Json("Pending")),
+    (
+        202,
+        "Taken in, but not kept and shown in time; or started, but it is not watched",
+        Json("Pending"),
+    ),
 ];
 
 impl Told {

@@ -83,9 +83,7 @@ pub(crate) fn tell(story: &mut Story, step: Step) {
     };
     match step {
         Step::Sight(operation) => story.sight(&format!("op{operation}")),
-        Step::Name(operation) => {
-            story.sight_from(Source::Api, &format!("op{operation}"));
-        }
+        Step::Name(operation) => drop(story.sight_from(Source::Api, &format!("op{operation}"))),
         Step::Call { operation, span } => {
             let target = Target::Operation(format!("op{operation}").parse().expect("an id"));
             story.sight_called(target, caller(span));
@@ -113,10 +111,8 @@ pub(crate) fn tell(story: &mut Story, step: Step) {
             story.look(&format!("op{id}"), seen);
         }
         Step::Refuse { operation, code } => {
-            story.refuse(
-                &format!("op{operation}"),
-                RpcCode::from_number(code).expect("in the table"),
-            );
+            let code = RpcCode::from_number(code).expect("in the table");
+            story.refuse(&format!("op{operation}"), code);
         }
         Step::Overhear {
             operation: id,
@@ -126,9 +122,7 @@ pub(crate) fn tell(story: &mut Story, step: Step) {
             let job = job(&format!("j{of}"), JobStatus::ALL[status]);
             story.overhear(operation(&format!("op{id}"), job));
         }
-        Step::Dismiss(operation) => {
-            story.dismiss(&format!("op{operation}"));
-        }
+        Step::Dismiss(operation) => drop(story.dismiss(&format!("op{operation}"))),
         Step::Silence(operation) => story.fail(&format!("op{operation}"), LookError::Unanswered),
         Step::List {
             jobs,

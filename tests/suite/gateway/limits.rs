@@ -252,7 +252,7 @@ async fn a_large_request_for_addresses_is_refused_over_either_protocol() {
     let large = Bytes::from(vec![0; GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX + 1]);
     let mut caller = Caller::connect(house.gateway).await;
     let path = "/yandex.cloud.endpoint.ApiEndpointService/List";
-    let reply = caller.call(path, &[], &[large.clone()]).await;
+    let reply = caller.call(path, &[], std::slice::from_ref(&large)).await;
     assert_eq!(reply.headers.get("grpc-status").expect("a status"), "8");
     let request = Request::get("/endpoints")
         .header("host", "cloud.example")
