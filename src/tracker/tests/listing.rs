@@ -348,12 +348,12 @@ fn a_job_that_names_no_project_is_of_the_project_that_was_listed() {
 
 #[test]
 fn a_job_that_ended_before_it_was_started_and_starts_later_is_another_attempt() {
-    let mut story = watched();
-    story.list(ListingScope::Live, vec![job("j1", JobStatus::Preparing)]);
-    let mut refused = ended("j1", JobStatus::Error, 0, 20);
-    refused.started_at = None;
-    story.list(ListingScope::Ended, vec![refused]);
     for (started_at, attempt) in [(20, 1), (21, 2)] {
+        let mut story = watched();
+        story.list(ListingScope::Live, vec![job("j1", JobStatus::Preparing)]);
+        let mut refused = ended("j1", JobStatus::Error, 0, 20);
+        refused.started_at = None;
+        story.list(ListingScope::Ended, vec![refused]);
         story.wait(Duration::from_mins(1));
         let mut again = job("j1", JobStatus::Executing);
         again.started_at = Some(at(started_at));
