@@ -1,7 +1,7 @@
 //! Binds everything, runs it, and ends it in the order in which the data flows.
 //!
 //! In: a [`Config`]. Out: a running exporter and the addresses it listens on. Never: logic of its own; this is the
-//! only file that knows the whole house.
+//! only room that knows the whole house.
 
 mod credentials;
 mod ground;
@@ -222,8 +222,8 @@ impl App {
         self.views.clone()
     }
 
-    /// Runs until `stop` is cancelled or somebody quits it, then ends in the order of the flow: not ready, sources, engine, and last the web
-    /// server and the delivery of traces.
+    /// Runs until `stop` is cancelled or somebody quits it, then ends in the order of the flow: not ready, sources,
+    /// engine, and last the web server and the delivery of traces.
     ///
     /// # Errors
     /// When a part ends though nobody asked it to.
