@@ -1,5 +1,6 @@
 //! Certificates, keys, users and passwords: files that are read anew while the exporter runs.
 
+use crate::app::line;
 use crate::app::standing::Standing;
 use crate::config::{ConfigError, protection};
 use crate::limits::CREDENTIALS_INTERVAL;
@@ -109,7 +110,7 @@ impl Credentials {
     /// Each failure is said once: `at_once`, or when it is still there at the second look.
     fn tell(&self, error: Option<&CredentialsError>, at_once: bool) {
         let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = error.map(chain);
+        let text = error.map(|error| line(error));
         let Some(text) = text else {
             if complaint.take().is_some_and(|complaint| complaint.is_told) {
                 tracing::info!("files of certificates, users and passwords can be used again");
@@ -133,14 +134,6 @@ impl Credentials {
             });
         }
     }
-}
-
-/// An error with its causes.
-fn chain(error: &CredentialsError) -> String {
-    let error: &(dyn std::error::Error + 'static) = error;
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    let causes: Vec<String> = causes.map(ToString::to_string).collect();
-    causes.join(": ")
 }
 
 #[cfg(test)]
@@ -178,7 +171,7 @@ mod tests {
         assert_eq!(before.users.len(), 1);
 
         fs::write(&path, "basic_auth_users: { alice: secret }\n").expect("a file");
-        let error = chain(&credentials.reread().await.expect_err("a bad file"));
+        let error = line(&credentials.reread().await.expect_err("a bad file"));
         assert!(error.contains("web.yml:1: basic_auth_users.alice"), "{error}");
         assert!(!error.contains("secret"), "{error}");
         assert_eq!(protected.newest(), before);
