@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 export PATH := $(HOME)/.cargo/bin:$(PATH)
 
-.PHONY: test quick tools format lint dependencies docs unit real sbom deb coverage bench soak fuzz
+.PHONY: test quick tools cargo-tools format lint dependencies docs unit real sbom deb coverage bench soak fuzz
 
 test: tools format lint dependencies docs unit real
 
@@ -11,6 +11,10 @@ quick: format lint unit
 
 tools:
 	tests/real/install.sh
+
+# What judges and packs the program, where `tools` was not made: it takes minutes once.
+cargo-tools:
+	tests/real/install.sh cargo-tools
 
 format:
 	cargo fmt --check
@@ -20,7 +24,7 @@ lint:
 
 # Licenses, bans and sources of dependencies, and those that nothing uses.
 dependencies: export PATH := $(CURDIR)/target/real/cargo/bin:$(PATH)
-dependencies:
+dependencies: cargo-tools
 	cargo deny --locked --exclude-dev check licenses bans
 	cargo deny --locked check sources
 	cargo machete
@@ -37,12 +41,12 @@ real:
 
 # The bill of materials of the program, in CycloneDX: target/sbom.cdx.json.
 sbom: export PATH := $(CURDIR)/target/real/cargo/bin:$(PATH)
-sbom:
+sbom: cargo-tools
 	deploy/sbom.sh target/sbom.cdx.json
 
 # The Debian package: target/debian/.
 deb: export PATH := $(CURDIR)/target/real/cargo/bin:$(PATH)
-deb:
+deb: cargo-tools
 	cargo build --locked --release
 	deploy/debian/build.sh
 

@@ -11,8 +11,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// Sends log lines to standard error from here on; a second call changes nothing.
 ///
-/// Libraries are heard from `warn` up only, unless everything is asked for: at `debug` the HTTP/2 library alone
-/// writes a line for each frame, headers included. Spans are no lines: they go to `traces`, where they are wanted.
+/// Libraries are heard from `warn` up only, whatever is asked for: at `debug` the HTTP/2 library alone writes a line
+/// for each frame, headers included. Spans are no lines: they go to `traces`, where they are wanted.
 pub(crate) fn start(level: LogLevel, format: LogFormat, traces: Option<&OwnTraces>) {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,

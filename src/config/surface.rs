@@ -94,7 +94,7 @@ choice! {
         Info = "info",
         /// What a developer wants to know.
         Debug = "debug",
-        /// Everything.
+        /// Everything that the program itself has to say.
         Trace = "trace",
     }
 }

@@ -3,6 +3,7 @@
 #
 # Python packages, the servers of Prometheus and Alertmanager go into a cache that survives `target/`, and are linked
 # from `target/real/`. Servers are unpacked, not installed: majors live side by side, and no daemon is started.
+# `install.sh cargo-tools` fetches what judges and packs the program, and nothing else.
 set -euo pipefail
 
 here=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
@@ -24,6 +25,10 @@ main() {
     mkdir -p "$tools" "$cache"
     exec 9>"$cache/lock"
     flock 9
+    if [[ ${1:-} == cargo-tools ]]; then
+        build_tools
+        return
+    fi
     install_packages
     make_venv
     make_page
@@ -51,6 +56,8 @@ install_packages() {
     local missing=()
     command -v valgrind >/dev/null || missing+=(valgrind)
     command -v buildah >/dev/null || missing+=(buildah)
+    # It tells the Debian package which libraries the program needs.
+    command -v dpkg-shlibdeps >/dev/null || missing+=(dpkg-dev)
     command -v systemd-analyze >/dev/null || missing+=(systemd)
     "$python" -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
     command -v chromium >/dev/null || missing+=(chromium)
@@ -214,4 +221,4 @@ link_version() {
     [[ -e $tools/$1-$version ]] || ln -sfn "$(dirname "$2")" "$tools/$1-$version"
 }
 
-main
+main "$@"

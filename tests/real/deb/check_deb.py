@@ -108,6 +108,11 @@ class APackage(unittest.TestCase):
             entry = self.changed()[path]
             self.assertEqual((entry.st_uid, entry.st_mode & 0o022 and not stat.S_ISLNK(entry.st_mode)), (0, 0), path)
 
+    def test_1_needs_the_library_that_it_is_linked_with(self) -> None:
+        depends = run("dpkg-deb", "--field", self.package, "Depends").stdout.decode()
+        self.assertRegex(depends, r"\blibc6 \(>= 2\.\d+\)")
+        self.assertIn("ca-certificates", depends)
+
     def test_2_the_service_is_neither_enabled_nor_started(self) -> None:
         self.assertFalse([path for path in self.changed() if "multi-user.target.wants" in path and NAME in path])
 
@@ -147,7 +152,31 @@ class APackage(unittest.TestCase):
         self.assertEqual(service.terminate(), 0)
         self.assertIn(f"{STATE}/data/state.db", self.changed())
 
-    def test_6_goes_without_a_trace_but_for_a_key(self) -> None:
+    def test_6_a_newer_one_restarts_the_service_and_keeps_what_was_configured_and_counted(self) -> None:
+        unpacked, upper = new_folder() / "newer", self.memory / "upper"
+        run("dpkg-deb", "--raw-extract", self.package, unpacked)
+        control = unpacked / "DEBIAN/control"
+        control.write_text(re.sub(r"^Version: .*$", "Version: 99.0.0-1", control.read_text(), flags=re.MULTILINE))
+        newer = new_folder() / "newer.deb"
+        built = run("dpkg-deb", "--root-owner-group", "--build", unpacked, newer, seconds=120)
+        self.assertEqual(built.returncode, 0, built.stderr.decode())
+        # A machine that systemd runs, and a systemctl that writes down what it is told.
+        (upper / "run/systemd/system").mkdir(parents=True)
+        # Packages may restart services here, which machines made of an image often forbid.
+        for path, script in (("usr/bin/systemctl", 'echo "$*" >>/opt/told'), ("usr/sbin/policy-rc.d", "exit 0")):
+            (upper / path).parent.mkdir(exist_ok=True)
+            (upper / path).write_text(f"#!/bin/sh\n{script}\n")
+            (upper / path).chmod(0o755)
+        configured, counted = self.text(f"{SETTINGS}/exporter.yaml"), (upper / STATE / "data/state.db").read_bytes()
+        self.dpkg("--install", self.bring(newer))
+        self.assertIn("Version: 99.0.0-1", self.text("var/lib/dpkg/status"))
+        told = self.text("opt/told").splitlines()
+        self.assertTrue([line for line in told if "daemon-reload" in line], told)
+        self.assertTrue([line for line in told if "try-restart" in line and f"{NAME}.service" in line], told)
+        self.assertEqual(self.text(f"{SETTINGS}/exporter.yaml"), configured)
+        self.assertEqual((upper / STATE / "data/state.db").read_bytes(), counted)
+
+    def test_7_goes_without_a_trace_but_for_a_key(self) -> None:
         key = self.memory / "upper" / SETTINGS / "key.json"
         key.write_text("{}")
         self.dpkg("--remove", NAME)

@@ -180,6 +180,8 @@ class AChart(unittest.TestCase):
     def test_there_is_one_exporter_and_what_it_keeps_is_in_a_volume(self) -> None:
         (own,) = named(with_key(), "StatefulSet").values()
         self.assertEqual(own["spec"]["replicas"], 1)
+        # In order, a pod that never became ready would keep the next one away.
+        self.assertEqual(own["spec"]["podManagementPolicy"], "Parallel")
         (claim,) = own["spec"]["volumeClaimTemplates"]
         mounts = {mount["name"]: mount["mountPath"] for mount in self.container("key")["volumeMounts"]}
         self.assertEqual(mounts[claim["metadata"]["name"]], "/data")
