@@ -5,6 +5,7 @@ use crate::cloud::channel::Dialer;
 use crate::cloud::token::{Life, Token, UNTOLD_INTERVAL, read_token_file};
 use crate::cloud::{CloudError, Secret};
 use crate::decode;
+use crate::fault::innermost;
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::model::Text;
 use bytes::Bytes;
@@ -16,7 +17,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
-use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -231,14 +231,6 @@ fn refusal(status: StatusCode, body: &[u8]) -> String {
         let _ = write!(problem, " ({words})");
     }
     problem
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(cause) = innermost.source() {
-        innermost = cause;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]
