@@ -157,7 +157,7 @@ impl Fetch for Tokens {
     async fn fetch(&self, _: Option<Self::Value>) -> Result<Lease<Self::Value>, CloudError> {
         let token = match &self.source {
             Source::Key(key) => self.sign_in(key).await,
-            Source::File(path) => read_token_file("IAM token file", path).await.map(|secret| Token {
+            Source::File(path) => read_token_file(FILE_OF_TOKEN, path).await.map(|secret| Token {
                 secret,
                 life: Life::Unknown(FILE_INTERVAL),
             }),
@@ -274,6 +274,9 @@ fn renewal(life: Duration, jitter: f64) -> Duration {
         .min(life * 3 / 4)
 }
 
+/// What is told of it names its key: it is read while the exporter runs, when nobody knows the configuration's lines.
+const FILE_OF_TOKEN: &str = "token file of cloud.auth.iam_token_file";
+
 /// Reads a token from a file that somebody else replaces at any time.
 async fn read_token_file(what: &'static str, path: &Path) -> Result<Secret, CloudError> {
     let bytes = read_anew(path).await.map_err(|source| CloudError::File {
@@ -343,14 +346,12 @@ mod tests {
         ];
         for (content, expected) in cases {
             std::fs::write(&path, content).expect("written");
-            let error = read_token_file("IAM token file", &path)
-                .await
-                .expect_err(expected);
+            let error = read_token_file(FILE_OF_TOKEN, &path).await.expect_err(expected);
             let told = error.chain();
             assert!(told.contains(expected) && !told.contains("canary"), "{told}");
         }
         std::fs::write(&path, "t1.good\n").expect("written");
-        let token = read_token_file("IAM token file", &path).await.expect("good");
+        let token = read_token_file(FILE_OF_TOKEN, &path).await.expect("good");
         assert_eq!(token.expose(), "t1.good");
     }
 }

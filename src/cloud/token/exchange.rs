@@ -61,6 +61,8 @@ struct ErrorJson {
     error_description: Option<String>,
 }
 
+const FILE_OF_IDENTITY: &str = "token file of cloud.auth.workload_identity.token_file";
+
 impl TokenUrl {
     /// The metadata service at `host` or `host:port`.
     pub(crate) fn metadata(address: &str) -> Result<Self, CloudError> {
@@ -106,7 +108,7 @@ impl TokenUrl {
                 service_account_id,
                 token_file,
             } => {
-                let subject = read_token_file("workload identity's token file", token_file).await?;
+                let subject = read_token_file(FILE_OF_IDENTITY, token_file).await?;
                 let request = workload_request(uri, service_account_id, &subject);
                 ask(uri, WORKLOAD_TIMEOUT, http.request(request)).await?
             }
