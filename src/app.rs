@@ -86,6 +86,9 @@ pub enum AppError {
     /// The web configuration file, or a file that it names, cannot be used.
     #[error("the web server cannot be protected")]
     Protection(#[from] ConfigError),
+    /// A file that the configuration names cannot be used.
+    #[error(transparent)]
+    Configuration(ConfigError),
     /// The gateway's address cannot be listened on, or its certificate cannot be used.
     #[error("the gateway cannot start")]
     Gateway(#[from] GatewayError),
@@ -98,6 +101,21 @@ pub enum AppError {
     /// A part broke.
     #[error("a part of the exporter broke; please report it with the log")]
     Broke(#[from] JoinError),
+}
+
+impl AppError {
+    /// The same, told with the place where the configuration names the file that it is about, if it is about one.
+    pub(crate) fn placed(self, config: &Config) -> Self {
+        let placed = match &self {
+            Self::Cloud(error) => error.file().and_then(|path| config.of_file(path, &line(error))),
+            Self::Delivery(error) => error.file().and_then(|path| config.of_file(path, &line(error))),
+            Self::Gateway(GatewayError::Tls(error)) => {
+                config.of_key(&format!("gateway.tls.{}", error.key), &error.problem)
+            }
+            _ => None,
+        };
+        placed.map_or(self, Self::Configuration)
+    }
 }
 
 impl App {
@@ -114,6 +132,12 @@ impl App {
     /// # Errors
     /// What only the operator can mend.
     pub async fn bind_on(config: Config, inherited: Vec<Inherited>) -> Result<Self, AppError> {
+        let named = config.clone();
+        let bound = Box::pin(Self::begin(config, inherited)).await;
+        bound.map_err(|error| error.placed(&named))
+    }
+
+    async fn begin(config: Config, inherited: Vec<Inherited>) -> Result<Self, AppError> {
         let (inbox, deliveries) = Inbox::new();
         let (ground, records) = Ground::lay(&config, &inbox).await?;
         let mut tracker = Tracker::new(config.tracker.clone());

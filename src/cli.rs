@@ -113,7 +113,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 fn is_usage(error: &anyhow::Error) -> bool {
     use simulator::Error::{File, Impossible, Scenario};
     let of_scenario = error.downcast_ref::<simulator::Error>();
+    let of_app = error.downcast_ref::<app::AppError>();
     error.is::<ConfigError>()
+        || matches!(of_app, Some(app::AppError::Configuration(_)))
         || error.is::<Usage>()
         || matches!(
             of_scenario,
@@ -162,17 +164,18 @@ fn check(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let config = load(settings)?;
     let checked = serve::runtime()?.block_on(app::check(&config));
     checked.map_err(|error| Usage(app::line(&error)))?;
-    let note = config
+    let of_rest = config
         .asks_rest_for_jobs()
         .then(|| format!("jobs of projects will not be followed: {WITHOUT_JOBS}"));
+    let notes: Vec<String> = serve::notes(&config).into_iter().chain(of_rest).collect();
     match output {
         Output::Text => {
             say("the configuration is valid");
-            if let Some(note) = note {
+            for note in notes {
                 say(&format!("note: {note}"));
             }
         }
-        Output::Json => say(&json!({ "valid": true, "notes": Vec::from_iter(note) }).to_string()),
+        Output::Json => say(&json!({ "valid": true, "notes": notes }).to_string()),
     }
     Ok(Exit::Well)
 }
@@ -258,6 +261,34 @@ mod tests {
             ] {
                 assert_eq!(exit(words), exit_expected, "{words:?} {config}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_none_is_told_with_the_line_that_names_it_whoever_reads_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("key.json"), "{}").expect("a file");
+        let yaml = "\ncloud:\n  auth: { service_account_key_file: key.json }\nstorage: { path: '' }\n";
+        std::fs::write(path("exporter.yaml"), yaml).expect("a file");
+        let settings = Settings {
+            config_file: Some(path("exporter.yaml")),
+            ..Settings::default()
+        };
+        let config = load(&settings).expect("a configuration");
+        let runtime = serve::runtime().expect("a runtime");
+        let place = format!(
+            "{}:3: cloud.auth.service_account_key_file: the service account key file {} is not one",
+            path("exporter.yaml").display(),
+            path("key.json").display()
+        );
+        let checked = runtime.block_on(app::check(&config)).expect_err("no key");
+        let begun = runtime
+            .block_on(app::App::bind(config.clone()))
+            .expect_err("no key");
+        let asked = operation::connect(&config, crate::config::LogLevel::Error).expect_err("no key");
+        for told in [app::line(&checked), app::line(&begun), app::line(asked.as_ref())] {
+            assert!(told.starts_with(&place), "{told}");
         }
     }
 

@@ -13,6 +13,7 @@ mod document;
 mod duration;
 mod error;
 mod exposition;
+mod files;
 mod gateway;
 mod layers;
 mod links;
@@ -25,6 +26,7 @@ mod storage;
 mod surface;
 mod traces;
 mod value;
+mod variables;
 mod watch;
 mod web_file;
 mod yaml;
@@ -32,14 +34,14 @@ mod yaml;
 pub use document::document;
 pub use error::{ConfigError, Invalid, Place};
 pub use layers::{Flags, environment_name};
-pub use otel::meant_by;
 pub use surface::{LogFormat, LogLevel};
+pub use variables::unknown;
 pub use web_file::{check_protection, document as web_document, protection};
 
 use crate::cloud::Transport;
-use crate::decode::redact;
 use crate::delivery;
 use crate::engine;
+use crate::file;
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::metrics;
 use crate::sources;
@@ -47,12 +49,11 @@ use crate::store;
 use crate::tracker;
 use crate::web;
 use auth::Auth;
+use files::Files;
 use node::Node;
 use otel::Otel;
 use root::Root;
 use setting::Setting;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Sections and keys that a reload does not put in place: what listens goes on listening, and what was begun with
@@ -104,6 +105,20 @@ pub struct Config {
     root: Root,
     /// Variables of OpenTelemetry that are set.
     heard: Vec<&'static str>,
+    /// Files that it names, and where.
+    files: Files,
+    /// See [`Self::notes`].
+    notes: Vec<String>,
+}
+
+/// The file with environment and flags laid over it: as a tree, for places, and as what it says.
+struct Layered {
+    node: Node,
+    root: Root,
+    otel: Otel,
+    /// The variable that tells how to authenticate, where it is not the file that does.
+    auth_variable: Option<&'static str>,
+    notes: Vec<String>,
 }
 
 impl Config {
@@ -120,8 +135,10 @@ impl Config {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
         let config = Self::load_main(path, flags, environment)?;
-        // It names its own file in what it says of it.
-        config.web_file.as_deref().map(protection).transpose()?;
+        if let Some(web_file) = &config.web_file {
+            // It names its own file in what it says of what is in it.
+            protection(web_file).map_err(|error| config.files.where_named(web_file, error))?;
+        }
         Ok(config)
     }
 
@@ -130,32 +147,23 @@ impl Config {
         flags: &Flags,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ConfigError> {
-        let Some(path) = path else {
-            return Self::read("", Path::new(""), flags, environment).map_err(|invalid| {
-                if invalid.place == Place::Nowhere {
-                    ConfigError::NoFile(invalid)
-                } else {
-                    ConfigError::Elsewhere(invalid)
-                }
-            });
-        };
-        let unreadable = |source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        };
-        let yaml = read_file(path, CONFIG_BYTES_MAX).map_err(unreadable)?;
-        let absolute = std::path::absolute(path).map_err(unreadable)?;
-        let folder = absolute.parent().unwrap_or(Path::new(""));
-        Self::read(&yaml, folder, flags, environment).map_err(|invalid| {
-            if matches!(invalid.place, Place::Flag(_) | Place::Environment(_)) {
-                ConfigError::Elsewhere(invalid)
-            } else {
-                ConfigError::InFile {
-                    path: path.to_owned(),
-                    invalid,
-                }
-            }
-        })
+        let mut yaml = String::new();
+        let mut folder = PathBuf::new();
+        if let Some(path) = path {
+            let unreadable = |source| ConfigError::Unreadable {
+                what: "configuration file",
+                path: path.to_owned(),
+                source,
+            };
+            yaml = file::read_text(path, CONFIG_BYTES_MAX).map_err(unreadable)?;
+            folder = std::path::absolute(path).map_err(unreadable)?;
+            folder.pop();
+        }
+        let mut config = Self::parse(&yaml, &folder, flags, environment)
+            .map_err(|invalid| ConfigError::about(path, invalid))?;
+        config.files.are_of(path);
+        config.files.check()?;
+        Ok(config)
     }
 
     /// The same from text, without a look at the files that it names.
@@ -168,22 +176,14 @@ impl Config {
         flags: &Flags,
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Invalid> {
-        let (node, root, otel) = layered(yaml, folder, flags, environment)?;
-        Self::compose(&node, root, otel)
-    }
-
-    fn read(
-        yaml: &str,
-        folder: &Path,
-        flags: &Flags,
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Invalid> {
-        let (node, root, otel) = layered(yaml, folder, flags, environment)?;
-        check_files(&node, &root, &otel)?;
-        Self::compose(&node, root, otel)
-    }
-
-    fn compose(node: &Node, root: Root, otel: Otel) -> Result<Self, Invalid> {
+        let Layered {
+            node,
+            root,
+            otel,
+            auth_variable,
+            notes,
+        } = layered(yaml, folder, flags, environment)?;
+        let files = Files::named_by(&node, &root, &otel, auth_variable);
         let Root {
             cloud,
             watch,
@@ -225,7 +225,24 @@ impl Config {
             log_format: log.format,
             root,
             heard: otel.heard,
+            files,
+            notes,
         })
+    }
+
+    /// What an operator may not expect of it, though nothing is wrong with it: a sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// A problem with a file that it names, told with the place where it does.
+    pub fn of_file(&self, path: &Path, problem: &str) -> Option<ConfigError> {
+        self.files.finding(path, problem)
+    }
+
+    /// The same for the file of a key.
+    pub fn of_key(&self, key: &str, problem: &str) -> Option<ConfigError> {
+        self.files.finding_of(key, problem)
     }
 
     /// Whether projects are to be watched over a transport that has no jobs.
@@ -271,13 +288,13 @@ impl Config {
     }
 }
 
-/// The file with environment and flags laid over it: as a tree, for places, and as what it says.
+/// Lays environment and flags over the file; paths in it begin at its folder.
 fn layered(
     yaml: &str,
     folder: &Path,
     flags: &Flags,
     environment: impl Fn(&str) -> Option<String>,
-) -> Result<(Node, Root, Otel), Invalid> {
+) -> Result<Layered, Invalid> {
     let environment = &|name: &str| environment(name).filter(|value| !value.is_empty());
     let mut node = Node::parse(yaml)?;
     layers::lay_over(&mut node, flags, environment);
@@ -291,43 +308,21 @@ fn layered(
     if node.place_of("web.config_file").is_line() {
         root.web.config_file.iter_mut().for_each(from_folder);
     }
-    root.cloud.auth = root.cloud.auth.with_environment(environment)?;
+    let written = root.cloud.auth.clone();
+    root.cloud.auth = written.clone().with_environment(environment)?;
+    let auth_variable = root.cloud.auth.variable(&written);
     let otel = Otel::read(&root.traces, &node, &environment)?;
-    Ok((node, root, otel))
-}
-
-fn read_file(path: &Path, bytes_max: u64) -> io::Result<String> {
-    let mut yaml = String::new();
-    let read = File::open(path)?.take(bytes_max + 1).read_to_string(&mut yaml)?;
-    if u64::try_from(read).is_ok_and(|read| read > bytes_max) {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("larger than {bytes_max} bytes"),
-        ));
-    }
-    Ok(yaml)
-}
-
-/// Makes sure that files which must be there are.
-fn check_files(node: &Node, root: &Root, otel: &Otel) -> Result<(), Invalid> {
-    let ca_file = root.cloud.tls.ca_file.as_deref();
-    let files = [
-        ca_file.map(|path| ("cloud.tls.ca_file", path)),
-        root.cloud.auth.file(),
-    ];
-    let of_gateway = root.gateway.files().map(|(key, path)| (key, path.as_path()));
-    let of_file = files.into_iter().flatten().chain(of_gateway);
-    let of_file = of_file.map(|(key, path)| (node.place_of(key), key, path));
-    let of_otel = otel.files.iter();
-    let of_otel = of_otel.map(|(name, path)| (Place::Environment((*name).to_owned()), *name, path.as_path()));
-    for (place, key, path) in of_file.chain(of_otel) {
-        if let Err(error) = File::open(path) {
-            return Err(Invalid {
-                place,
-                key: key.to_owned(),
-                problem: format!("cannot read {}: {error}", redact(&path.to_string_lossy())),
-            });
-        }
-    }
-    Ok(())
+    let displaced = auth_variable.zip(written.displaceable());
+    let displaced =
+        displaced.map(|(variable, key)| format!("{variable} is set and takes the place of {key}"));
+    let hidden = root.web.telemetry_path.hides_page().then(|| {
+        "metrics are served at / and take the place of the status page: web.telemetry_path is /".to_owned()
+    });
+    Ok(Layered {
+        node,
+        root,
+        otel,
+        auth_variable,
+        notes: displaced.into_iter().chain(hidden).collect(),
+    })
 }

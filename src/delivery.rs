@@ -17,7 +17,6 @@ mod console;
 mod error;
 mod grpc;
 mod http;
-mod mismatch;
 mod own;
 mod pace;
 mod sender;

@@ -80,7 +80,7 @@ pub struct Tls {
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
     /// Nobody can connect.
-    #[error("the gateway cannot be reached at gateway.listen_address")]
+    #[error(transparent)]
     Listen(#[from] ListenError),
     /// The certificate for callers.
     #[error("gateway.tls cannot be used")]

@@ -11,6 +11,8 @@ pub mod config;
 pub mod decode;
 pub mod delivery;
 pub mod engine;
+pub mod fault;
+pub mod file;
 pub mod flow;
 pub mod gateway;
 pub mod identity;

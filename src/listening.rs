@@ -42,10 +42,7 @@ pub enum ListenError {
         source: io::Error,
     },
     /// An address that cannot be listened on.
-    #[error(
-        "cannot listen on {address}; another program may hold the port, the host may not have the address, or \
-         a port below 1024 may need a right that this process lacks"
-    )]
+    #[error("cannot listen on {address}{}", hint(source.kind()))]
     Listen {
         /// As it was given.
         address: String,
@@ -73,6 +70,20 @@ pub enum ListenError {
     /// A socket that was opened for us and cannot be used.
     #[error("a socket that was handed over at the start cannot be used")]
     Inherited(#[source] io::Error),
+}
+
+/// What is the matter, most likely.
+fn hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => {
+            ", which is held already: by another listen address of this exporter, or by another program"
+        }
+        io::ErrorKind::AddrNotAvailable => ", which is no address of this host",
+        io::ErrorKind::PermissionDenied => {
+            ": a port below 1024 needs a right that this process lacks; take another, or give it CAP_NET_BIND_SERVICE"
+        }
+        _ => "",
+    }
 }
 
 /// A socket that listens.

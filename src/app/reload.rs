@@ -157,7 +157,8 @@ impl Reloading {
             .await
             .map_err(|_| ReloadError::Late)???;
         config.keep_own_traces_of(&self.began_with);
-        Ok(Made::of(config, &self.ground)?)
+        let named = config.clone();
+        Ok(Made::of(config, &self.ground).map_err(|error| error.placed(&named))?)
     }
 
     /// Nothing here can fail: a room that takes nothing any more is ending.
@@ -212,11 +213,14 @@ impl fmt::Debug for Reloading {
 /// # Errors
 /// What only the operator can mend.
 pub async fn check(config: &Config) -> Result<(), AppError> {
-    let (inbox, _deliveries) = Inbox::new();
-    let mut config = config.clone();
-    config.store.path = None;
-    let (ground, _) = Ground::lay(&config, &inbox).await?;
-    Made::of(config, &ground).map(|_| ())
+    let made = async {
+        let (inbox, _deliveries) = Inbox::new();
+        let mut config = config.clone();
+        config.store.path = None;
+        let (ground, _) = Ground::lay(&config, &inbox).await?;
+        Made::of(config, &ground).map(|_| ())
+    };
+    made.await.map_err(|error: AppError| error.placed(config))
 }
 
 /// An error with its causes, in one line; what a cause repeats is said once.

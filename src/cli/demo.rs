@@ -25,6 +25,7 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
     let mut scenario = simulator::demo(arguments.jobs, arguments.speed)?;
     let flags = Flags::from(&arguments.surface);
     serve::runtime()?.block_on(async {
+        let hangups = shutdown::hangups().context("cannot listen to signals")?;
         let clock = Clock::system();
         scenario.edition = Some(clock.now().nanos());
         let simulator = Simulator::bind(&scenario, simulator::Settings::loopback(), clock).await?;
@@ -36,6 +37,7 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
             .as_ref()
             .and_then(|delivery| delivery.own.as_ref());
         logging::start(config.log_level, config.log_format, traces);
+        serve::tell_notes(&config);
         let grpc_address = simulator.grpc_address();
         let inherited = serve::inherited(config.web_systemd_socket)?;
         let app = App::bind_on(config, inherited).await?;
@@ -48,7 +50,10 @@ pub(crate) fn demo(arguments: &Demo) -> anyhow::Result<Exit> {
         let mut tasks: JoinSet<anyhow::Result<()>> = JoinSet::new();
         tasks.spawn(async move { births.await.map_or(Ok(()), Ok) });
         tasks.spawn(async move { running.await.context("the simulator") });
-        let exit = serve::run(app, exporter_stop).await;
+        let exit = tokio::select! {
+            exit = serve::run(app, exporter_stop) => exit,
+            never = shutdown::shrug_at(hangups) => match never {},
+        };
         simulator_stop.cancel();
         while let Some(ended) = tasks.join_next().await {
             ended.context("the simulator was cut short")??;
@@ -146,6 +151,7 @@ pub(crate) fn simulate(arguments: &Simulate) -> anyhow::Result<Exit> {
     let scenario = scenario(arguments)?;
     let settings = settings(arguments)?;
     serve::runtime()?.block_on(async {
+        let hangups = shutdown::hangups().context("cannot listen to signals")?;
         let simulator = Simulator::bind(&scenario, settings, Clock::system()).await?;
         let (grpc, http) = (simulator.grpc_address(), simulator.http_address());
         say(&match arguments.output {
@@ -156,11 +162,15 @@ pub(crate) fn simulate(arguments: &Simulate) -> anyhow::Result<Exit> {
         });
         let stop = CancellationToken::new();
         let running = simulator.run(stop.clone());
-        let (ended, heard) = tokio::join!(running, async {
+        let ending = async {
             let heard = shutdown::on_signal(stop.clone()).await;
             stop.cancel();
             heard
-        });
+        };
+        let (ended, heard) = tokio::select! {
+            ended = async { tokio::join!(running, ending) } => ended,
+            never = shutdown::shrug_at(hangups) => match never {},
+        };
         heard.context("cannot listen to signals")?;
         ended?;
         Ok(Exit::Well)

@@ -5,7 +5,7 @@ use crate::cli::operation::{believe, connect, show};
 use crate::cli::watch::{Story, follow, sighting};
 use crate::cli::{Exit, Usage, say};
 use crate::cloud::{Client, CloudError, Inputs};
-use crate::config::Config;
+use crate::config::{Config, LogLevel};
 use crate::model::{Decoded, OperationSnapshot, Overheard};
 use anyhow::{Context, anyhow};
 use serde_json::{Map, Value, json};
@@ -32,7 +32,12 @@ fn start(
     config: &Config,
     call: impl AsyncFnOnce(&Client) -> Result<Decoded<OperationSnapshot>, CloudError>,
 ) -> anyhow::Result<Exit> {
-    let (client, clock, runtime) = connect(config)?;
+    let usual = if arguments.wait {
+        LogLevel::Warn
+    } else {
+        LogLevel::Error
+    };
+    let (client, clock, runtime) = connect(config, usual)?;
     runtime.block_on(async {
         let asked_at = clock.now();
         let answer = tokio::select! {

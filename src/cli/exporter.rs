@@ -1,33 +1,21 @@
 //! A running exporter, as a caller of its HTTP API.
 
-use crate::cli::unverified;
-use crate::cloud::Secret;
-use crate::limits::{COMMAND_ANSWER_BYTES_MAX, LISTING_PAGES_MAX};
+mod connection;
+mod error;
+mod url;
+
+pub(crate) use connection::Trust;
+pub(crate) use error::ExporterError;
+pub(crate) use url::BaseUrl;
+
+use crate::limits::LISTING_PAGES_MAX;
 use crate::model::{OperationId, Text};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use rustls::RootCertStore;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use connection::Connection;
+use http::{Method, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::error::Error;
-use std::fmt;
-use std::io;
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -43,28 +31,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 #[derive(Debug)]
 pub(crate) struct Exporter {
     base: BaseUrl,
-    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-}
-
-/// Whom to take for the exporter, and as whom to call it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Trust {
-    /// Authorities in PEM; the system's without.
-    pub(crate) ca_file: Option<PathBuf>,
-    /// Certificate and key in PEM.
-    pub(crate) identity: Option<(PathBuf, PathBuf)>,
-    /// Whether whatever certificate is shown will do.
-    pub(crate) is_blind: bool,
-}
-
-/// Where an exporter is. What signs in is not shown.
-#[derive(Clone, Debug)]
-pub(crate) struct BaseUrl {
-    scheme: Scheme,
-    authority: Authority,
-    /// In front of what is asked for, without a slash at its end.
-    path: String,
-    authorization: Option<Secret>,
+    connection: Connection,
 }
 
 /// What became of an id.
@@ -76,41 +43,6 @@ pub(crate) enum Told {
     Known(Value),
     /// Taken in, and not shown yet.
     Pending,
-}
-
-/// Why a running exporter did not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ExporterError {
-    #[error(
-        "no exporter answers at {url}: {problem}; start `datasphere-exporter serve`, or tell where it is with --url"
-    )]
-    Unreachable { url: String, problem: String },
-    #[error("the exporter at {url} did not answer within {} s; look at its log", TIMEOUT.as_secs())]
-    Deadline { url: String },
-    #[error("the exporter at {url} is not well: {said} (HTTP {status})")]
-    Unwell {
-        url: String,
-        status: StatusCode,
-        said: String,
-    },
-    #[error("{detail} (HTTP {status})")]
-    Refused { status: StatusCode, detail: String },
-    #[error(
-        "what answers at {url} is no datasphere-exporter of this version: {problem}; is --url the exporter's own \
-         address?"
-    )]
-    Foreign { url: String, problem: String },
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] io::Error),
-    #[error("the file {} cannot be used for TLS: {problem}", path.display())]
-    File { path: PathBuf, problem: String },
-}
-
-impl ExporterError {
-    /// Whether it concerns one id, and not all that is asked for.
-    pub(crate) fn is_refusal(&self) -> bool {
-        matches!(self, Self::Refused { .. })
-    }
 }
 
 impl Exporter {
@@ -129,7 +61,7 @@ impl Exporter {
     /// Files that cannot be used, too.
     pub(crate) fn trusting(base: BaseUrl, trust: &Trust) -> Result<Self, ExporterError> {
         Ok(Self {
-            http: Client::builder(TokioExecutor::new()).build(connector(&base, trust)?),
+            connection: Connection::to(&base, trust)?,
             base,
         })
     }
@@ -140,8 +72,10 @@ impl Exporter {
     /// What it says when it is not, and everything that keeps it from saying so.
     pub(crate) async fn health(&self, path: &str) -> Result<(), ExporterError> {
         let (status, said) = self.exchange(Method::GET, path, String::new()).await?;
-        if status.is_success() {
-            return Ok(());
+        match status {
+            _ if status.is_success() => return Ok(()),
+            StatusCode::NOT_FOUND => return Err(self.foreign(&format!("HTTP {status}"))),
+            _ => {}
         }
         Err(ExporterError::Unwell {
             url: self.base.to_string(),
@@ -177,11 +111,11 @@ impl Exporter {
         Ok(status != StatusCode::ACCEPTED)
     }
 
-    /// What is watched, page by page in the order in which it came; `filter` has names and values of parameters.
+    /// What is watched, page by page in the order in which it came, an empty one too; `filter` has names and values of parameters.
     pub(crate) async fn list(
         &self,
         filter: &[(&str, &str)],
-        mut show: impl FnMut(&Value),
+        mut show: impl FnMut(&[Value]),
     ) -> Result<(), ExporterError> {
         let mut page_token = String::new();
         for _ in 0..LISTING_PAGES_MAX {
@@ -197,7 +131,7 @@ impl Exporter {
             let Some(rows) = page.get("operations").and_then(Value::as_array) else {
                 return Err(self.foreign("a list without operations"));
             };
-            rows.iter().for_each(&mut show);
+            show(rows);
             match page.get("next_page_token").and_then(Value::as_str) {
                 Some(next) if next != page_token => next.clone_into(&mut page_token),
                 _ => return Ok(()),
@@ -242,30 +176,28 @@ impl Exporter {
         body: String,
     ) -> Result<(StatusCode, Bytes), ExporterError> {
         let request = self.base.request(method, path, body)?;
-        let exchange = async {
-            let response = self
-                .http
-                .request(request)
-                .await
-                .map_err(|error| self.unreachable(&error))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), COMMAND_ANSWER_BYTES_MAX);
-            let body = body.collect().await.map_err(|error| self.unreachable(&*error))?;
-            Ok::<_, ExporterError>((status, body.to_bytes()))
-        };
-        timeout(TIMEOUT, exchange)
-            .await
+        let exchange = timeout(TIMEOUT, self.connection.exchange(request)).await;
+        let (status, said) = exchange
             .map_err(|_| ExporterError::Deadline {
                 url: self.base.to_string(),
             })?
+            .map_err(|error| ExporterError::unanswered(&self.base, &*error))?;
+        match status {
+            StatusCode::UNAUTHORIZED => Err(self.stranger()),
+            StatusCode::BAD_REQUEST if !self.base.is_encrypted() && tells_of_tls(&said) => {
+                Err(ExporterError::in_plain(&self.base))
+            }
+            _ => Ok((status, said)),
+        }
     }
 
-    fn unreachable(&self, error: &(dyn Error + 'static)) -> ExporterError {
-        // What is above the innermost cause only says that something failed.
-        let causes = std::iter::successors(Some(error), |error| (*error).source());
-        ExporterError::Unreachable {
-            url: self.base.to_string(),
-            problem: causes.last().map_or_else(String::new, ToString::to_string),
+    /// It does not know us.
+    fn stranger(&self) -> ExporterError {
+        let url = self.base.to_string();
+        if self.base.signs_in() {
+            ExporterError::WrongPassword { url }
+        } else {
+            ExporterError::SignIn { url }
         }
     }
 
@@ -274,171 +206,17 @@ impl Exporter {
     }
 }
 
-impl BaseUrl {
-    /// Where `serve` and `demo` listen, if nobody says otherwise.
-    pub(crate) fn local() -> Self {
-        Self {
-            scheme: Scheme::HTTP,
-            authority: Authority::from_static("localhost:10477"),
-            path: String::new(),
-            authorization: None,
-        }
-    }
-
-    /// Whether it is on this host, by its own words.
-    pub(crate) fn is_loopback(&self) -> bool {
-        let host = self.authority.host();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-    }
-
-    /// The same as this user.
-    pub(crate) fn signed_in(self, user: &str, password: &Secret) -> Self {
-        let credential = STANDARD.encode(format!("{user}:{}", password.expose()));
-        Self {
-            authorization: Some(Secret::new(format!("Basic {credential}"))),
-            ..self
-        }
-    }
-
-    fn request(
-        &self,
-        method: Method,
-        path: &str,
-        body: String,
-    ) -> Result<Request<Full<Bytes>>, ExporterError> {
-        let uri = Uri::builder()
-            .scheme(self.scheme.clone())
-            .authority(self.authority.clone())
-            .path_and_query(format!("{}{path}", self.path))
-            .build();
-        let mut request = Request::builder()
-            .method(method)
-            .uri(uri.map_err(|error| self.foreign(&error.to_string()))?)
-            .header(ACCEPT, "application/json, application/problem+json");
-        if !body.is_empty() {
-            request = request.header(CONTENT_TYPE, "application/json");
-        }
-        if let Some(authorization) = &self.authorization {
-            let mut value = HeaderValue::from_str(authorization.expose())
-                .map_err(|_| self.foreign("a password that no header can carry"))?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
-        }
-        request
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| self.foreign(&error.to_string()))
-    }
-
-    fn foreign(&self, problem: &str) -> ExporterError {
-        ExporterError::Foreign {
-            url: self.to_string(),
-            problem: problem.to_owned(),
-        }
-    }
-}
-
-impl FromStr for BaseUrl {
-    type Err = &'static str;
-
-    /// The message does not quote the text, which may hold a password.
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const KIND: &str = "write http://HOST:PORT or https://HOST:PORT";
-        let uri: Uri = text.parse().map_err(|_| KIND)?;
-        let scheme = uri
-            .scheme()
-            .filter(|scheme| ["http", "https"].contains(&scheme.as_str()));
-        let (Some(scheme), Some(authority), None) = (scheme, uri.authority(), uri.query()) else {
-            return Err(KIND);
-        };
-        let (user, host) = match authority.as_str().rsplit_once('@') {
-            Some((user, host)) => (Some(user), host),
-            None => (None, authority.as_str()),
-        };
-        let authorization = user.map(|user| {
-            let decoded: Vec<u8> = percent_decode_str(user).collect();
-            Secret::new(format!("Basic {}", STANDARD.encode(decoded)))
-        });
-        Ok(Self {
-            scheme: scheme.clone(),
-            authority: host.parse().map_err(|_| KIND)?,
-            path: uri.path().trim_end_matches('/').to_owned(),
-            authorization,
-        })
-    }
-}
-
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}{}", self.scheme, self.authority, self.path)
-    }
-}
-
-/// No authority is needed, nor looked for, to reach an exporter without TLS.
-fn connector(base: &BaseUrl, trust: &Trust) -> Result<HttpsConnector<HttpConnector>, ExporterError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?;
-    let rooted = if trust.is_blind {
-        let every = unverified::Every::known_to(&provider);
-        versions
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(every))
-    } else {
-        versions.with_root_certificates(roots(base, trust)?)
-    };
-    let config = match &trust.identity {
-        None => rooted.with_no_client_auth(),
-        Some((cert_file, key_file)) => {
-            let key = PrivateKeyDer::from_pem_slice(&read(key_file)?)
-                .map_err(|_| unfit(key_file, "there is no private key in PEM in it"))?;
-            rooted
-                .with_client_auth_cert(certificates(cert_file)?, key)
-                .map_err(|error| unfit(cert_file, &error.to_string()))?
-        }
-    };
-    let builder = HttpsConnectorBuilder::new().with_tls_config(config);
-    Ok(builder.https_or_http().enable_http1().build())
-}
-
-/// Whom to believe that it is the exporter.
-fn roots(base: &BaseUrl, trust: &Trust) -> Result<RootCertStore, ExporterError> {
-    let mut roots = RootCertStore::empty();
-    if let Some(path) = &trust.ca_file {
-        roots.add_parsable_certificates(certificates(path)?);
-    } else if base.scheme == Scheme::HTTPS {
-        let (added, _) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if added == 0 {
-            let problem = "this system has no authorities; name some with --ca-file";
-            return Err(io::Error::new(io::ErrorKind::NotFound, problem).into());
-        }
-    }
-    Ok(roots)
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ExporterError> {
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
-    found
-        .ok()
-        .filter(|found| !found.is_empty())
-        .ok_or_else(|| unfit(path, "there is no certificate in PEM in it"))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, ExporterError> {
-    std::fs::read(path).map_err(|error| unfit(path, &error.to_string()))
-}
-
-fn unfit(path: &Path, problem: &str) -> ExporterError {
-    ExporterError::File {
-        path: path.to_owned(),
-        problem: problem.to_owned(),
-    }
+/// Whether it is what servers of TLS tell in plain: ours, Go's and nginx' all name the scheme.
+fn tells_of_tls(said: &[u8]) -> bool {
+    let said = String::from_utf8_lossy(said).to_ascii_lowercase();
+    said.contains("https")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::Secret;
+    use http::header::AUTHORIZATION;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio::task::JoinSet;
@@ -528,6 +306,8 @@ mod tests {
         for text in [
             "",
             "localhost:10477",
+            "unix:",
+            "unix:relative.sock",
             "ftp://a",
             "http://user:canary@",
             "http://a/?q=canary",
@@ -578,7 +358,9 @@ mod tests {
         .await;
         let mut names = Vec::new();
         let listed = exporter
-            .list(&[("state", "a&b")], |row| names.push(row["name"].clone()))
+            .list(&[("state", "a&b")], |rows| {
+                names.extend(rows.iter().map(|row| row["name"].clone()));
+            })
             .await;
         listed.expect("a list");
         assert_eq!(names, ["a", "b"]);
@@ -620,6 +402,99 @@ mod tests {
                 "{foreign}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_missing_is_told_from_one_that_is_wrong() {
+        let (exporter, _asked) = server(&[("401 Unauthorized", "no"), ("401 Unauthorized", "no")]).await;
+        let told = exporter.list(&[], |_| {}).await.expect_err("a refusal");
+        assert!(told.to_string().contains("give --user"), "{told}");
+        assert!(!told.is_refusal(), "further ids would fare no better");
+        let known = exporter.base.clone().signed_in("alice", &Secret::new("canary"));
+        let exporter = Exporter::at(known).expect("an exporter");
+        let told = exporter
+            .health("/-/healthy")
+            .await
+            .expect_err("a refusal")
+            .to_string();
+        assert!(
+            told.contains("no such user with this password") && !told.contains("canary"),
+            "{told}"
+        );
+    }
+
+    #[tokio::test]
+    async fn nothing_is_shown_of_a_list_before_there_is_an_answer() {
+        let (exporter, _asked) = server(&[
+            ("500 Internal Server Error", ""),
+            ("200 OK", r#"{"operations": []}"#),
+        ])
+        .await;
+        let mut pages = 0;
+        assert!(exporter.list(&[], |_| pages += 1).await.is_err());
+        assert_eq!(pages, 0);
+        exporter.list(&[], |_| pages += 1).await.expect("a list");
+        assert_eq!(pages, 1, "a list of nothing has a head");
+    }
+
+    #[tokio::test]
+    async fn plain_http_where_tls_is_spoken_and_the_reverse_are_told_apart() {
+        let (exporter, _asked) = server(&[(
+            "400 Bad Request",
+            "Client sent an HTTP request to an HTTPS server.\n",
+        )])
+        .await;
+        let told = exporter.health("/-/healthy").await.expect_err("TLS").to_string();
+        assert!(told.ends_with("write https:// in --url"), "{told}");
+        let (exporter, _asked) = server(&[("200 OK", "")]).await;
+        let encrypted = exporter.base.to_string().replace("http:", "https:");
+        let authority = tempfile::NamedTempFile::new().expect("a file");
+        let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+        std::fs::write(authority.path(), own.cert.pem()).expect("a file");
+        let trust = Trust {
+            ca_file: Some(authority.path().to_owned()),
+            ..Trust::default()
+        };
+        let exporter = Exporter::trusting(url(&encrypted), &trust).expect("an exporter");
+        let told = exporter
+            .health("/-/healthy")
+            .await
+            .expect_err("plain")
+            .to_string();
+        assert!(
+            told.starts_with("no secure connection to https://127.0.0.1:")
+                && told.ends_with("speaks no TLS: write http:// in --url"),
+            "{told}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_exporter_is_called_over_its_unix_socket() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("web.sock");
+        let listener = tokio::net::UnixListener::bind(&path).expect("a socket");
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.expect("a request");
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(answer).await.expect("a caller");
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        });
+        let base = url(&format!("unix:{}", path.display()));
+        assert!(base.is_loopback());
+        assert_eq!(base.to_string(), format!("unix:{}", path.display()));
+        let exporter = Exporter::at(base).expect("an exporter");
+        exporter
+            .health("/-/healthy")
+            .await
+            .expect("an exporter that is well");
+        let asked = serving.join_next().await.expect("a server").expect("asked");
+        assert!(
+            asked.contains("/-/healthy HTTP/1.1\r\n") && asked.contains("host: localhost\r\n"),
+            "{asked}"
+        );
     }
 
     #[tokio::test]

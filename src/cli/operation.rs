@@ -1,6 +1,6 @@
 //! `operation get` and `operation cancel`: one operation, straight from the cloud.
 
-use crate::app::{REVISION, RUSTC_VERSION, VERSION};
+use crate::app::{AppError, REVISION, RUSTC_VERSION, VERSION};
 use crate::catalogue::Instruments;
 use crate::cli::arguments::{Cancel, Get, Output};
 use crate::cli::watch::sighting;
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// Shows how an operation is.
 pub(crate) fn get(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
-    let (client, clock, runtime) = connect(config)?;
+    let (client, clock, runtime) = connect(config, LogLevel::Error)?;
     let answer = runtime.block_on(client.get_operation(&arguments.id))?;
     let row = believe(&arguments.id, answer, clock.now()).context("the answer names another operation")?;
     say(&show(&row, arguments.output, clock.now()));
@@ -32,7 +32,7 @@ pub(crate) fn get(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
 /// operation's own cancellation is for operations that say they support it; over REST it is all there is.
 pub(crate) fn cancel(arguments: &Cancel, config: &Config) -> anyhow::Result<Exit> {
     let get = &arguments.get;
-    let (client, clock, runtime) = connect(config)?;
+    let (client, clock, runtime) = connect(config, LogLevel::Error)?;
     if arguments.graceful && !client.reaches_jobs() {
         bail!("a job can be asked to end by itself over gRPC alone, and cloud.transport is rest");
     }
@@ -65,11 +65,15 @@ pub(crate) fn cancel(arguments: &Cancel, config: &Config) -> anyhow::Result<Exit
     Ok(Exit::Well)
 }
 
-/// A client for a command that is about one operation, and a runtime for it.
-pub(crate) fn connect(config: &Config) -> anyhow::Result<(Client, Clock, tokio::runtime::Runtime)> {
-    // What `info` says of an operation the command says itself, and it would break into the bar.
+/// A client for a command that is about one operation, and a runtime for it. Where nobody asks for another, it logs at
+/// this level: what is `info` such a command says itself, and it would break into the bar; so are warnings where it
+/// makes a single call, which ends with them.
+pub(crate) fn connect(
+    config: &Config,
+    usual: LogLevel,
+) -> anyhow::Result<(Client, Clock, tokio::runtime::Runtime)> {
     let level = match config.log_level {
-        LogLevel::Info => LogLevel::Warn,
+        LogLevel::Info => usual,
         level => level,
     };
     logging::start(level, config.log_format, None);
@@ -78,7 +82,8 @@ pub(crate) fn connect(config: &Config) -> anyhow::Result<(Client, Clock, tokio::
     let instruments = Instruments::new(VERSION, REVISION, RUSTC_VERSION);
     let client = {
         let _inside = runtime.enter();
-        Client::new(&config.cloud, clock, &instruments)?
+        Client::new(&config.cloud, clock, &instruments)
+            .map_err(|error| AppError::from(error).placed(config))?
     };
     Ok((client, clock, runtime))
 }

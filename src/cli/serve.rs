@@ -3,7 +3,7 @@
 use crate::app::{App, Ended};
 use crate::cli::arguments::Settings;
 use crate::cli::{Exit, load, logging, shutdown};
-use crate::config;
+use crate::config::{self, Config};
 use crate::listening::Inherited;
 use anyhow::{Context, bail};
 use listenfd::ListenFd;
@@ -19,6 +19,7 @@ pub(crate) fn serve(settings: Settings) -> anyhow::Result<Exit> {
         .as_ref()
         .and_then(|delivery| delivery.own.as_ref());
     logging::start(config.log_level, config.log_format, traces);
+    tell_notes(&config);
     let inherited = inherited(config.web_systemd_socket)?;
     let runtime = runtime()?;
     let exit = runtime.block_on(async {
@@ -73,7 +74,6 @@ pub(crate) fn inherited(is_asked: bool) -> anyhow::Result<Vec<Inherited>> {
 
 /// Runs an exporter that is bound until a signal ends it, which cancels `stop` for whoever else feeds it.
 pub(crate) async fn run(app: App, stop: CancellationToken) -> anyhow::Result<Exit> {
-    warn_of_slips();
     let (mut signals, mut running) = (pin!(shutdown::on_signal(stop.clone())), pin!(app.run(stop)));
     let ended = tokio::select! {
         ended = &mut running => ended?,
@@ -95,17 +95,17 @@ pub(crate) async fn run(app: App, stop: CancellationToken) -> anyhow::Result<Exi
     })
 }
 
-/// Names variables that were meant for traces, most likely, and are not heard.
-fn warn_of_slips() {
-    for (name, _) in std::env::vars_os() {
-        if let Some(name) = name.to_str()
-            && let Some(meant) = config::meant_by(name)
-        {
-            tracing::warn!(
-                variable = name,
-                "this variable is not known; did you mean {meant}?"
-            );
-        }
+/// What an operator may not expect, of the configuration and of variables that nobody hears: a sentence each.
+pub(crate) fn notes(config: &Config) -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let of_variables = names.filter_map(|name| config::unknown(&name));
+    config.notes().iter().cloned().chain(of_variables).collect()
+}
+
+/// Logs them.
+pub(crate) fn tell_notes(config: &Config) {
+    for note in notes(config) {
+        tracing::warn!("{note}");
     }
 }
 

@@ -36,3 +36,14 @@ pub(crate) async fn reload_on(mut hangups: Signal, lifecycle: Lifecycle) -> Infa
         let _ = lifecycle.reload().await;
     }
 }
+
+/// Takes each where there is nothing to read again, so that none ends the process.
+pub(crate) async fn shrug_at(mut hangups: Signal) -> Infallible {
+    loop {
+        hangups.recv().await;
+        tracing::info!(
+            signal = "SIGHUP",
+            "there is no configuration file to read again; SIGTERM or Ctrl-C ends this"
+        );
+    }
+}

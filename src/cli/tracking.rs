@@ -4,6 +4,8 @@ use crate::cli::arguments::{List, Output, Running, Track, Untrack};
 use crate::cli::exporter::{BaseUrl, Exporter, ExporterError, Told, Trust};
 use crate::cli::{Exit, Usage, environment, say, say_error, serve};
 use crate::cloud::Secret;
+use crate::file;
+use crate::limits::PEM_BYTES_MAX;
 use crate::model::{OperationId, Text};
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -13,7 +15,7 @@ use std::path::Path;
 
 /// Has operations watched.
 pub(crate) fn track(arguments: &Track) -> anyhow::Result<Exit> {
-    let labels: BTreeMap<String, String> = arguments.labels.iter().cloned().collect();
+    let labels = labels(&arguments.labels)?;
     let output = arguments.running.output;
     let exporter = exporter(&arguments.running)?;
     each(&arguments.ids, &async |id: &OperationId| {
@@ -21,6 +23,17 @@ pub(crate) fn track(arguments: &Track) -> anyhow::Result<Exit> {
         say(&tracked(id, &told, output));
         Ok(())
     })
+}
+
+/// By name; what was given twice is not chosen from.
+fn labels(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Usage> {
+    let mut labels = BTreeMap::new();
+    for (name, value) in pairs {
+        if labels.insert(name.clone(), value.clone()).is_some() {
+            return Err(Usage(format!("--label {name}: given twice; keep one of them")));
+        }
+    }
+    Ok(labels)
 }
 
 /// Has operations watched no more.
@@ -58,14 +71,16 @@ pub(crate) fn list(arguments: &List) -> anyhow::Result<Exit> {
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
     let exporter = exporter(&arguments.running)?;
-    if output == Output::Text {
-        say(HEAD);
-    }
-    let show = |row: &Value| {
-        say(&match output {
-            Output::Text => line(row),
-            Output::Json => row.to_string(),
-        });
+    // What is no answer has no table.
+    let mut head = (output == Output::Text).then_some(HEAD);
+    let show = |rows: &[Value]| {
+        head.take().into_iter().for_each(say);
+        for row in rows {
+            say(&match output {
+                Output::Text => line(row),
+                Output::Json => row.to_string(),
+            });
+        }
     };
     serve::runtime()?.block_on(exporter.list(&filter, show))?;
     Ok(Exit::Well)
@@ -104,9 +119,9 @@ pub(crate) fn base(running: &Running) -> anyhow::Result<BaseUrl> {
 }
 
 /// The password of a file, without the line's end, or of the environment.
-fn password(file: Option<&Path>) -> anyhow::Result<Secret> {
+fn password(path: Option<&Path>) -> anyhow::Result<Secret> {
     const VARIABLE: &str = "DATASPHERE_EXPORTER_PASSWORD";
-    let Some(file) = file else {
+    let Some(path) = path else {
         let missing = || {
             Usage(format!(
                 "--user needs a password, in --password-file or in {VARIABLE}"
@@ -114,8 +129,8 @@ fn password(file: Option<&Path>) -> anyhow::Result<Secret> {
         };
         return Ok(Secret::new(environment(VARIABLE).ok_or_else(missing)?));
     };
-    let password =
-        std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let password = file::read_text(path, PEM_BYTES_MAX)
+        .with_context(|| format!("cannot read the password file {}", path.display()))?;
     Ok(Secret::new(password.trim_end_matches(['\r', '\n'])))
 }
 
@@ -185,6 +200,15 @@ fn line(row: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_that_is_given_twice_is_refused() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let once = labels(&[pair("team", "a"), pair("cost", "a")]).expect("labels");
+        assert_eq!(once.len(), 2);
+        let refusal = labels(&[pair("team", "a"), pair("team", "b")]).expect_err("twice");
+        assert_eq!(refusal.to_string(), "--label team: given twice; keep one of them");
+    }
 
     #[test]
     fn an_operation_is_a_line_below_its_headings() {

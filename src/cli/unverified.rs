@@ -106,6 +106,11 @@ mod tests {
         let exporter = Exporter::at(url).expect("an exporter");
         let (health, ()) = tokio::join!(exporter.health("/-/healthy"), answers);
         let error = health.expect_err("an unknown certificate").to_string();
-        assert!(error.contains("certificate"), "{error}");
+        assert!(
+            error.starts_with("no secure connection")
+                && error.contains("certificate")
+                && error.contains("--ca-file"),
+            "{error}"
+        );
     }
 }

@@ -6,7 +6,7 @@ use crate::cli::operation::{connect, duration, exit, show, status, time_left};
 use crate::cli::{say, say_aside};
 use crate::clock::{Clock, Timestamp};
 use crate::cloud::Client;
-use crate::config::Config;
+use crate::config::{Config, LogLevel};
 use crate::engine::Engine;
 use crate::flow::{Inbox, ViewReader, ViewWriter};
 use crate::model::{
@@ -36,7 +36,7 @@ pub(crate) struct Story<'a> {
 
 /// Follows an operation; exits with its outcome.
 pub(crate) fn watch(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
-    let (client, clock, runtime) = connect(config)?;
+    let (client, clock, runtime) = connect(config, LogLevel::Warn)?;
     runtime.block_on(async {
         let asked_at = clock.now();
         let answer = client.get_operation(&arguments.id).await?;

@@ -3,6 +3,7 @@
 use crate::cloud::method::Method;
 use crate::cloud::pushback::Pushback;
 use crate::decode;
+use crate::fault::{Fault, innermost};
 use crate::limits::ID_BYTES_MAX;
 use crate::model::{RpcCode, Text};
 use crate::proto::google::rpc;
@@ -29,6 +30,7 @@ pub struct Answer {
     pub(crate) origin: Origin,
     pub(crate) pushback: Option<Pushback>,
     role: &'static str,
+    fault: Option<Fault>,
 }
 
 /// Who made the status.
@@ -60,6 +62,10 @@ impl Answer {
             origin,
             pushback: Pushback::of(status, &details),
             role: method.role,
+            fault: match origin {
+                Origin::Server => None,
+                Origin::Connection | Origin::Unsent => status.source().and_then(Fault::of),
+            },
         }
     }
 
@@ -82,6 +88,9 @@ impl Answer {
     fn advice(&self) -> &'static str {
         if self.too_large {
             return "the answer is larger than any that is accepted";
+        }
+        if let Some(fault) = self.fault {
+            return mended(fault);
         }
         match self.code.name() {
             "UNAUTHENTICATED" => "check the credentials under cloud.auth and this machine's clock",
@@ -123,6 +132,27 @@ impl fmt::Display for Answer {
     }
 }
 
+/// What is to be done about a connection that cannot come up.
+fn mended(fault: Fault) -> &'static str {
+    match fault {
+        Fault::NoTls => {
+            "what answers there speaks no TLS: an endpoint in plaintext, such as the simulator's, needs cloud.tls.enabled: \
+             false"
+        }
+        Fault::NoHttp2 => {
+            "what answers there speaks no gRPC, or only over TLS: see cloud.tls.enabled, and cloud.endpoint"
+        }
+        Fault::NoHttp1 => {
+            "what answers there speaks no HTTP/1.1, or only over TLS: see cloud.tls.enabled, and cloud.endpoint"
+        }
+        Fault::Untrusted => {
+            "nobody trusted vouches for its certificate: cloud.tls.ca_file names who does, and cloud.tls.server_name the name \
+             that it carries"
+        }
+        Fault::Unidentified => "it wants a certificate of the caller, which the exporter has not",
+    }
+}
+
 /// Whether this is tonic's own timer, which reads as a cancellation by the server otherwise.
 pub(crate) fn is_local_timeout(status: &Status) -> bool {
     status.code() == Code::Cancelled && has_cause::<TimeoutExpired>(status)
@@ -158,11 +188,11 @@ fn causes(status: &Status) -> impl Iterator<Item = &(dyn Error + 'static)> {
     })
 }
 
-/// The innermost cause: what is above it only says "transport error" in different words.
+/// What is above the innermost cause only says "transport error" in different words.
 fn root_cause(status: &Status) -> String {
-    causes(status)
-        .last()
-        .map_or_else(|| status.message().to_owned(), ToString::to_string)
+    status
+        .source()
+        .map_or_else(|| status.message().to_owned(), innermost)
 }
 
 /// Messages of tonic, grpc-go, grpc-java and the C++ core about a message that is too large; all of them use

@@ -5,7 +5,7 @@ use crate::model::{LookError, RpcCode};
 use std::error::Error;
 use std::fmt::Write;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ pub enum CloudError {
     #[error("the user agent has characters that no header may carry")]
     UserAgent,
     /// A file cannot be read.
-    #[error("the {what} {path:?} cannot be read")]
+    #[error("the {what} {} cannot be read", path.display())]
     File {
         /// What the file is for.
         what: &'static str,
@@ -113,7 +113,7 @@ pub enum CloudError {
         source: io::Error,
     },
     /// A file holds something else.
-    #[error("the {what} {path:?} is not one: {problem}")]
+    #[error("the {what} {} is not one: {problem}", path.display())]
     FileContent {
         /// What the file is for.
         what: &'static str,
@@ -181,6 +181,14 @@ impl CloudError {
     /// our key, say, tells nothing of the operation, and must never read as its `NOT_FOUND`.
     pub fn look(&self) -> LookError {
         self.refusal().map_or(LookError::Unanswered, LookError::Refused)
+    }
+
+    /// The file of the settings that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File { path, .. } | Self::FileContent { path, .. } => Some(path),
+            _ => None,
+        }
     }
 
     /// This message and those of its causes in one line.

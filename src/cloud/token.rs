@@ -11,6 +11,7 @@ use crate::cloud::method::{Methods, Service};
 use crate::cloud::renewal::{Current, Fetch, Lease, Renewed};
 use crate::cloud::route::Routes;
 use crate::cloud::{Auth, CloudError, Secret, Settings};
+use crate::file;
 use crate::flow::{Said, Throttle};
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::proto::yandex::cloud::iam::v1::create_iam_token_request::Identity;
@@ -18,11 +19,11 @@ use crate::proto::yandex::cloud::iam::v1::{CreateIamTokenRequest, CreateIamToken
 use exchange::TokenUrl;
 use http::{HeaderMap, HeaderValue};
 use key::KeyFile;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 
 /// What calls carry in the header `authorization`.
@@ -156,7 +157,7 @@ impl Fetch for Tokens {
     async fn fetch(&self, _: Option<Self::Value>) -> Result<Lease<Self::Value>, CloudError> {
         let token = match &self.source {
             Source::Key(key) => self.sign_in(key).await,
-            Source::File(path) => read_token_file("IAM token file", path).await.map(|secret| Token {
+            Source::File(path) => read_token_file(FILE_OF_TOKEN, path).await.map(|secret| Token {
                 secret,
                 life: Life::Unknown(FILE_INTERVAL),
             }),
@@ -273,9 +274,12 @@ fn renewal(life: Duration, jitter: f64) -> Duration {
         .min(life * 3 / 4)
 }
 
+/// What is told of it names its key: it is read while the exporter runs, when nobody knows the configuration's lines.
+const FILE_OF_TOKEN: &str = "token file of cloud.auth.iam_token_file";
+
 /// Reads a token from a file that somebody else replaces at any time.
 async fn read_token_file(what: &'static str, path: &Path) -> Result<Secret, CloudError> {
-    let bytes = read_bounded(path).await.map_err(|source| CloudError::File {
+    let bytes = read_anew(path).await.map_err(|source| CloudError::File {
         what,
         path: path.to_owned(),
         source,
@@ -290,7 +294,6 @@ async fn read_token_file(what: &'static str, path: &Path) -> Result<Secret, Clou
         .trim();
     match text {
         "" => Err(wrong("it is empty; the token read before stays in use")),
-        _ if bytes.len() > TOKEN_BYTES_MAX => Err(wrong("it is longer than any token")),
         _ if text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
             Err(wrong("a token is one word"))
         }
@@ -298,15 +301,16 @@ async fn read_token_file(what: &'static str, path: &Path) -> Result<Secret, Clou
     }
 }
 
-/// The file's bytes, of which one more than is allowed is read at most.
-async fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let limit = u64::try_from(TOKEN_BYTES_MAX)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    let mut bytes = Vec::new();
-    let file = tokio::fs::File::open(path).await?;
-    file.take(limit).read_to_end(&mut bytes).await?;
-    Ok(bytes)
+/// A file's bytes, as they are now.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    file::read(path, u64::try_from(TOKEN_BYTES_MAX).unwrap_or(u64::MAX))
+}
+
+/// The same, away from the threads that call: a file system may hang.
+async fn read_anew(path: &Path) -> io::Result<Vec<u8>> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || read_file(&path));
+    read.await.map_err(io::Error::other)?
 }
 
 #[cfg(test)]
@@ -337,19 +341,17 @@ mod tests {
             (b" \n", "empty"),
             (b"canary canary", "one word"),
             (b"\xff\xfe", "not text"),
-            (long.as_bytes(), "longer"),
+            (long.as_bytes(), "it is larger than"),
             (b"canary\x00", "one word"),
         ];
         for (content, expected) in cases {
             std::fs::write(&path, content).expect("written");
-            let error = read_token_file("IAM token file", &path)
-                .await
-                .expect_err(expected);
-            assert!(error.to_string().contains(expected), "{error}");
-            assert!(!error.chain().contains("canary"), "{error}");
+            let error = read_token_file(FILE_OF_TOKEN, &path).await.expect_err(expected);
+            let told = error.chain();
+            assert!(told.contains(expected) && !told.contains("canary"), "{told}");
         }
         std::fs::write(&path, "t1.good\n").expect("written");
-        let token = read_token_file("IAM token file", &path).await.expect("good");
+        let token = read_token_file(FILE_OF_TOKEN, &path).await.expect("good");
         assert_eq!(token.expose(), "t1.good");
     }
 }

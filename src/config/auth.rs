@@ -63,6 +63,8 @@ const WAYS: &[&str] = &[
     "anonymous",
 ];
 
+const KEY_FILE_KEY: &str = "cloud.auth.service_account_key_file";
+
 /// Variables of the environment that stand for a way which the file does not name.
 pub(crate) const KEY_FILE_VARIABLE: &str = "YC_SERVICE_ACCOUNT_KEY_FILE";
 /// See [`KEY_FILE_VARIABLE`].
@@ -95,6 +97,26 @@ impl Auth {
         })
     }
 
+    /// The variable that tells it in place of the file, which says `written`.
+    pub(crate) fn variable(&self, written: &Self) -> Option<&'static str> {
+        let told = match self {
+            Self::ServiceAccountKeyFile(_) => KEY_FILE_VARIABLE,
+            Self::IamToken(_) => TOKEN_VARIABLE,
+            Self::Metadata(_) => METADATA_VARIABLE,
+            Self::Unset | Self::IamTokenFile(_) | Self::WorkloadIdentity(_) | Self::Anonymous => return None,
+        };
+        (self != written).then_some(told)
+    }
+
+    /// The key of which a variable may take the place.
+    pub(crate) fn displaceable(&self) -> Option<&'static str> {
+        match self {
+            Self::ServiceAccountKeyFile(_) => Some(KEY_FILE_KEY),
+            Self::Metadata(written) if *written != Metadata::default() => Some("cloud.auth.metadata.address"),
+            _ => None,
+        }
+    }
+
     /// The room's own settings; `None` when nothing was said.
     pub(crate) fn settings(&self) -> Option<cloud::Auth> {
         Some(match self.clone() {
@@ -115,7 +137,7 @@ impl Auth {
     /// The file it needs, with its key.
     pub(crate) fn file(&self) -> Option<(&'static str, &Path)> {
         match self {
-            Self::ServiceAccountKeyFile(path) => Some(("cloud.auth.service_account_key_file", path)),
+            Self::ServiceAccountKeyFile(path) => Some((KEY_FILE_KEY, path)),
             Self::IamTokenFile(path) => Some(("cloud.auth.iam_token_file", path)),
             Self::WorkloadIdentity(identity) => Some((
                 "cloud.auth.workload_identity.token_file",

@@ -115,10 +115,15 @@ const ENVIRONMENT_HEADING: &str = "
 ## Credentials from the environment
 
 Where the file has no `cloud.auth`, one of these tells the way to authenticate. Where it has one, variables for other \
-ways are left alone.
+ways are left alone, and one that takes the place of a key is a warning at the start and a note of `check-config`.
 
 | variable | meaning |
 |---|---|
+";
+
+const UNKNOWN: &str = "
+Any other variable that begins with `DATASPHERE_EXPORTER_` is a warning at the start, with the one that was meant, most \
+likely.
 ";
 
 const OTEL_HEADING: &str = "
@@ -188,6 +193,7 @@ fn flags(out: &mut String) {
             "| `", flag.name, "` | `", &variable, "` | `", section, ".", name, "` |\n",
         ]);
     }
+    out.push_str(UNKNOWN);
     for flag in FLAGS.iter().filter(|flag| flag.is_list) {
         out.extend([
             "\n`",

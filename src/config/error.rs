@@ -1,14 +1,16 @@
 //! What is wrong with a configuration, told so that it can be put right.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration file {}", path.display())]
+    #[error("cannot read the {what} {}", path.display())]
     Unreadable {
+        /// What the file is.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -58,6 +60,20 @@ pub enum Place {
 impl Place {
     pub(crate) fn is_line(&self) -> bool {
         matches!(self, Self::Line(_))
+    }
+}
+
+impl ConfigError {
+    /// A finding in a configuration of this file, or of none.
+    pub(crate) fn about(path: Option<&Path>, invalid: Invalid) -> Self {
+        match (path, &invalid.place) {
+            (_, Place::Flag(_) | Place::Environment(_)) | (None, Place::Line(_)) => Self::Elsewhere(invalid),
+            (Some(path), _) => Self::InFile {
+                path: path.to_owned(),
+                invalid,
+            },
+            (None, Place::Nowhere) => Self::NoFile(invalid),
+        }
     }
 }
 

@@ -104,11 +104,14 @@ pub(crate) const FLAGS: &[Flag] = &[
     },
 ];
 
+/// Begins the names of variables that are for the exporter.
+pub(crate) const PREFIX: &str = "DATASPHERE_EXPORTER_";
+
 /// The variable of the environment that stands for a flag: `--web.listen-address` is
 /// `DATASPHERE_EXPORTER_WEB_LISTEN_ADDRESS`.
 pub fn environment_name(flag: &str) -> String {
     let name = flag.trim_start_matches('-').replace(['.', '-'], "_");
-    format!("DATASPHERE_EXPORTER_{}", name.to_ascii_uppercase())
+    format!("{PREFIX}{}", name.to_ascii_uppercase())
 }
 
 /// Lays the environment over the file, and flags over both. An empty variable is none.

@@ -7,7 +7,7 @@
 mod variables;
 
 pub(crate) use variables::VARIABLES;
-pub use variables::meant_by;
+pub(crate) use variables::meant_by;
 
 use crate::config::error::Invalid;
 use crate::config::node::Node;

@@ -140,7 +140,7 @@ fn known(names: &[&str]) -> String {
 }
 
 /// The name that differs least, if it differs by a third at most.
-fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     let nearest = names.iter().map(|known| (edits(name, known), *known)).min()?;
     (nearest.0 * 3 <= nearest.1.len().max(3)).then_some(nearest.1)
 }

@@ -133,6 +133,18 @@ impl Setting for ListenAddresses {
         if addresses.len() > LISTEN_ADDRESSES_MAX {
             return Err(node.invalid(format!("must be at most {LISTEN_ADDRESSES_MAX} addresses")));
         }
+        for (index, address) in addresses.iter().enumerate() {
+            let mut before = addresses.iter().take(index);
+            if let (Some(first), Value::List(items)) =
+                (before.position(|before| before.meets(address)), &node.value)
+            {
+                let place = items.get(index).unwrap_or(node);
+                return Err(place.invalid(format!(
+                    "the same address as {}[{first}]; keep one of them",
+                    node.key
+                )));
+            }
+        }
         Ok(Self(addresses))
     }
 
@@ -147,6 +159,13 @@ const PATH_BYTES_MAX: usize = 128;
 /// Where metrics are served.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TelemetryPath(pub(crate) String);
+
+impl TelemetryPath {
+    /// Whether metrics stand where the status page would.
+    pub(crate) fn hides_page(&self) -> bool {
+        self.0 == "/"
+    }
+}
 
 impl Setting for TelemetryPath {
     fn kind() -> String {

@@ -70,11 +70,11 @@ impl Setting for f64 {
 
 impl Setting for Duration {
     fn kind() -> String {
-        "a duration such as 10s, 2m, 1h30m or 7d".to_owned()
+        "a duration such as 10s, 1m30s or 7d".to_owned()
     }
 
     fn read(node: &Node) -> Result<Self, Invalid> {
-        duration::parse(text::<Self>(node)?).ok_or_else(|| unexpected::<Self>(node))
+        parse(node, duration::parse)
     }
 
     fn write(&self) -> Yaml {
@@ -201,6 +201,31 @@ impl Setting for Address {
 /// An address to listen on: without a host on all interfaces, with port 0 on any that is free.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ListenAddress(pub(crate) String);
+
+impl ListenAddress {
+    /// Whether listening on both at once is refused for sure. Names other than addresses are not looked up.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        if self.0.eq_ignore_ascii_case(&other.0) {
+            // Port 0 is another one each time.
+            return !matches!(host_and_port(&self.0), Some((_, 0)));
+        }
+        match (host_and_port(&self.0), host_and_port(&other.0)) {
+            (Some((own, port)), Some((theirs, other_port))) => {
+                port == other_port && port > 0 && (takes_in(own, theirs) || takes_in(theirs, own))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether listening on one host takes in the other: the addresses of all interfaces do.
+fn takes_in(all: &str, one: &str) -> bool {
+    match all {
+        "" | "[::]" => true,
+        "0.0.0.0" => !one.starts_with('['),
+        _ => false,
+    }
+}
 
 impl Setting for ListenAddress {
     fn kind() -> String {

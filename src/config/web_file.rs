@@ -14,6 +14,7 @@ use crate::config::node::{Node, Value};
 use crate::config::setting::{Any, AtMost, Between, Setting, section, text, unexpected};
 use crate::config::yaml::Yaml;
 use crate::decode::redact;
+use crate::file;
 use crate::limits::{OPEN_PATHS_MAX, USERS_MAX, WEB_CONFIG_BYTES_MAX};
 use crate::listening::{Tls, TlsError};
 use crate::web::{self, PasswordHash, Protection, Users};
@@ -133,10 +134,11 @@ impl Setting for OpenPath {
 /// One [`ConfigError`] that names the first thing that is wrong, and what is allowed.
 pub fn protection(path: &Path) -> Result<Protection, ConfigError> {
     let unreadable = |source| ConfigError::Unreadable {
+        what: "web configuration file",
         path: path.to_owned(),
         source,
     };
-    let yaml = crate::config::read_file(path, WEB_CONFIG_BYTES_MAX).map_err(unreadable)?;
+    let yaml = file::read_text(path, WEB_CONFIG_BYTES_MAX).map_err(unreadable)?;
     let absolute = std::path::absolute(path).map_err(unreadable)?;
     let folder = absolute.parent().unwrap_or(Path::new(""));
     parsed(&yaml, folder).map_err(|invalid| ConfigError::InFile {

@@ -88,8 +88,24 @@ const SECRET_KEYS: &str = r"(?i-u:passw|passphrase|pwd|secret|token|api[_.-]?key
 /// The same for messages in Russian.
 const RUSSIAN_SECRET_KEYS: &str = "(?:[Пп]арол|[Тт]окен|[Сс]екрет)[а-яё]*";
 
-/// What may stand for a value: quoted, with a scheme before it, or to the end of the word.
-const VALUE: &str = r#"(?:[bBuUrRfF]?"(?:[^"\\]|\\.)*"?|[bBuUrRfF]?'(?:[^'\\]|\\.)*'?|\\"(?:[^"\\]|\\[^"])*(?:\\")?|(?i-u:bearer|basic|api-key|oauth)[ \t]+\S+|\S+)"#;
+/// What may stand for a value: quoted, or to the end of the word.
+const ATOM: &str =
+    r#"(?:[bBuUrRfF]?"(?:[^"\\]|\\.)*"?|[bBuUrRfF]?'(?:[^'\\]|\\.)*'?|\\"(?:[^"\\]|\\[^"])*(?:\\")?|\S+)"#;
+
+/// A key where a value is awaited: quoted to its end, or a word in which no quote begins, since quotes within a word
+/// hold a value.
+const KEY: &str = r#"(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"'\\]+[\\"'\]]*)"#;
+
+/// What assigns.
+const ASSIGN: &str = "(?:=>|:=|[=:])";
+
+/// A value, and before it, as often as it comes, a scheme or a key of its own. That would be taken for the value while
+/// the secret behind it stayed: `pw: password: hunter2`.
+fn value() -> String {
+    format!(
+        r"(?:(?i-u:bearer|basic|api-key|oauth)[ \t]+|{KEY}[ \t]*{ASSIGN}[ \t]+|{KEY}[ \t]+{ASSIGN}[ \t]*)*{ATOM}"
+    )
+}
 
 /// All that is not a URL. The parts that stay are in groups. Words and their boundaries are those of ASCII: the
 /// fast engine knows no others, and only prose has them.
@@ -97,11 +113,12 @@ fn secrets() -> String {
     let key = format!(
         r"(?-u:\b[\w.-]*)(?:{SECRET_KEYS})(?-u:[\w.-]*)|(?-u:\b(?:[\w.-]*[_.-])?)(?i-u:pass|pw|sig)|{RUSSIAN_SECRET_KEYS}"
     );
+    let value = value();
     [
         r"-----BEGIN [A-Z ]+-----(?s:.*?)(?:-----END [A-Z ]+-----|\z)".to_owned(),
-        format!(r#"(?P<assigned>(?:{key})[\\"'\]]*[ \t]*(?:=>|:=|[=:])[ \t]*){VALUE}"#),
-        format!(r"(?P<flag>(?:^|\s)--?(?-u:[\w.-]*)(?:{SECRET_KEYS})(?-u:[\w.-]*)[ \t]+){VALUE}"),
-        r"(?P<scheme>(?i-u:\bbearer)[ \t]+)\S+".to_owned(),
+        format!(r#"(?P<assigned>(?:{key})[\\"'\]]*[ \t]*{ASSIGN}[ \t]*){value}"#),
+        format!(r"(?P<flag>(?:^|\s)--?(?-u:[\w.-]*)(?:{SECRET_KEYS})(?-u:[\w.-]*)[ \t]+){value}"),
+        format!(r"(?P<scheme>(?i-u:\bbearer)[ \t]+){value}"),
         r#"[^\s:@/"']+:[^\s@/"']+(?P<host>@)"#.to_owned(),
         r"(?-u:\beyJ[\w-]{8,}(?:\.[\w-]*)*)".to_owned(),
         r"(?-u:\bt1\.[\w.-]{8,}=*)".to_owned(),
@@ -183,6 +200,16 @@ mod tests {
             ("authorization => Basic dTpw", "authorization => ***"),
             ("sent bearer abc", "sent bearer ***"),
             ("run --api-key k3y --epochs 3", "run --api-key *** --epochs 3"),
+            ("Pw: password: hunter2 next", "Pw: *** next"),
+            ("pw: password => 'two words' next", "pw: *** next"),
+            ("pw: basic password: hunter2 next", "pw: *** next"),
+            ("--token x = hunter2 next", "--token *** next"),
+            ("bearer token: hunter2 next", "bearer *** next"),
+            (r#"pw: "a": "b c" next"#, "pw: *** next"),
+            (
+                r#"{"password": "a: b c", "x": 1}"#,
+                r#"{"password": ***, "x": 1}"#,
+            ),
             ("пароль: секретно, Токен=x", "пароль: *** Токен=***"),
             ("got eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.sig_-x back", "got *** back"),
             ("iam t1.9euelZqUx-_8yK.Abc== end", "iam *** end"),

@@ -1,8 +1,9 @@
 //! The connection to a collector: TLS, and one bounded exchange.
 
-use crate::delivery::mismatch::Mismatch;
 use crate::delivery::{Collector, DeliveryError, Protocol, Tls};
-use crate::limits::OTLP_ANSWER_BYTES_MAX;
+use crate::fault::{Fault, innermost};
+use crate::file;
+use crate::limits::{OTLP_ANSWER_BYTES_MAX, PEM_BYTES_MAX};
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Request};
@@ -47,7 +48,7 @@ pub(crate) enum Failure {
     Broken(String),
     /// What answers speaks another protocol.
     #[error("what answers {0}")]
-    Mismatch(Mismatch),
+    Mismatch(&'static str),
     /// It is longer than any that a collector would give.
     #[error("the answer is too long")]
     TooLong,
@@ -115,13 +116,26 @@ fn client(
         .build(connector.clone())
 }
 
-/// What is above the innermost cause only says that something failed.
 fn broken(error: &(dyn Error + 'static)) -> Failure {
-    if let Some(mismatch) = Mismatch::of(error) {
-        return Failure::Mismatch(mismatch);
+    match Fault::of(error).filter(Fault::is_mismatch) {
+        Some(fault) => Failure::Mismatch(mismatch(fault)),
+        None => Failure::Broken(innermost(error)),
     }
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    Failure::Broken(causes.last().map_or_else(String::new, ToString::to_string))
+}
+
+fn mismatch(fault: Fault) -> &'static str {
+    match fault {
+        Fault::NoHttp2 => {
+            "does not speak gRPC, or only encrypted: 4317 is usually for grpc, 4318 for http/protobuf; see \
+             traces.protocol or OTEL_EXPORTER_OTLP_PROTOCOL"
+        }
+        Fault::NoHttp1 => {
+            "does not speak HTTP/1.1, or only encrypted: 4317 is usually for grpc, 4318 for http/protobuf; see \
+             traces.protocol or OTEL_EXPORTER_OTLP_PROTOCOL"
+        }
+        Fault::NoTls => "does not speak TLS: its address begins with http://",
+        Fault::Untrusted | Fault::Unidentified => "is not trusted, or does not trust us",
+    }
 }
 
 fn client_config(collector: &Collector) -> Result<ClientConfig, DeliveryError> {
@@ -178,7 +192,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, DeliveryError> {
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, DeliveryError> {
-    std::fs::read(path).map_err(|source| DeliveryError::File {
+    file::read(path, PEM_BYTES_MAX).map_err(|source| DeliveryError::File {
         what,
         path: path.to_owned(),
         source,

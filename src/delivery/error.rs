@@ -1,7 +1,7 @@
 //! Why spans cannot be sent at all.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What only the operator can mend; that a collector cannot be reached is none of these.
 #[derive(Debug, thiserror::Error)]
@@ -28,4 +28,14 @@ pub enum DeliveryError {
     /// TLS cannot be set up, with these files or with the system's authorities.
     #[error("TLS to the collector of traces cannot be set up: {0}")]
     Tls(String),
+}
+
+impl DeliveryError {
+    /// The file of the settings that it is about.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File { path, .. } | Self::FileContent { path, .. } => Some(path),
+            Self::Tls(_) => None,
+        }
+    }
 }

@@ -228,6 +228,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_address_that_we_hold_ourselves_is_not_said_to_be_another_programs_alone() {
+        let (_socket, place) = bind("127.0.0.1:0").await.expect("a port");
+        let told = bind(&place.to_string()).await.expect_err("held").to_string();
+        assert_eq!(
+            told,
+            format!(
+                "cannot listen on {place}, which is held already: by another listen address of this exporter, or by \
+                 another program"
+            )
+        );
+        let told = bind("192.0.2.1:0").await.expect_err("elsewhere").to_string();
+        assert!(told.ends_with("which is no address of this host"), "{told}");
+    }
+
+    #[tokio::test]
     async fn a_file_that_is_no_socket_of_ours_stays() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("notes.txt");

@@ -1,7 +1,9 @@
 //! The configuration as users write it: what is read, what is refused and how that is said, what is printed.
 
 use datasphere_exporter::cloud::Auth;
-use datasphere_exporter::config::{Config, Flags, LogFormat, LogLevel, document, environment_name};
+use datasphere_exporter::config::{
+    Config, Flags, LogFormat, LogLevel, document, environment_name, protection,
+};
 use datasphere_exporter::delivery::Exporter;
 use datasphere_exporter::model::{JobStatus, ProjectScope};
 use datasphere_exporter::tracker::CallerContext;
@@ -253,8 +255,8 @@ fn what_cannot_be_used_is_told_with_line_and_key_and_what_is_allowed() {
             list_interval, sweep_interval, balance_interval, request_timeout, concurrency, requests_per_second, \
             retention, tracked_max, operations, projects, communities, execution_files".to_owned()),
         ("- a\n", format!("1: expected keys, found a list; known here: {sections}")),
-        ("watch:\n  interval: 10\n", "2: watch.interval: expected a duration such as 10s, 2m, 1h30m or 7d".to_owned()),
-        ("watch:\n  interval: [10s]\n", "2: watch.interval: expected a duration such as 10s, 2m, 1h30m or 7d, found a list".to_owned()),
+        ("watch:\n  interval: 10\n", "2: watch.interval: expected a duration such as 10s, 1m30s or 7d: a number has no unit behind it".to_owned()),
+        ("watch:\n  interval: [10s]\n", "2: watch.interval: expected a duration such as 10s, 1m30s or 7d, found a list".to_owned()),
         ("watch:\n  interval: 0s\n", "2: watch.interval: must be from 1s to 1d".to_owned()),
         ("watch:\n  interval: 5m\n", "2: watch.interval: watch.interval (5m) must not be longer than watch.interval_max (2m)".to_owned()),
         ("watch:\n  interval_max: 5s\n", "2: watch.interval_max: watch.interval (10s) must not be longer than watch.interval_max (5s)".to_owned()),
@@ -426,6 +428,175 @@ fn the_environment_may_tell_who_we_are_where_the_file_does_not() {
         both.unwrap_err().to_string(),
         "YC_SERVICE_ACCOUNT_KEY_FILE: set together with YC_IAM_TOKEN; keep one of them, or name a way in cloud.auth"
     );
+}
+
+#[test]
+fn a_variable_that_takes_the_place_of_a_key_is_told_with_both_names() {
+    let notes = |yaml: &str, pairs: &[(&str, &str)]| {
+        Config::parse(yaml, Path::new("/etc"), &Flags::default(), variables(pairs))
+            .unwrap()
+            .notes()
+            .to_vec()
+    };
+    let key_file = "cloud: {auth: {service_account_key_file: key.json}}";
+    let metadata = "cloud: {auth: {metadata: {address: machine}}}";
+    assert_eq!(
+        notes(key_file, &[("YC_SERVICE_ACCOUNT_KEY_FILE", "/run/key.json")]),
+        ["YC_SERVICE_ACCOUNT_KEY_FILE is set and takes the place of cloud.auth.service_account_key_file"]
+    );
+    assert_eq!(
+        notes(metadata, &[("YC_METADATA_ADDR", "other")]),
+        ["YC_METADATA_ADDR is set and takes the place of cloud.auth.metadata.address"]
+    );
+    for (yaml, variable, value) in [
+        (key_file, "YC_SERVICE_ACCOUNT_KEY_FILE", "/etc/key.json"),
+        (key_file, "YC_METADATA_ADDR", "other"),
+        (key_file, "YC_IAM_TOKEN", "t1.canary"),
+        (metadata, "YC_METADATA_ADDR", "machine"),
+        ("cloud: {auth: {metadata: {}}}", "YC_METADATA_ADDR", "other"),
+        ("", "YC_SERVICE_ACCOUNT_KEY_FILE", "k"),
+        (SMALLEST, "YC_SERVICE_ACCOUNT_KEY_FILE", "k"),
+    ] {
+        assert_eq!(notes(yaml, &[(variable, value)]), [""; 0], "{yaml} {variable}");
+    }
+}
+
+#[test]
+fn metrics_in_place_of_the_status_page_are_told() {
+    let notes = |path: &str| {
+        parse(&format!("{SMALLEST}web: {{telemetry_path: {path}}}\n"))
+            .notes()
+            .len()
+    };
+    assert_eq!((notes("/"), notes("/metrics")), (1, 0));
+}
+
+#[test]
+fn one_address_for_two_servers_is_refused_with_both_keys() {
+    const SAME: &str = "the same address as web.listen_address; one of them has to be another";
+    for (web, gateway) in [
+        (":1", ":1"),
+        (":1", "127.0.0.1:1"),
+        ("0.0.0.0:1", "127.0.0.1:1"),
+        ("[::1]:1", "[::]:1"),
+        ("Localhost:1", "localhost:1"),
+        ("unix:/run/a.sock", "unix:/run/a.sock"),
+    ] {
+        let yaml = format!(
+            "{SMALLEST}web:\n  listen_address: ['x:9', '{web}']\ngateway:\n  listen_address: '{gateway}'\n"
+        );
+        assert_eq!(
+            refusal(&yaml),
+            format!("5: gateway.listen_address: {SAME}"),
+            "{yaml}"
+        );
+        let yaml = format!("{SMALLEST}web:\n  listen_address:\n  - '{web}'\n  - '{gateway}'\n");
+        assert_eq!(
+            refusal(&yaml),
+            "5: web.listen_address[1]: the same address as web.listen_address[0]; keep one of them"
+        );
+    }
+    for (web, gateway) in [
+        (":1", ":2"),
+        (":0", ":0"),
+        ("127.0.0.1:1", "127.0.0.2:1"),
+        ("0.0.0.0:1", "[::1]:1"),
+        ("unix:/run/a.sock", "unix:/run/b.sock"),
+    ] {
+        parse(&format!(
+            "{SMALLEST}web:\n  listen_address: '{web}'\ngateway:\n  listen_address: '{gateway}'\n"
+        ));
+    }
+    let by_default = refusal(&format!("{SMALLEST}gateway: {{listen_address: ':10477'}}\n"));
+    assert_eq!(by_default, format!("2: gateway.listen_address: {SAME}"));
+    parse(&format!(
+        "{SMALLEST}web: {{systemd_socket: true}}\ngateway: {{listen_address: ':10477'}}\n"
+    ));
+    let flags = Flags {
+        web_listen_address: vec![":1".to_owned()],
+        ..Flags::default()
+    };
+    let yaml = format!("{SMALLEST}gateway: {{listen_address: ':1'}}\n");
+    let told = Config::parse(&yaml, Path::new(""), &flags, nothing).map(|_| ());
+    assert_eq!(
+        told.unwrap_err().to_string(),
+        "--web.listen-address: the same address as gateway.listen_address; one of them has to be another"
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_told_with_the_place_where_it_is_named() {
+    const MISSING: &str = "No such file or directory (os error 2)";
+    const FOLDER: &str = "it is a folder, and a file is needed";
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("exporter.yaml");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let told = |yaml: &str, pairs: &[(&str, &str)]| {
+        fs::write(&own, yaml).unwrap();
+        let told = Config::load(Some(&own), &Flags::default(), variables(pairs)).map(|_| ());
+        told.unwrap_err()
+            .to_string()
+            .replace(&folder.path().display().to_string(), "DIR")
+    };
+    write("key.json", "{}");
+    assert_eq!(
+        told(&format!("{SMALLEST}web:\n  config_file: web.yaml\n"), &[]),
+        format!("DIR/exporter.yaml:3: web.config_file: cannot read DIR/web.yaml: {MISSING}")
+    );
+    assert_eq!(
+        told(SMALLEST, &[("DATASPHERE_EXPORTER_WEB_CONFIG_FILE", "/nowhere/w")]),
+        format!("DATASPHERE_EXPORTER_WEB_CONFIG_FILE: cannot read /nowhere/w: {MISSING}")
+    );
+    assert_eq!(
+        told("cloud:\n  tls: {ca_file: .}\n  auth: {anonymous: {}}\n", &[]),
+        format!("DIR/exporter.yaml:2: cloud.tls.ca_file: cannot read DIR/.: {FOLDER}")
+    );
+    assert_eq!(
+        told(
+            "cloud:\n  auth: {service_account_key_file: key.json}\n",
+            &[("YC_SERVICE_ACCOUNT_KEY_FILE", "/nowhere/k")]
+        ),
+        format!("YC_SERVICE_ACCOUNT_KEY_FILE: cannot read /nowhere/k: {MISSING}")
+    );
+    fs::write(&own, "cloud:\n  auth: {service_account_key_file: key.json}\n").unwrap();
+    let config = Config::load(Some(&own), &Flags::default(), nothing).unwrap();
+    let found = config
+        .of_file(&folder.path().join("key.json"), "it is no key")
+        .unwrap();
+    assert_eq!(
+        found.to_string(),
+        format!(
+            "{}:2: cloud.auth.service_account_key_file: it is no key",
+            own.display()
+        )
+    );
+}
+
+#[test]
+fn a_folder_or_a_pipe_in_place_of_a_configuration_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe.yaml");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    for (path, problem) in [
+        (folder.path(), "it is a folder, and a file is needed"),
+        (
+            &pipe,
+            "it is a pipe or a socket, and a file is needed that can be read more than once",
+        ),
+    ] {
+        let refusal = Config::load(Some(path), &Flags::default(), nothing).map(|_| ());
+        let refusal = refusal.unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            format!("cannot read the configuration file {}", path.display())
+        );
+        assert_eq!(refusal.source().unwrap().to_string(), problem);
+        let refusal = protection(path).map(|_| ()).unwrap_err().to_string();
+        assert_eq!(
+            refusal,
+            format!("cannot read the web configuration file {}", path.display())
+        );
+    }
 }
 
 #[test]

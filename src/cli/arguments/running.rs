@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Where the exporter is, and how its answers are shown.
 #[derive(Args, Debug)]
 pub(crate) struct Running {
-    /// The exporter's own address, not the cloud's; also from the environment, as `DATASPHERE_EXPORTER_URL`, where
+    /// The exporter's own address, not the cloud's, or `unix:/PATH`; also from the environment, as `DATASPHERE_EXPORTER_URL`, where
     /// others do not see the password of `http://USER:PASSWORD@HOST` [default: `http://localhost:10477`]
     #[arg(long, value_name = "URL")]
     pub(crate) url: Option<BaseUrl>,

@@ -5,6 +5,7 @@ use crate::cloud::channel::Dialer;
 use crate::cloud::token::{Life, Token, UNTOLD_INTERVAL, read_token_file};
 use crate::cloud::{CloudError, Secret};
 use crate::decode;
+use crate::fault::innermost;
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::model::Text;
 use bytes::Bytes;
@@ -16,7 +17,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
-use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,6 +60,8 @@ struct ErrorJson {
     error: String,
     error_description: Option<String>,
 }
+
+const FILE_OF_IDENTITY: &str = "token file of cloud.auth.workload_identity.token_file";
 
 impl TokenUrl {
     /// The metadata service at `host` or `host:port`.
@@ -106,7 +108,7 @@ impl TokenUrl {
                 service_account_id,
                 token_file,
             } => {
-                let subject = read_token_file("workload identity's token file", token_file).await?;
+                let subject = read_token_file(FILE_OF_IDENTITY, token_file).await?;
                 let request = workload_request(uri, service_account_id, &subject);
                 ask(uri, WORKLOAD_TIMEOUT, http.request(request)).await?
             }
@@ -231,14 +233,6 @@ fn refusal(status: StatusCode, body: &[u8]) -> String {
         let _ = write!(problem, " ({words})");
     }
     problem
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut innermost = error;
-    while let Some(cause) = innermost.source() {
-        innermost = cause;
-    }
-    innermost.to_string()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::cloud::CloudError;
-use crate::cloud::token::read_bounded;
+use crate::cloud::token::{read_anew, read_file};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
@@ -33,7 +33,7 @@ impl KeyFile {
     /// # Errors
     /// The file cannot be read, or is not an authorized key.
     pub(crate) fn open(path: PathBuf) -> Result<Self, CloudError> {
-        let bytes = std::fs::read(&path).map_err(|source| CloudError::File {
+        let bytes = read_file(&path).map_err(|source| CloudError::File {
             what: WHAT,
             path: path.clone(),
             source,
@@ -48,7 +48,7 @@ impl KeyFile {
     /// A claim to be the service account, valid for an hour from `now`.
     pub(crate) async fn jwt(&self, now: Timestamp) -> Result<String, CloudError> {
         // A file that is being replaced, or was damaged since, leaves the key that worked.
-        let newest = read_bounded(&self.path).await.ok();
+        let newest = read_anew(&self.path).await.ok();
         let newest = newest.and_then(|bytes| Key::parse(&bytes).ok()).map(Arc::new);
         let key = {
             let mut key = self.key.lock().unwrap_or_else(PoisonError::into_inner);

@@ -66,7 +66,7 @@ variables! {
 const PREFIX: &str = "OTEL_EXPORTER_OTLP_";
 
 /// The variable of OpenTelemetry that was meant, most likely, by one whose name is none.
-pub fn meant_by(name: &str) -> Option<&'static str> {
+pub(crate) fn meant_by(name: &str) -> Option<&'static str> {
     if !name.starts_with(PREFIX) {
         return None;
     }

@@ -65,7 +65,8 @@ basic_auth_users:
 allowed, without the value.
 - **Nothing has to be restarted.** The file and those that it names are read anew every 5 seconds. What is new counts \
 for connections that are opened, and requests that arrive, from then on: a connection that was opened with a \
-certificate stays. A file that cannot be used changes nothing: the log tells why, once, and \
+certificate stays. A file that cannot be used changes nothing: the log tells why, once it is so at two readings in a \
+row, since certificate and key are hardly ever exchanged at the same moment, and \
 `datasphere_exporter_config_last_reload_successful` is 0 until it can, and, where a reload was refused, until one succeeds. The certificate of `gateway.tls` is read anew in \
 the same way.
 - **Where there are users, every request needs one**, those for health and readiness too, unless \
@@ -88,8 +89,11 @@ users count on all of them.
 
 ## Calling it
 
-`track`, `untrack` and `list` reach it with `--url=https://HOST:PORT`, `--ca-file`, `--cert-file` and `--key-file`, and \
-`--user` with `--password-file` or the variable `DATASPHERE_EXPORTER_PASSWORD`. Prometheus:
+`track`, `untrack`, `list` and `healthcheck` reach it with `--url=https://HOST:PORT`, `--ca-file`, `--cert-file` and \
+`--key-file`, and `--user` with `--password-file` or the variable `DATASPHERE_EXPORTER_PASSWORD`. Over a unix socket it \
+is `--url=unix:/PATH`, as it is written where the server listens, and without TLS. On its own host `healthcheck` takes \
+whatever certificate is shown with `--insecure`. A certificate as `openssl req -x509` makes it by itself is one of an \
+authority, which these commands do not take for a server's: add `-addext basicConstraints=CA:FALSE`. Prometheus:
 
 ```yaml
 scrape_configs:

@@ -1,6 +1,7 @@
 """Exit codes and messages: what is wrong is told in one line with file, line and key."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -8,6 +9,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
+from kit.deadline import wait_until
 from kit.exporter import Exporter, demo, serve, serve_beside
 from kit.programs import BINARY, main, new_folder, run, start
 from kit.scenarios import A_LONG_RUN
@@ -114,6 +116,31 @@ class TheProgram(unittest.TestCase):
         self.assertEqual(ended.returncode, 1)
         self.assertIn(address, ended.stderr.decode().splitlines()[-1])
 
+    def test_says_once_that_the_port_of_the_gateway_is_in_use(self) -> None:
+        file = new_folder() / "config.yaml"
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            file.write_text(VALID + f"gateway: {{ listen_address: '{address}' }}\n")
+            said = self.one_line(self.serve(f"--config.file={file}"), 1, address)
+        self.assertEqual(said.count("gateway"), 1, said)
+
+    def test_refuses_a_pipe_in_place_of_a_file_at_once(self) -> None:
+        pipe = new_folder() / "config.yaml"
+        os.mkfifo(pipe)
+        self.one_line(self.serve(f"--config.file={pipe}"), USAGE, str(pipe), "it is a pipe")
+
+    def test_warns_of_variables_that_displace_a_key_or_are_not_known(self) -> None:
+        file = new_folder() / "config.yaml"
+        file.write_text(VALID.replace("anonymous: {}", "metadata: { address: '127.0.0.1:1' }"))
+        port = free_port()
+        environment = {"YC_METADATA_ADDR": "127.0.0.1:2", "DATASPHERE_EXPORTER_LOG_LEVLE": "debug"}
+        flags = ("--storage.path=", f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}")
+        program = start(self.addCleanup, "serve", BINARY, "serve", *flags, environment=environment)
+        Exporter(program, port).wait_listening()
+        said = "\n".join(program.lines())
+        self.assertIn("YC_METADATA_ADDR is set and takes the place of cloud.auth.metadata.address", said)
+        self.assertIn("did you mean DATASPHERE_EXPORTER_LOG_LEVEL?", said)
+
     def test_takes_the_address_from_the_environment(self) -> None:
         file = new_folder() / "config.yaml"
         file.write_text(VALID)
@@ -139,6 +166,17 @@ class TheProgram(unittest.TestCase):
             exporter = demo(self.addCleanup, jobs=5)
             self.assertIn(f"http://localhost:{exporter.port}/metrics", "\n".join(exporter.program.lines()))
             self.assertEqual(exporter.program.end(ask), 0)
+
+    def test_a_hangup_does_not_end_what_has_nothing_to_read_again(self) -> None:
+        simulator = start(
+            self.addCleanup, "simulate", BINARY, "simulate", f"--listen-address=127.0.0.1:{free_port()}"
+        )
+        wait_until("the simulator listens", lambda: "simulated" in "\n".join(simulator.lines()), 20)
+        for program in (simulator, demo(self.addCleanup, jobs=5).program):
+            program.process.send_signal(signal.SIGHUP)
+            wait_until("it says so", lambda p=program: "no configuration file" in "\n".join(p.lines()), 10)
+            self.assertTrue(program.is_running())
+            self.assertEqual(program.terminate(), 0)
 
     def test_ends_well_before_it_ever_reached_the_cloud(self) -> None:
         exporter = serve(self.addCleanup, free_port(), A_LONG_RUN.watch("1s"))

@@ -55,7 +55,8 @@ class AHealthcheck(unittest.TestCase):
         refused = {
             "certificate": (where, *certificate, *user),
             "CertificateRequired": (where, "--insecure", *user),
-            "401": (where, "--insecure", *certificate),
+            "wants to know who calls": (where, "--insecure", *certificate),
+            "one of the two is wrong": (where, "--insecure", *certificate, "--user=nobody", user[1]),
         }
         for words, flags in refused.items():
             with self.subTest(words):

@@ -117,6 +117,14 @@ class TheCommand(unittest.TestCase):
         self.assertEqual(watch.end(signal.SIGINT), 130)
         self.assertIn(f"operation cancel {operation}", watch.lines()[-1])
 
+    def test_a_cloud_that_is_not_there_is_told_in_one_line(self) -> None:
+        nowhere = f"--config.file={configuration_for(free_port(), {'interval': '1s'}, transport=self.transport)}"
+        for command in ("get", "cancel"):
+            ended = run(BINARY, "operation", command, "bt1operation00000003", nowhere)
+            self.assertEqual((ended.returncode, ended.stdout), (FAILED, b""), ended)
+            self.assertEqual(ended.stderr.decode().count("could not be reached"), 1, ended)
+            self.assertEqual(len(ended.stderr.splitlines()), 1, ended)
+
     def test_an_unknown_operation_is_told_in_one_line(self) -> None:
         for command in ("get", "watch", "cancel"):
             ended = self.operation(command, "bt1operationunheardof")

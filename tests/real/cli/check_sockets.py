@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kit.deadline import wait_until
 from kit.exporter import configuration_for
-from kit.programs import BINARY, Program, main, new_folder, start
+from kit.programs import BINARY, Program, main, new_folder, run, start
 from kit.web import answers, free_port
 
 
@@ -44,6 +44,9 @@ class TheExporter(unittest.TestCase):
         flags = [f"--web.listen-address=unix:{self.path}", f"--web.listen-address=127.0.0.1:{port}"]
         first = self.serve(*flags)
         wait_until("it listens", lambda: asked_over(self.path) == 200 and answers(port, "/-/healthy"), 20)
+        for command in ("healthcheck", "list"):
+            ended = run(BINARY, command, f"--url=unix:{self.path}")
+            self.assertEqual((ended.returncode, ended.stderr), (0, b""), command)
         second = self.serve(f"--web.listen-address=unix:{self.path}", "--storage.path=")
         wait_until("the second has ended", lambda: not second.is_running(), 20)
         self.assertEqual(second.process.returncode, 1)

@@ -231,6 +231,17 @@ class AChart(unittest.TestCase):
         self.assertEqual({rule["ports"][0]["port"] for rule in policy["spec"]["ingress"]}, ports.keys())
         self.assertLessEqual(policy["spec"]["podSelector"]["matchLabels"].items(), labels.items())
 
+    def test_a_policy_lets_it_out_to_the_metadata_service_where_its_tokens_are_from_there(self) -> None:
+        def egress(*flags: str) -> dict[int, dict]:
+            (policy,) = named(things("--set=networkPolicy.enabled=true", *flags), "NetworkPolicy").values()
+            return {rule["ports"][0]["port"]: rule for rule in policy["spec"]["egress"]}
+
+        self.assertEqual(egress("--set=auth.secret.name=key").keys(), {53, 443})
+        usual = egress('--set-json=config={"cloud":{"auth":{"metadata":{}}}}')
+        self.assertEqual(usual[80]["to"], [{"ipBlock": {"cidr": "169.254.169.254/32"}}])
+        elsewhere = egress('--set-json=config={"cloud":{"auth":{"metadata":{"address":"metadata.internal"}}}}')
+        self.assertNotIn("to", elsewhere[80])
+
     def test_ports_and_paths_are_those_of_the_configuration(self) -> None:
         release = with_key("gateway.enabled=true", "gateway.port=20000", 'config={"web":{"telemetry_path":"/m"}}', "serviceMonitor.enabled=true")
         understood = self.understood(release)

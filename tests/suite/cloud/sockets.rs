@@ -196,6 +196,47 @@ async fn tls_trusts_the_file_that_is_named_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn tls_on_one_side_alone_is_told_as_what_it_is() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (ca_file, identity) = identity(folder.path());
+    let in_plain = serve(&scenario(), simulator::Settings::loopback()).await;
+    for transport in [Transport::Grpc, Transport::Rest] {
+        let mut settings = plain(Auth::Anonymous, in_plain.grpc);
+        settings.transport = transport;
+        settings.tls = Tls {
+            enabled: true,
+            ca_file: Some(ca_file.clone()),
+            ..Tls::default()
+        };
+        let asked = client(&settings).expect("the settings hold");
+        let told = asked
+            .get_operation(&operation())
+            .await
+            .expect_err("no TLS")
+            .chain();
+        assert!(
+            told.contains("speaks no TLS") && told.contains("cloud.tls.enabled: false"),
+            "{told}"
+        );
+    }
+    let mut simulated = simulator::Settings::loopback();
+    simulated.identity = Some(identity);
+    let secured = serve(&scenario(), simulated).await;
+    let mut settings = plain(Auth::Anonymous, secured.grpc);
+    for transport in [Transport::Grpc, Transport::Rest] {
+        settings.transport = transport;
+        let asked = client(&settings).expect("the settings hold");
+        let told = asked
+            .get_operation(&operation())
+            .await
+            .expect_err("TLS only")
+            .chain();
+        // A connection that is reset before its alert was read tells less.
+        assert!(told.contains("cloud.tls"), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn a_virtual_machine_gets_its_token_from_the_metadata_service() {
     let served = serve(&guarded(), simulator::Settings::loopback()).await;
     let address = served.http.to_string();

@@ -218,7 +218,14 @@ async fn a_token_file_is_read_again_when_it_changes_and_an_empty_one_changes_not
     let world = World::of(&scenario, Settings::new(Auth::IamTokenFile(path.clone())));
     let client = world.client();
     let error = client.get_operation(&operation()).await.expect_err("no file yet");
-    assert!(error.chain().contains("token"), "{}", error.chain());
+    let told = error.chain();
+    assert!(
+        told.contains(&format!(
+            "the token file of cloud.auth.iam_token_file {} cannot be read",
+            path.display()
+        )),
+        "{told}"
+    );
 
     replace(&path, &world.simulator.issue_token("ajeone"));
     tokio::time::sleep(Duration::from_secs(6)).await;
