@@ -89,6 +89,12 @@ pub const TOLD_SPANS_MAX: i64 = 500_000;
 /// Spans that one root links to: an execution has one caller as a rule, and each attach may bring another.
 pub const TRACE_LINKS_MAX: usize = 8;
 
+/// Characters of a caller's `tracestate`: what W3C asks everybody to pass on at least; a longer one is dropped.
+pub const TRACE_STATE_CHARS_MAX: usize = 512;
+
+/// Members of a caller's `tracestate`: W3C allows no more.
+pub const TRACE_STATE_MEMBERS_MAX: usize = 32;
+
 /// Spans in one request to the collector: what OpenTelemetry's own batches hold.
 pub const OTLP_BATCH_SPANS_MAX: u32 = 512;
 

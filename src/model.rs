@@ -15,6 +15,7 @@ mod spans;
 mod status;
 mod text;
 mod trace;
+mod trace_state;
 mod view;
 
 pub use event::{Change, Departure, Event, Visit};
@@ -37,4 +38,5 @@ pub use spans::{EncodedSpans, SpanKey};
 pub use status::{JobStatus, Kind, NotebookStatus, Outcome, OutcomeKind, RpcCode};
 pub use text::Text;
 pub use trace::{Relation, Seed, SpanId, SpanLink, Trace, TraceContext, TraceId, TraceIdError};
+pub use trace_state::{TraceState, TraceStateError};
 pub use view::{Dropped, Operations, TrackerFigures, Unreadable, View};

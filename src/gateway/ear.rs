@@ -61,7 +61,7 @@ struct Turn<'a> {
 }
 
 /// A call whose answer may be an operation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cause {
     pub(crate) role: Role,
     /// When it left.
@@ -147,7 +147,7 @@ impl Ear {
             target: Target::Operation(told.answer.value.id.clone()),
             source: Source::Gateway,
             labels: Labels::default(),
-            trace_context: self.context(cause, &told),
+            trace_context: self.context(&cause, &told),
         };
         let gaps = told.answer.gaps.iter().map(|(gap, count)| (gap.label(), count));
         count_gaps(&self.instruments.decode_gaps_total, gaps);
@@ -211,17 +211,18 @@ impl Ear {
     }
 
     /// Where the caller stood who asked for the execution: this one, or the one who made its job.
-    fn context(&self, cause: Cause, told: &Told) -> Option<TraceContext> {
+    fn context(&self, cause: &Cause, told: &Told) -> Option<TraceContext> {
         if cause.role == Role::MakesJob {
-            self.callers.remember(told.made.as_ref(), cause.trace_context);
-            return cause.trace_context;
+            self.callers
+                .remember(told.made.as_ref(), cause.trace_context.clone());
+            return cause.trace_context.clone();
         }
         let of_maker = || {
             let job = told.answer.value.job.as_ref()?;
             self.callers.recall(&job.id)
         };
         match cause.role {
-            Role::Begins | Role::Unknown => cause.trace_context.or_else(of_maker),
+            Role::Begins | Role::Unknown => cause.trace_context.clone().or_else(of_maker),
             _ => None,
         }
     }

@@ -238,7 +238,7 @@ impl Tracker {
             let known = Arc::make_mut(&mut next.about);
             Arc::make_mut(&mut known.labels).extend(about.labels.iter().map(|(k, v)| (k.clone(), v.clone())));
         }
-        if let Some(caller) = about.caller.as_deref().copied() {
+        if let Some(caller) = about.caller.as_deref().cloned() {
             self.hang_on(&mut next, caller);
         }
         self.commit(known, next, now);

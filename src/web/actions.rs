@@ -34,6 +34,7 @@ struct NotebookExecution {
     inputs: Map<String, Value>,
     labels: BTreeMap<String, String>,
     traceparent: Option<String>,
+    tracestate: Option<String>,
 }
 
 /// The cloud's own bound on the path of a notebook, in characters.
@@ -98,13 +99,18 @@ pub(super) async fn execute_notebook(
         inputs,
         labels,
         traceparent,
+        tracestate,
     } = json(body)?;
     if notebook.is_empty() || notebook.chars().count() > NOTEBOOK_CHARS_MAX {
         return Err(Problem::bad_request(format!(
             "notebook is the path of one in the project, of at most {NOTEBOOK_CHARS_MAX} characters"
         )));
     }
-    let wishes = Wishes::of(&Tracking { labels, traceparent })?;
+    let wishes = Wishes::of(&Tracking {
+        labels,
+        traceparent,
+        tracestate,
+    })?;
     let inputs = Inputs::from(inputs);
     let key = idempotency_key(&headers)?;
     let starting = Arc::clone(&shared);

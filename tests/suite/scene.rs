@@ -102,6 +102,7 @@ pub(crate) fn training() -> TrackedOperation {
             root_id: "9793712fcccbd4cb".parse().expect("an id"),
             seed: Seed::Job(job_id("bt1jobTraining")),
             parent_id: None,
+            state: None,
             links: Vec::new(),
             begins_at: at(NOW - 3700),
             seen_at: at(NOW - 3690),
