@@ -462,16 +462,16 @@ pub const GATEWAY_HEARD_MAX: usize = 1_024;
 
 /// Operations for which there was no room at the watcher, and that are put forward again; further ones are lost, and
 /// told of in the log. About 300 bytes each.
-pub const GATEWAY_WAITING_MAX: usize = 1_024;
+pub const ADMISSION_WAITING_MAX: usize = 1_024;
 
 /// Pauses between two such attempts: the first, which doubles each time.
-pub const GATEWAY_ADMISSION_PAUSE_FIRST: Duration = Duration::from_secs(1);
+pub const ADMISSION_PAUSE_FIRST: Duration = Duration::from_secs(1);
 
-/// See [`GATEWAY_ADMISSION_PAUSE_FIRST`]: the longest.
-pub const GATEWAY_ADMISSION_PAUSE_MAX: Duration = Duration::from_mins(1);
+/// See [`ADMISSION_PAUSE_FIRST`]: the longest.
+pub const ADMISSION_PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// How long an operation is put forward again: the default `watch.retention`, by which ended ones make room.
-pub const GATEWAY_ADMISSION_TIME_MAX: Duration = Duration::from_hours(1);
+pub const ADMISSION_RETRIES_TIME_MAX: Duration = Duration::from_hours(1);
 
 /// Callers' traces that are remembered by the job that they made until somebody executes it; about 100 bytes each, and
 /// the oldest leave first.
