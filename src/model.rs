@@ -23,7 +23,7 @@ pub use fleet::{Completions, JobName, LastResult, Project, ProjectScope, ResultK
 pub use histogram::{Buckets, Exemplar, Histogram};
 pub use id::{CommunityId, IdError, JobId, OperationId, ProjectId};
 pub use operation::{
-    About, Boundary, OperationKey, OutputErrors, Reported, State, StatusTimes, TrackedOperation,
+    About, Boundary, OperationKey, OutputErrors, Reported, State, StatusTimes, TrackedOperation, Unread,
 };
 pub use record::{EndedRecord, Horizon, OpenQuestions, OperationRecord, Record, RecordKey, RecordValue};
 pub use sighting::{

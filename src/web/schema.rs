@@ -4,7 +4,9 @@ use crate::limits::{
     API_PAGE_DEFAULT, API_PAGE_MAX, ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, LABELS_MAX, TEXT_BYTES_MAX,
     TRACE_STATE_CHARS_MAX, TRACE_STATE_MEMBERS_MAX,
 };
-use crate::model::{Change, Departure, JobStatus, Kind, NotebookStatus, OutcomeKind, RpcCode, Source, State};
+use crate::model::{
+    Change, Departure, JobStatus, Kind, NotebookStatus, OutcomeKind, RpcCode, Source, State, Unreadable,
+};
 use crate::web::actions::NOTEBOOK_CHARS_MAX;
 use crate::web::request::IDEMPOTENCY_KEY;
 use serde_json::{Map, Value, json};
@@ -106,6 +108,10 @@ fn operation() -> Value {
         "status_duration_seconds": {
             "type": "object", "propertyNames": { "enum": statuses.as_slice() }, "additionalProperties": seconds,
         },
+        "unreadable_reason": {
+            "enum": Unreadable::ALL.map(Unreadable::label),
+            "description": "How the cloud refuses to tell of it, since unreadable_since; absent while it tells",
+        },
         "notebook_status": one_of(NotebookStatus::ALL.map(NotebookStatus::label)),
         "outcome": one_of(OutcomeKind::ALL.map(OutcomeKind::label)),
         "duration_seconds": seconds, "run_duration_seconds": seconds,
@@ -133,7 +139,8 @@ fn operation() -> Value {
 }
 
 /// Times of an operation.
-const TIMES: [&str; 11] = [
+const TIMES: [&str; 12] = [
+    "unreadable_since",
     "tracked_at",
     "polled_at",
     "status_since",

@@ -46,6 +46,7 @@ pub(crate) fn blank(key: u64, kind: Kind) -> TrackedOperation {
         outcome: None,
         reported: Reported::default(),
         progress_changed_at: None,
+        unreadable: None,
         about: Arc::default(),
         tracked_at: at(NOW - 86_400),
         ended_at: None,

@@ -134,6 +134,28 @@ async fn what_was_followed_to_its_end_and_left_is_gone_for_whoever_puts_it_again
 }
 
 #[tokio::test]
+async fn an_id_that_the_cloud_does_not_know_is_shown_as_that_and_not_as_running() {
+    let (mut world, door) = open().await;
+    let path = "/api/v1/operations/slip";
+    assert_eq!(door.ask("PUT", path, &[]).await.status, 201);
+    world
+        .until("the cloud's answer", |view| {
+            view.operations
+                .find("slip")
+                .is_some_and(|row| row.unreadable.is_some())
+        })
+        .await;
+    let row = door.get(path).await.json();
+    assert_eq!(row["unreadable_reason"], "not_found");
+    assert!(row["unreadable_since"].is_string(), "{row}");
+    for page in ["/", "/operations/slip"] {
+        let page = door.get(page).await.text();
+        assert!(page.contains("<span>not found</span>"), "{page}");
+        assert!(!page.contains("<span>running</span>"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_not_understood_changes_nothing() {
     let (world, door) = open().await;
     let many: Value = (0..17).map(|n| (format!("l{n}"), json!("x"))).collect();
