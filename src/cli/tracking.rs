@@ -214,7 +214,7 @@ mod tests {
         let mut row = json!({
             "operation_id": "bt1slip", "state": "running", "unreadable_reason": "permission_denied",
         });
-        assert!(line(&row).contains(" permission_denied "), "{}", line(&row));
+        assert!(line(&row).contains(" permission_denied"), "{}", line(&row));
         row["outcome"] = "lost".into();
         assert!(!line(&row).contains("permission_denied"), "{}", line(&row));
     }

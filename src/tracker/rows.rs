@@ -319,7 +319,7 @@ impl Rows {
         }
     }
 
-    /// Notes why a row cannot be read.
+    /// Notes why a row cannot be read: bookkeeping that makes no event.
     pub(crate) fn set_unreadable(&mut self, slot: usize, reason: Unreadable, now: Timestamp) {
         let known = self.operations.get(slot).and_then(|row| row.unreadable);
         if known.is_none_or(|known| known.reason != reason)
