@@ -9,12 +9,14 @@ mod lifecycle;
 mod readiness;
 mod receipt;
 mod throttle;
+mod waiting_room;
 
 pub use changes::Changes;
 pub use lifecycle::{Lifecycle, Reload};
 pub use readiness::{Latch, Readiness};
 pub use receipt::{Receipt, Reply};
 pub use throttle::{Said, Throttle};
+pub use waiting_room::WaitingRoom;
 
 use crate::limits::INBOX_MAX;
 use crate::model::{Event, Input, View};

@@ -55,6 +55,7 @@ pub fn link_to_job(job_id: &JobId, relation: Relation) -> SpanLink {
     SpanLink {
         trace_id: trace_id(&seed),
         span_id: span_id(&seed, ROOT_KEY),
+        state: None,
         relation,
     }
 }

@@ -89,6 +89,12 @@ pub const TOLD_SPANS_MAX: i64 = 500_000;
 /// Spans that one root links to: an execution has one caller as a rule, and each attach may bring another.
 pub const TRACE_LINKS_MAX: usize = 8;
 
+/// Characters of a caller's `tracestate`: what W3C asks everybody to pass on at least; a longer one is dropped.
+pub const TRACE_STATE_CHARS_MAX: usize = 512;
+
+/// Members of a caller's `tracestate`: W3C allows no more.
+pub const TRACE_STATE_MEMBERS_MAX: usize = 32;
+
 /// Spans in one request to the collector: what OpenTelemetry's own batches hold.
 pub const OTLP_BATCH_SPANS_MAX: u32 = 512;
 
@@ -456,16 +462,16 @@ pub const GATEWAY_HEARD_MAX: usize = 1_024;
 
 /// Operations for which there was no room at the watcher, and that are put forward again; further ones are lost, and
 /// told of in the log. About 300 bytes each.
-pub const GATEWAY_WAITING_MAX: usize = 1_024;
+pub const ADMISSION_WAITING_MAX: usize = 1_024;
 
 /// Pauses between two such attempts: the first, which doubles each time.
-pub const GATEWAY_ADMISSION_PAUSE_FIRST: Duration = Duration::from_secs(1);
+pub const ADMISSION_PAUSE_FIRST: Duration = Duration::from_secs(1);
 
-/// See [`GATEWAY_ADMISSION_PAUSE_FIRST`]: the longest.
-pub const GATEWAY_ADMISSION_PAUSE_MAX: Duration = Duration::from_mins(1);
+/// See [`ADMISSION_PAUSE_FIRST`]: the longest.
+pub const ADMISSION_PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// How long an operation is put forward again: the default `watch.retention`, by which ended ones make room.
-pub const GATEWAY_ADMISSION_TIME_MAX: Duration = Duration::from_hours(1);
+pub const ADMISSION_RETRIES_TIME_MAX: Duration = Duration::from_hours(1);
 
 /// Callers' traces that are remembered by the job that they made until somebody executes it; about 100 bytes each, and
 /// the oldest leave first.

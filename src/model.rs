@@ -15,6 +15,7 @@ mod spans;
 mod status;
 mod text;
 mod trace;
+mod trace_state;
 mod view;
 
 pub use event::{Change, Departure, Event, Visit};
@@ -22,7 +23,7 @@ pub use fleet::{Completions, JobName, LastResult, Project, ProjectScope, ResultK
 pub use histogram::{Buckets, Exemplar, Histogram};
 pub use id::{CommunityId, IdError, JobId, OperationId, ProjectId};
 pub use operation::{
-    About, Boundary, OperationKey, OutputErrors, Reported, State, StatusTimes, TrackedOperation,
+    About, Boundary, OperationKey, OutputErrors, Reported, State, StatusTimes, TrackedOperation, Unread,
 };
 pub use record::{EndedRecord, Horizon, OpenQuestions, OperationRecord, Record, RecordKey, RecordValue};
 pub use sighting::{
@@ -37,4 +38,5 @@ pub use spans::{EncodedSpans, SpanKey};
 pub use status::{JobStatus, Kind, NotebookStatus, Outcome, OutcomeKind, RpcCode};
 pub use text::Text;
 pub use trace::{Relation, Seed, SpanId, SpanLink, Trace, TraceContext, TraceId, TraceIdError};
+pub use trace_state::{TraceState, TraceStateError};
 pub use view::{Dropped, Operations, TrackerFigures, Unreadable, View};

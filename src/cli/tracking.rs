@@ -183,13 +183,17 @@ fn line(row: &Value) -> String {
     let first = |names: &[&str]| names.iter().find_map(|name| text(name)).unwrap_or_default();
     let percent = row.pointer("/progress/percent").and_then(Value::as_u64);
     let percent = percent.map(|percent| format!("{percent}%")).unwrap_or_default();
+    // An operation that the cloud does not tell of is not said to run.
+    let is_over = row.get("outcome").is_some();
+    let refusal = text("unreadable_reason").filter(|_| !is_over);
+    let standing = refusal.unwrap_or_else(|| first(&["status", "notebook_status", "state"]));
     let mut line = String::new();
     let _ = write!(
         line,
         "{:<20} {:<9} {:<17} {percent:>8}  {:<10} {:<20} {}",
         first(&["operation_id", "job_id"]).as_str(),
         first(&["kind"]).as_str(),
-        first(&["status", "notebook_status", "state"]).as_str(),
+        standing.as_str(),
         first(&["outcome"]).as_str(),
         first(&["project_id"]).as_str(),
         first(&["name", "notebook_id", "description"]).as_str(),
@@ -227,5 +231,15 @@ mod tests {
             assert!(line[place..].starts_with(cell), "{HEAD}\n{line}");
         }
         assert!(line.contains(" 42% "));
+    }
+
+    #[test]
+    fn an_operation_that_the_cloud_does_not_tell_of_is_not_said_to_run() {
+        let mut row = json!({
+            "operation_id": "bt1slip", "state": "running", "unreadable_reason": "permission_denied",
+        });
+        assert!(line(&row).contains(" permission_denied"), "{}", line(&row));
+        row["outcome"] = "lost".into();
+        assert!(!line(&row).contains("permission_denied"), "{}", line(&row));
     }
 }

@@ -22,7 +22,7 @@ use crate::limits::GATEWAY_DEADLINE_SLACK;
 use crate::model::TraceContext;
 use http::header::CONTENT_ENCODING;
 use http::uri::Uri;
-use http::{HeaderName, Request, Response, Version};
+use http::{HeaderName, HeaderValue, Request, Response, Version};
 use hyper::body::Incoming;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -247,11 +247,11 @@ impl Calls {
         };
         let eavesdropper = call.cause.filter(|_| is_well).map(|cause| Eavesdropper {
             ear: Arc::clone(&self.ear),
-            cause,
             sniffer: match cause.role {
                 Role::Unknown => Sniffer::guessing(framing, &self.ear.budget),
                 _ => Sniffer::new(framing, &self.ear.budget),
             },
+            cause,
         });
         let relay = Relay {
             valve: self.valves.open(body, seat),
@@ -325,5 +325,7 @@ fn service<B>(request: &Request<B>, is_grpc: bool) -> Option<Service> {
 fn trace_context<B>(request: &Request<B>) -> Option<TraceContext> {
     let mut headers = request.headers().get_all("traceparent").iter();
     let only = headers.next().filter(|_| headers.next().is_none())?;
-    TraceContext::from_traceparent(only.to_str().ok()?)
+    let states = request.headers().get_all("tracestate").iter();
+    let states: Result<Vec<_>, _> = states.map(HeaderValue::to_str).collect();
+    TraceContext::from_headers(only.to_str().ok()?, states.unwrap_or_default())
 }

@@ -35,7 +35,7 @@ impl Callers {
     /// Where the maker of this job stood.
     pub(crate) fn recall(&self, job: &JobId) -> Option<TraceContext> {
         let remembered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.contexts.get(job).copied()
+        remembered.contexts.get(job).cloned()
     }
 }
 
@@ -50,11 +50,11 @@ mod tests {
             TraceContext::from_traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
         let job = |number: usize| format!("bt1job{number}").parse::<JobId>().expect("an id");
         for number in 0..=GATEWAY_CALLERS_MAX {
-            callers.remember(Some(&job(number)), context);
-            callers.remember(Some(&job(number)), context);
+            callers.remember(Some(&job(number)), context.clone());
+            callers.remember(Some(&job(number)), context.clone());
         }
         assert_eq!(callers.recall(&job(0)), None);
-        assert_eq!(callers.recall(&job(1)), context);
+        assert_eq!(callers.recall(&job(1)), context.clone());
         assert_eq!(callers.recall(&job(GATEWAY_CALLERS_MAX)), context);
         callers.remember(Some(&job(0)), None);
         assert_eq!(callers.recall(&job(0)), None, "a caller without a trace");

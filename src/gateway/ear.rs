@@ -4,22 +4,18 @@ use crate::catalogue::{Instruments, count_gaps};
 use crate::clock::{Clock, Timestamp};
 use crate::decode::json::{Body, transcode};
 use crate::decode::{self, wire};
-use crate::flow::{Inbox, Said, Throttle};
+use crate::flow::{Inbox, Said, Throttle, WaitingRoom};
 use crate::gateway::callers::Callers;
 use crate::gateway::method::Role;
 use crate::gateway::sniffer::{Budget, Copied, Sniffer, Unheard};
-use crate::limits::{
-    GATEWAY_ADMISSION_PAUSE_FIRST, GATEWAY_ADMISSION_PAUSE_MAX, GATEWAY_ADMISSION_TIME_MAX,
-    GATEWAY_HEARD_MAX, GATEWAY_LAST_REPORTS_TIME_MAX, GATEWAY_WAITING_MAX,
-};
+use crate::limits::{GATEWAY_HEARD_MAX, GATEWAY_LAST_REPORTS_TIME_MAX};
 use crate::model::{
     Admission, Decoded, Input, JobId, Labels, OperationSnapshot, Overheard, Sighting, Source, Target, Text,
     TraceContext,
 };
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,7 +28,7 @@ pub(crate) struct Ear {
     pub(crate) budget: Budget,
     reports: TaskTracker,
     slots: Arc<Semaphore>,
-    waiting: Waiting,
+    waiting: WaitingRoom,
     /// Nothing more is put forward.
     closing: CancellationToken,
     /// Nobody waits any more for what was.
@@ -42,26 +38,8 @@ pub(crate) struct Ear {
     throttle: Throttle,
 }
 
-/// Operations for which there was no room, each once however often it is heard.
-#[derive(Debug, Default)]
-struct Waiting(Mutex<HashSet<Target>>);
-
-/// What becomes of one that is to wait.
-enum Entry<'a> {
-    Waits(Turn<'a>),
-    WaitsAlready,
-    /// As many wait as may.
-    Full,
-}
-
-/// One that waits.
-struct Turn<'a> {
-    waiting: &'a Waiting,
-    target: &'a Target,
-}
-
 /// A call whose answer may be an operation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cause {
     pub(crate) role: Role,
     /// When it left.
@@ -79,14 +57,15 @@ struct Told {
 
 impl Ear {
     pub(crate) fn new(inbox: Inbox, clock: Clock, instruments: &Instruments) -> Self {
+        let closing = CancellationToken::new();
         Self {
             inbox: Mutex::new(Some(inbox)),
             callers: Callers::default(),
             budget: Budget::default(),
             reports: TaskTracker::new(),
             slots: Arc::new(Semaphore::new(GATEWAY_HEARD_MAX)),
-            waiting: Waiting::default(),
-            closing: CancellationToken::new(),
+            waiting: WaitingRoom::new(clock, closing.clone()),
+            closing,
             ended: CancellationToken::new(),
             instruments: instruments.clone(),
             clock,
@@ -131,7 +110,7 @@ impl Ear {
             let _ = accepted.send(());
             drop((slot, inbox));
             if let Some(sighting) = refused {
-                ear.insist(sighting).await;
+                ear.waiting.insist(sighting, || ear.inbox()).await;
             }
         });
         Some(acceptance)
@@ -147,7 +126,7 @@ impl Ear {
             target: Target::Operation(told.answer.value.id.clone()),
             source: Source::Gateway,
             labels: Labels::default(),
-            trace_context: self.context(cause, &told),
+            trace_context: self.context(&cause, &told),
         };
         let gaps = told.answer.gaps.iter().map(|(gap, count)| (gap.label(), count));
         count_gaps(&self.instruments.decode_gaps_total, gaps);
@@ -161,67 +140,19 @@ impl Ear {
         (receipt.told().await == Some(Admission::Full)).then_some(sighting)
     }
 
-    /// Puts an operation forward until there is room for it, or it has waited for too long. By then its answer is old:
-    /// the watcher looks for itself.
-    async fn insist(&self, sighting: Sighting) {
-        let _turn = match self.waiting.enter(&sighting.target) {
-            Entry::Waits(turn) => turn,
-            Entry::WaitsAlready => return,
-            Entry::Full => return self.lost("as many wait for room as may"),
-        };
-        if let Some(Said { held_back }) = self.throttle.admit("full", self.clock.now()) {
-            tracing::warn!(
-                held_back,
-                "there is no room to watch an operation that passed through the gateway, it is tried again for an \
-                 hour; raise watch.tracked_max"
-            );
-        }
-        let end = Instant::now() + GATEWAY_ADMISSION_TIME_MAX;
-        let mut pause = GATEWAY_ADMISSION_PAUSE_FIRST;
-        while Instant::now() < end {
-            if self.closing.run_until_cancelled(sleep(pause)).await.is_none() {
-                return;
-            }
-            let again = self
-                .closing
-                .run_until_cancelled(self.offer(sighting.clone()))
-                .await;
-            if again.flatten() != Some(Admission::Full) {
-                return;
-            }
-            pause = (pause * 2).min(GATEWAY_ADMISSION_PAUSE_MAX);
-        }
-        self.lost("it has waited for an hour");
-    }
-
-    fn lost(&self, reason: &'static str) {
-        if let Some(Said { held_back }) = self.throttle.admit(reason, self.clock.now()) {
-            tracing::warn!(
-                reason,
-                held_back,
-                "an operation that passed through the gateway is not watched, for want of room, and is not tried \
-                 again; raise watch.tracked_max"
-            );
-        }
-    }
-
-    async fn offer(&self, sighting: Sighting) -> Option<Admission> {
-        let receipt = self.inbox()?.deliver(Input::Sighted(sighting)).await.ok()?;
-        receipt.told().await
-    }
-
     /// Where the caller stood who asked for the execution: this one, or the one who made its job.
-    fn context(&self, cause: Cause, told: &Told) -> Option<TraceContext> {
+    fn context(&self, cause: &Cause, told: &Told) -> Option<TraceContext> {
         if cause.role == Role::MakesJob {
-            self.callers.remember(told.made.as_ref(), cause.trace_context);
-            return cause.trace_context;
+            self.callers
+                .remember(told.made.as_ref(), cause.trace_context.clone());
+            return cause.trace_context.clone();
         }
         let of_maker = || {
             let job = told.answer.value.job.as_ref()?;
             self.callers.recall(&job.id)
         };
         match cause.role {
-            Role::Begins | Role::Unknown => cause.trace_context.or_else(of_maker),
+            Role::Begins | Role::Unknown => cause.trace_context.clone().or_else(of_maker),
             _ => None,
         }
     }
@@ -263,30 +194,6 @@ impl Told {
     }
 }
 
-impl Waiting {
-    fn enter<'a>(&'a self, target: &'a Target) -> Entry<'a> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.contains(target) {
-            return Entry::WaitsAlready;
-        }
-        if waiting.len() >= GATEWAY_WAITING_MAX {
-            return Entry::Full;
-        }
-        waiting.insert(target.clone());
-        Entry::Waits(Turn {
-            waiting: self,
-            target,
-        })
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut waiting = self.waiting.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.remove(self.target);
-    }
-}
-
 fn told(copied: &Copied) -> Result<Told, Unheard> {
     let mut message = copied.message()?;
     if !copied.is_protobuf() {
@@ -298,28 +205,4 @@ fn told(copied: &Copied) -> Result<Told, Unheard> {
         answer,
         made: decode::made_job(&message),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_waits_already_is_told_from_what_has_no_room_to_wait() {
-        let waiting = Waiting::default();
-        let target = |number: usize| Target::Operation(format!("op{number}").parse().expect("an id"));
-        let targets: Vec<_> = (0..=GATEWAY_WAITING_MAX).map(target).collect();
-        let (last, first) = targets.split_last().expect("some");
-        let mut turns: Vec<_> = first
-            .iter()
-            .map(|target| match waiting.enter(target) {
-                Entry::Waits(turn) => turn,
-                Entry::WaitsAlready | Entry::Full => panic!("there is room"),
-            })
-            .collect();
-        assert!(matches!(waiting.enter(&targets[0]), Entry::WaitsAlready));
-        assert!(matches!(waiting.enter(last), Entry::Full));
-        turns.pop();
-        assert!(matches!(waiting.enter(last), Entry::Waits(_)));
-    }
 }

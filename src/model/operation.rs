@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::model::{
     ExecutionStatus, JobId, JobStatus, Kind, Labels, NotebookStatus, OperationId, Outcome, Progress,
-    ProjectId, RpcError, Source, Text, Trace, TraceContext, Visit,
+    ProjectId, RpcError, Source, Text, Trace, TraceContext, Unreadable, Visit,
 };
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -57,12 +57,24 @@ pub struct TrackedOperation {
     pub attempt: u32,
     /// Its place in the order of being tracked; never given twice.
     pub key: OperationKey,
+    /// Why and since when it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<Unread>,
     /// When it came under watch.
     pub tracked_at: Timestamp,
     /// When the end was observed: retention runs from here.
     pub ended_at: Option<Timestamp>,
     /// Its trace, once that is fixed; it keeps it. Absent for what is not traced.
     pub trace: Option<Arc<Trace>>,
+}
+
+/// What keeps an operation from being read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Unread {
+    /// How the cloud answers looks.
+    pub reason: Unreadable,
+    /// When it first answered so, in the present run of such answers.
+    pub since: Timestamp,
 }
 
 /// The identity of a row: rows are ordered by it, and it is never reused.

@@ -1,7 +1,7 @@
 //! The trace of one operation: its ids, what they are made of, and what it hangs on.
 
 use crate::clock::Timestamp;
-use crate::model::{JobId, OperationId};
+use crate::model::{JobId, OperationId, TraceState};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::fmt;
@@ -19,6 +19,9 @@ pub struct Trace {
     pub seed: Seed,
     /// The caller's span, if it is the parent.
     pub parent_id: Option<SpanId>,
+    /// What the caller passes on along its trace, if it is the parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TraceState>,
     /// Spans that the root links to, the first ones first; at most `limits::TRACE_LINKS_MAX`.
     pub links: Vec<SpanLink>,
     /// When the root begins: no span of the trace begins earlier.
@@ -41,12 +44,15 @@ pub enum Seed {
 }
 
 /// A span that another one points to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpanLink {
     /// Its trace.
     pub trace_id: TraceId,
     /// The span.
     pub span_id: SpanId,
+    /// What is passed on along its trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TraceState>,
     /// Why it is pointed to.
     pub relation: Relation,
 }
@@ -149,7 +155,7 @@ hexadecimal!(TraceId, u128, NonZeroU128, 16);
 hexadecimal!(SpanId, u64, NonZeroU64, 8);
 
 /// Where a caller stood in its own trace when it asked for an execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceContext {
     /// The caller's trace.
     pub trace_id: TraceId,
@@ -157,9 +163,24 @@ pub struct TraceContext {
     pub span_id: SpanId,
     /// Whether the caller's spans are recorded, so that a parent will exist.
     pub is_sampled: bool,
+    /// What it passes on along its trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<TraceState>,
 }
 
 impl TraceContext {
+    /// From the headers of one call; `None` unless `traceparent` is valid. A `tracestate` that is not is dropped.
+    pub fn from_headers<'a>(
+        traceparent: &str,
+        tracestate: impl IntoIterator<Item = &'a str>,
+    ) -> Option<Self> {
+        let context = Self::from_traceparent(traceparent)?;
+        Some(Self {
+            state: TraceState::from_headers(tracestate),
+            ..context
+        })
+    }
+
     /// From a header `traceparent`; `None` unless it is valid to the letter. Of versions to come, the part that
     /// this one knows is read. See <https://www.w3.org/TR/trace-context/#traceparent-header>.
     pub fn from_traceparent(header: &str) -> Option<Self> {
@@ -174,6 +195,7 @@ impl TraceContext {
             trace_id: trace_id.parse().ok()?,
             span_id: span_id.parse().ok()?,
             is_sampled: flags & 1 == 1,
+            state: None,
         })
     }
 
@@ -182,8 +204,16 @@ impl TraceContext {
         SpanLink {
             trace_id: self.trace_id,
             span_id: self.span_id,
+            state: self.state,
             relation: Relation::Caller,
         }
+    }
+}
+
+impl SpanLink {
+    /// Whether it points to the same span for the same reason, whatever is passed on along with it.
+    pub fn is_to_same(&self, other: &Self) -> bool {
+        (self.trace_id, self.span_id, self.relation) == (other.trace_id, other.span_id, other.relation)
     }
 }
 
@@ -193,6 +223,7 @@ impl Trace {
         SpanLink {
             trace_id: self.trace_id,
             span_id: self.root_id,
+            state: self.state.clone(),
             relation,
         }
     }
@@ -249,8 +280,26 @@ mod tests {
     }
 
     #[test]
+    fn a_bad_tracestate_is_dropped_and_the_traceparent_stays() {
+        let read =
+            |state| TraceContext::from_headers(&format!("00-{TRACE}-{SPAN}-01"), [state]).expect("valid");
+        assert_eq!(read("a=1").state.expect("a state").as_str(), "a=1");
+        assert_eq!(read("a=1,a=2"), read(""));
+        assert_eq!(TraceContext::from_headers("nonsense", ["a=1"]), None);
+    }
+
+    #[test]
+    fn a_context_that_was_written_without_a_state_is_read() {
+        let written = format!(r#"{{"trace_id":"{TRACE}","span_id":"{SPAN}","is_sampled":true}}"#);
+        let context = serde_json::from_str::<TraceContext>(&written).expect("read");
+        assert_eq!(context.state, None);
+        assert_eq!(serde_json::to_string(&context).expect("written"), written);
+    }
+
+    #[test]
     fn ids_survive_being_written_and_read() {
-        let context = TraceContext::from_traceparent(&format!("00-{TRACE}-{SPAN}-01")).expect("valid");
+        let header = format!("00-{TRACE}-{SPAN}-01");
+        let context = TraceContext::from_headers(&header, ["ot=th:8,a=1"]).expect("valid");
         let written = serde_json::to_string(&context).expect("written");
         assert_eq!(
             serde_json::from_str::<TraceContext>(&written).expect("read"),

@@ -135,6 +135,16 @@ impl Unreadable {
         Self::Refused,
     ];
 
+    /// The same for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::PermissionDenied => "permission denied",
+            Self::Unauthenticated => "unauthenticated",
+            Self::NotFound => "not found",
+            Self::Refused => "refused",
+        }
+    }
+
     /// The value of the label `reason`.
     pub fn label(self) -> &'static str {
         match self {

@@ -22,7 +22,7 @@ use crate::proto::yandex::cloud::{
     operation::{Operation, operation_service_server::OperationServiceServer},
 };
 use crate::simulator::{
-    cloud::{Admitted, Cloud},
+    cloud::{Cloud, LiveCall},
     front::front,
     rest::transcode,
     world::{Change, Plain, Work, World},
@@ -66,7 +66,7 @@ impl Api {
     /// Begins an operation, or finds the one that the same idempotency key began, and answers it.
     pub(crate) fn begun(
         &self,
-        call: &Admitted,
+        call: &LiveCall,
         begin: impl FnOnce(&mut World) -> Result<String, Status>,
     ) -> Result<Response<Operation>, Status> {
         let mut world = self.cloud.world();
@@ -87,7 +87,7 @@ impl Api {
     /// Begins an operation that is done at once.
     pub(crate) fn done(
         &self,
-        call: &Admitted,
+        call: &LiveCall,
         description: &'static str,
         metadata: Option<Any>,
         response: impl FnOnce(&mut World) -> Result<Any, Status>,
@@ -105,7 +105,7 @@ impl Api {
 }
 
 /// Takes an operation in and gives its id.
-fn begin_plain(world: &mut World, call: &Admitted, change: Change, lasts: Duration) -> String {
+fn begin_plain(world: &mut World, call: &LiveCall, change: Change, lasts: Duration) -> String {
     let plain = Plain {
         change,
         created_by: call.caller.clone(),

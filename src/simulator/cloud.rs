@@ -30,9 +30,9 @@ pub(crate) struct Cloud {
     rest_style: Mutex<RestStyle>,
 }
 
-/// A call that may be answered.
+/// A call that the faults let live: it may be answered.
 #[derive(Debug)]
-pub(crate) struct Admitted {
+pub(crate) struct LiveCall {
     /// Who calls.
     pub(crate) caller: String,
     pub(crate) authority: String,
@@ -104,7 +104,7 @@ impl Cloud {
         &self,
         request: &Request<T>,
         ids: &[&str],
-    ) -> Result<Admitted, Status> {
+    ) -> Result<LiveCall, Status> {
         let call = request.extensions().get::<Call>().cloned().unwrap_or_default();
         let subjects = if self.faults().ask_for_subjects() {
             self.world().subjects(ids)
@@ -136,7 +136,7 @@ impl Cloud {
             .metadata()
             .get("idempotency-key")
             .and_then(|key| key.to_str().ok());
-        Ok(Admitted {
+        Ok(LiveCall {
             key: key.map(|key| format!("{} {key}", call.method)),
             caller: call.caller,
             authority: call.authority,

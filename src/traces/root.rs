@@ -10,7 +10,8 @@ use crate::traces::attribute::{
 use crate::traces::ending::Ending;
 use crate::traces::phase::running;
 use crate::traces::span::{
-    Attributes, FLAGS_OF_LOCAL_PARENT, FLAGS_OF_REMOTE_PARENT, describe, identifying, nanos, pipeline_name,
+    Attributes, FLAGS_OF_LOCAL_PARENT, FLAGS_OF_REMOTE_PARENT, describe, identifying, nanos, passed_on,
+    pipeline_name,
 };
 use opentelemetry_proto::tonic::trace::v1::span::{Link, SpanKind};
 use opentelemetry_proto::tonic::trace::v1::{Span, Status, status::StatusCode};
@@ -22,6 +23,7 @@ pub(crate) fn root(row: &TrackedOperation, trace: &Trace, left: Option<&Visit>) 
     Some(Span {
         trace_id: trace.trace_id.to_bytes().to_vec(),
         span_id: trace.root_id.to_bytes().to_vec(),
+        trace_state: passed_on(trace.state.as_ref()),
         flags: if parent_id.is_some() {
             FLAGS_OF_REMOTE_PARENT
         } else {
@@ -114,6 +116,7 @@ fn link(link: &SpanLink) -> Link {
     Link {
         trace_id: link.trace_id.to_bytes().to_vec(),
         span_id: link.span_id.to_bytes().to_vec(),
+        trace_state: passed_on(link.state.as_ref()),
         attributes: attributes.into_vec(),
         ..Link::default()
     }

@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::decode::redact;
 use crate::identity::{STARTED_KEY, span_id};
-use crate::model::{JobId, JobStatus, OperationId, Text, Trace, TrackedOperation};
+use crate::model::{JobId, JobStatus, OperationId, Text, Trace, TraceState, TrackedOperation};
 use crate::traces::attribute::{
     ATTEMPT, Attribute, JOB_ID, JOB_NAME, JOB_STATUS, KIND, NOTEBOOK_ID, OPERATION_ID, PARENT_JOB_ID,
     PIPELINE_NAME, RUN_ID, USER_ID,
@@ -65,6 +65,7 @@ pub(crate) fn child(trace: &Trace, key: &str, name: &str, from: Timestamp, to: T
     Span {
         trace_id: trace.trace_id.to_bytes().to_vec(),
         span_id: span_id(&trace.seed, key).to_bytes().to_vec(),
+        trace_state: passed_on(trace.state.as_ref()),
         parent_span_id: trace.root_id.to_bytes().to_vec(),
         flags: FLAGS_OF_LOCAL_PARENT,
         name: name.to_owned(),
@@ -121,6 +122,11 @@ pub(crate) fn pipeline_name(row: &TrackedOperation) -> Option<String> {
 /// A text that somebody wrote, without what looks like a secret, and bounded.
 pub(crate) fn shown(text: &str) -> String {
     Text::bounded(&redact(text)).as_str().to_owned()
+}
+
+/// A trace's state as OTLP has it: every span of the trace has its, as that of an SDK has.
+pub(crate) fn passed_on(state: Option<&TraceState>) -> String {
+    state.map(|state| state.as_str().to_owned()).unwrap_or_default()
 }
 
 /// Unix time in nanoseconds, as OTLP has it.

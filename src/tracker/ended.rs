@@ -162,7 +162,7 @@ impl EndedIds {
     /// The root of a job's first execution, where it cannot be computed.
     pub(crate) fn first_root(&self, job_id: &JobId) -> Option<SpanLink> {
         self.execution(job_id)
-            .and_then(|counted| counted.first_root.as_deref().copied())
+            .and_then(|counted| counted.first_root.as_deref().cloned())
     }
 
     /// Whether the past of a project is known, so that further ends are news.

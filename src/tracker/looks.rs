@@ -82,7 +82,7 @@ impl Tracker {
     /// An operation without metadata may be a job whose metadata is still to come: a few looks are worth it,
     /// since what was counted as another kind cannot be taken back.
     fn is_worth_waiting(&mut self, slot: usize) -> bool {
-        self.rows.set_unreadable(slot, None);
+        self.rows.set_readable(slot);
         self.rows.note(slot, |book| {
             book.open.undescribed = book.open.undescribed.saturating_add(1);
         });
@@ -102,7 +102,7 @@ impl Tracker {
     ) -> usize {
         self.rows.seen(slot);
         if let Asked::Alone(_) = asked {
-            self.rows.set_unreadable(slot, None);
+            self.rows.set_readable(slot);
         }
         let slot = job.map_or(slot, |job| self.next_attempt(slot, job, now));
         self.rows.seen(slot);
@@ -238,7 +238,7 @@ impl Tracker {
             let known = Arc::make_mut(&mut next.about);
             Arc::make_mut(&mut known.labels).extend(about.labels.iter().map(|(k, v)| (k.clone(), v.clone())));
         }
-        if let Some(caller) = about.caller.as_deref().copied() {
+        if let Some(caller) = about.caller.as_deref().cloned() {
             self.hang_on(&mut next, caller);
         }
         self.commit(known, next, now);
@@ -261,7 +261,7 @@ impl Tracker {
                 self.end_silent(slot, now);
             }
             LookError::Refused(code) => {
-                self.rows.set_unreadable(slot, Some(unreadable(code)));
+                self.rows.set_unreadable(slot, unreadable(code), now);
                 self.end_silent(slot, now);
             }
         }

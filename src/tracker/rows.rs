@@ -3,7 +3,8 @@
 use crate::clock::Timestamp;
 use crate::model::{
     About, Boundary, Kind, OpenQuestions, OperationKey, OperationRecord, Operations, ProjectId, Record,
-    RecordKey, RecordValue, Reported, Source, State, StatusTimes, Target, TrackedOperation, Unreadable,
+    RecordKey, RecordValue, Reported, Source, State, StatusTimes, Target, TrackedOperation, Unread,
+    Unreadable,
 };
 use crate::tracker::index::Index;
 use crate::tracker::unknown::Unknown;
@@ -205,7 +206,7 @@ impl Rows {
     pub(crate) fn remove(&mut self, slot: usize) -> Option<Arc<TrackedOperation>> {
         let row = Arc::clone(self.operations.get(slot)?);
         self.operations.set(slot, None);
-        self.set_unreadable(slot, None);
+        self.set_readable(slot);
         if self.book(slot).is_some_and(|book| book.looks == 0) {
             self.unlooked -= 1;
         }
@@ -318,8 +319,31 @@ impl Rows {
         }
     }
 
-    /// Notes why a row cannot be read, or that it can.
-    pub(crate) fn set_unreadable(&mut self, slot: usize, reason: Option<Unreadable>) {
+    /// Notes why a row cannot be read: bookkeeping that makes no event.
+    pub(crate) fn set_unreadable(&mut self, slot: usize, reason: Unreadable, now: Timestamp) {
+        let known = self.operations.get(slot).and_then(|row| row.unreadable);
+        if known.is_none_or(|known| known.reason != reason)
+            && let Some(row) = self.operations.get_mut(slot)
+        {
+            row.unreadable = Some(Unread { reason, since: now });
+            self.touch(slot);
+        }
+        self.note_readability(slot, Some(reason));
+    }
+
+    /// Notes that a row can be read.
+    pub(crate) fn set_readable(&mut self, slot: usize) {
+        let row = self.operations.get(slot);
+        if row.is_some_and(|row| row.unreadable.is_some())
+            && let Some(row) = self.operations.get_mut(slot)
+        {
+            row.unreadable = None;
+            self.touch(slot);
+        }
+        self.note_readability(slot, None);
+    }
+
+    fn note_readability(&mut self, slot: usize, reason: Option<Unreadable>) {
         let Some(book) = self.books.get_mut(slot) else {
             return;
         };
@@ -464,6 +488,7 @@ fn blank(key: OperationKey, target: &Target, source: Source, now: Timestamp) -> 
         outcome: None,
         reported: Reported::default(),
         progress_changed_at: None,
+        unreadable: None,
         about: Arc::default(),
         tracked_at: now,
         ended_at: None,

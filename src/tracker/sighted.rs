@@ -16,14 +16,14 @@ impl Tracker {
         if let Some(slot) = self.rows.find(&sighting.target) {
             self.adopt(slot, sighting.source, now);
             self.label(slot, &sighting.labels, now);
-            self.hear_caller(slot, sighting.trace_context, now);
+            self.hear_caller(slot, sighting.trace_context.as_ref(), now);
             Admission::Known
         } else if self.ended.knows(&sighting.target) {
-            self.late_callers_total += u64::from(self.heeds(sighting.trace_context).is_some());
+            self.late_callers_total += u64::from(self.heeds(sighting.trace_context.as_ref()).is_some());
             Admission::Gone
         } else if let Some(slot) = self.track(&sighting.target, sighting.source, 1, now) {
             self.label(slot, &sighting.labels, now);
-            self.hear_caller(slot, sighting.trace_context, now);
+            self.hear_caller(slot, sighting.trace_context.as_ref(), now);
             self.look_soon(slot, now);
             Admission::New
         } else {

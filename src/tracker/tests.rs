@@ -9,6 +9,7 @@ pub(crate) mod properties;
 mod reconfigured;
 pub(crate) mod story;
 mod traced;
+mod unreadable;
 
 use crate::limits::{LOST_AFTER_MIN, SILENT_END_MAX};
 use crate::model::{

@@ -38,6 +38,7 @@ impl Tracker {
             root_id: span_id(&seed, ROOT_KEY),
             seed,
             parent_id: None,
+            state: None,
             links: Vec::new(),
             begins_at,
             seen_at: next.over_at().map_or(now, |at| at.min(now)).max(begins_at),
@@ -49,6 +50,7 @@ impl Tracker {
                 CallerContext::Parent if caller.is_sampled => {
                     trace.trace_id = caller.trace_id;
                     trace.parent_id = Some(caller.span_id);
+                    trace.state = caller.state;
                 }
                 CallerContext::Parent | CallerContext::Link => trace.links.push(caller.link()),
                 // It was heard when an earlier process was configured otherwise.
@@ -78,12 +80,12 @@ impl Tracker {
     }
 
     /// A caller says where it stands in its own trace.
-    pub(crate) fn hear_caller(&mut self, slot: usize, caller: Option<TraceContext>, now: Timestamp) {
+    pub(crate) fn hear_caller(&mut self, slot: usize, caller: Option<&TraceContext>, now: Timestamp) {
         let (Some(caller), Some(row)) = (self.heeds(caller), self.rows.get(slot)) else {
             return;
         };
         let mut next = TrackedOperation::clone(row);
-        self.hang_on(&mut next, caller);
+        self.hang_on(&mut next, caller.clone());
         self.commit(slot, next, now);
     }
 
@@ -99,19 +101,19 @@ impl Tracker {
             return;
         };
         let is_parent = trace.trace_id == caller.trace_id && trace.parent_id == Some(caller.span_id);
-        let is_known = is_parent || trace.links.contains(&caller.link());
-        if is_known {
+        let link = caller.link();
+        if is_parent || trace.links.iter().any(|known| known.is_to_same(&link)) {
             return;
         }
         if trace.links.len() < TRACE_LINKS_MAX {
-            Arc::make_mut(trace).links.push(caller.link());
+            Arc::make_mut(trace).links.push(link);
         } else {
             self.late_callers_total += 1;
         }
     }
 
     /// A caller's context, as far as the settings make anything of it.
-    pub(crate) fn heeds(&self, caller: Option<TraceContext>) -> Option<TraceContext> {
+    pub(crate) fn heeds<'a>(&self, caller: Option<&'a TraceContext>) -> Option<&'a TraceContext> {
         let settings = self.settings.traces.as_ref()?;
         caller.filter(|_| settings.caller_context != CallerContext::Ignore)
     }

@@ -34,6 +34,7 @@ struct NotebookExecution {
     inputs: Map<String, Value>,
     labels: BTreeMap<String, String>,
     traceparent: Option<String>,
+    tracestate: Option<String>,
 }
 
 /// The cloud's own bound on the path of a notebook, in characters.
@@ -78,7 +79,7 @@ pub(super) async fn execute_job(
     let work = async move {
         let asked_at = starting.context.clock.now();
         let answer = starting.context.client.execute_job(&id, key).await;
-        started(&starting, wishes, asked_at, answer).await
+        started(starting, wishes, asked_at, answer).await
     };
     to_the_end(&shared, work).await
 }
@@ -98,13 +99,18 @@ pub(super) async fn execute_notebook(
         inputs,
         labels,
         traceparent,
+        tracestate,
     } = json(body)?;
     if notebook.is_empty() || notebook.chars().count() > NOTEBOOK_CHARS_MAX {
         return Err(Problem::bad_request(format!(
             "notebook is the path of one in the project, of at most {NOTEBOOK_CHARS_MAX} characters"
         )));
     }
-    let wishes = Wishes::of(&Tracking { labels, traceparent })?;
+    let wishes = Wishes::of(&Tracking {
+        labels,
+        traceparent,
+        tracestate,
+    })?;
     let inputs = Inputs::from(inputs);
     let key = idempotency_key(&headers)?;
     let starting = Arc::clone(&shared);
@@ -112,7 +118,7 @@ pub(super) async fn execute_notebook(
         let asked_at = starting.context.clock.now();
         let client = &starting.context.client;
         let answer = client.execute_notebook(&id, &notebook, &inputs, key).await;
-        started(&starting, wishes, asked_at, answer).await
+        started(starting, wishes, asked_at, answer).await
     };
     to_the_end(&shared, work).await
 }
@@ -203,17 +209,17 @@ async fn end(shared: &Shared, row: Arc<TrackedOperation>, graceful: bool) -> Res
         StatusCode::ACCEPTED
     };
     // What cannot be shown in time was asked to end all the same.
-    let shown = tracked(shared, id, heard(id, wishes, asked_at, answer)).await;
+    let shown = tracked(shared, id, overheard(sighting(id, wishes), asked_at, answer)).await;
     let row = match shown {
         Ok(Tracked::New(row) | Tracked::Known(row)) => row,
-        Ok(Tracked::Pending) | Err(_) => Arc::clone(&row),
+        Ok(Tracked::Pending | Tracked::Full) | Err(_) => Arc::clone(&row),
     };
     Ok(found(status, &row))
 }
 
 /// Has what was started watched; its id is told whatever becomes of that.
 async fn started(
-    shared: &Shared,
+    shared: Arc<Shared>,
     wishes: Wishes,
     asked_at: Timestamp,
     answer: Result<Decoded<OperationSnapshot>, CloudError>,
@@ -229,8 +235,18 @@ async fn started(
         }
     })?;
     let id = answer.value.id.clone();
-    match tracked(shared, &id, heard(&id, wishes, asked_at, answer)).await {
-        Ok(shown) => Ok(shown.response(&id)),
+    let sighting = sighting(&id, wishes);
+    let shown = tracked(&shared, &id, overheard(sighting.clone(), asked_at, answer)).await;
+    if matches!(shown, Ok(Tracked::Full | Tracked::Pending)) {
+        let insisting = Arc::clone(&shared);
+        shared.works.spawn(async move {
+            let inbox = || insisting.context.inbox.upgrade().ok();
+            insisting.waiting.insist(sighting, inbox).await;
+        });
+    }
+    match shown {
+        Ok(Tracked::Full) => Ok(pending(&id, NO_ROOM)),
+        Ok(shown) => shown.response(&id),
         Err(problem) => {
             let (operation_id, problem) = (id.as_str(), problem.detail());
             tracing::warn!(
@@ -244,13 +260,19 @@ async fn started(
     }
 }
 
-fn heard(id: &OperationId, wishes: Wishes, asked_at: Timestamp, answer: Decoded<OperationSnapshot>) -> Input {
-    let sighting = Sighting {
+const NO_ROOM: &str = "started, but there is no room to watch it yet: as many operations as watch.tracked_max allows \
+     are under watch, and all of them run; it is tried again for an hour";
+
+fn sighting(id: &OperationId, wishes: Wishes) -> Sighting {
+    Sighting {
         target: Target::Operation(id.clone()),
         source: Source::Api,
         labels: wishes.labels,
         trace_context: wishes.trace_context,
-    };
+    }
+}
+
+fn overheard(sighting: Sighting, asked_at: Timestamp, answer: Decoded<OperationSnapshot>) -> Input {
     Input::Overheard(Box::new(Overheard {
         sighting,
         asked_at,

@@ -67,6 +67,11 @@ impl Record {
             "notebook_status",
             row.notebook_status().map(NotebookStatus::label),
         );
+        self.put(
+            "unreadable_reason",
+            row.unreadable.map(|unread| unread.reason.label()),
+        );
+        self.put_time("unreadable_since", row.unreadable.map(|unread| unread.since));
         self.put("outcome", row.outcome.map(|outcome| outcome.kind().label()));
         self.put_time("ended_at", row.ended_at);
         self.put_time("progress_changed_at", row.progress_changed_at);

@@ -31,6 +31,7 @@ pub(super) type Body = Result<Bytes, BytesRejection>;
 pub(super) struct Tracking {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) traceparent: Option<String>,
+    pub(super) tracestate: Option<String>,
 }
 
 impl Tracking {
@@ -51,7 +52,7 @@ impl Tracking {
         let Some(header) = &self.traceparent else {
             return Ok(None);
         };
-        let context = TraceContext::from_traceparent(header).ok_or_else(|| {
+        let context = TraceContext::from_headers(header, self.tracestate.as_deref()).ok_or_else(|| {
             Problem::bad_request(
                 "traceparent is 00-TRACE-SPAN-FLAGS with 32, 16 and 2 lower-case hexadecimal digits, no id all \
                  zero, as https://www.w3.org/TR/trace-context/ has it",

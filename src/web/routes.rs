@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Instruments, exporter};
 use crate::clock::Clock;
-use crate::flow::Throttle;
+use crate::flow::{Throttle, WaitingRoom};
 use crate::limits::API_WORKS_MAX;
 use crate::web::events::Streams;
 use crate::web::guard::Guard;
@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) works: TaskTracker,
     /// Room for those.
     pub(super) seats: Arc<Semaphore>,
+    /// What those began and the watcher has no room for.
+    pub(super) waiting: WaitingRoom,
     pub(super) throttle: Throttle,
 }
 
@@ -54,6 +56,7 @@ impl Shared {
             sign_in: SignIn::default(),
             bucket: Bucket::default(),
             guard: Guard::new(&settings),
+            waiting: WaitingRoom::new(context.clock, stop.clone()),
             streams: Streams::new(run, stop),
             works: TaskTracker::new(),
             seats: Arc::new(Semaphore::new(API_WORKS_MAX)),

@@ -2,8 +2,11 @@
 
 use crate::limits::{
     API_PAGE_DEFAULT, API_PAGE_MAX, ID_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX, LABELS_MAX, TEXT_BYTES_MAX,
+    TRACE_STATE_CHARS_MAX, TRACE_STATE_MEMBERS_MAX,
 };
-use crate::model::{Change, Departure, JobStatus, Kind, NotebookStatus, OutcomeKind, RpcCode, Source, State};
+use crate::model::{
+    Change, Departure, JobStatus, Kind, NotebookStatus, OutcomeKind, RpcCode, Source, State, Unreadable,
+};
 use crate::web::actions::NOTEBOOK_CHARS_MAX;
 use crate::web::request::IDEMPOTENCY_KEY;
 use serde_json::{Map, Value, json};
@@ -105,6 +108,10 @@ fn operation() -> Value {
         "status_duration_seconds": {
             "type": "object", "propertyNames": { "enum": statuses.as_slice() }, "additionalProperties": seconds,
         },
+        "unreadable_reason": {
+            "enum": Unreadable::ALL.map(Unreadable::label),
+            "description": "How the cloud refuses to tell of it, since unreadable_since; absent while it tells",
+        },
         "notebook_status": one_of(NotebookStatus::ALL.map(NotebookStatus::label)),
         "outcome": one_of(OutcomeKind::ALL.map(OutcomeKind::label)),
         "duration_seconds": seconds, "run_duration_seconds": seconds,
@@ -132,7 +139,8 @@ fn operation() -> Value {
 }
 
 /// Times of an operation.
-const TIMES: [&str; 11] = [
+const TIMES: [&str; 12] = [
+    "unreadable_since",
     "tracked_at",
     "polled_at",
     "status_since",
@@ -156,7 +164,8 @@ fn page() -> Value {
 }
 
 fn tracking() -> Value {
-    object(&[], json!({ "labels": labels(), "traceparent": traceparent() }))
+    let properties = json!({ "labels": labels(), "traceparent": traceparent(), "tracestate": tracestate() });
+    object(&[], properties)
 }
 
 fn cancellation() -> Value {
@@ -174,6 +183,7 @@ fn notebook_execution() -> Value {
         "inputs": { "type": "object", "description": "Values for its variables, by name; never shown nor logged" },
         "labels": labels(),
         "traceparent": traceparent(),
+        "tracestate": tracestate(),
     });
     object(&["notebook"], properties)
 }
@@ -199,6 +209,13 @@ fn traceparent() -> Value {
         "description": "Where the caller stands in its own trace, after W3C Trace Context: the parent of the \
             operation's root, or a link of it when that was told already",
     })
+}
+
+fn tracestate() -> Value {
+    let description = format!(
+        "What the caller passes on along with traceparent. One that is not valid, or has more than          {TRACE_STATE_MEMBERS_MAX} members or {TRACE_STATE_CHARS_MAX} characters, is dropped, as is one without          traceparent"
+    );
+    json!({ "type": ["string", "null"], "description": description })
 }
 
 fn pending() -> Value {

@@ -36,7 +36,7 @@ pub(super) async fn track(
         trace_context: tracking.trace_context()?,
     };
     let tracked = tracked(&shared, &id, Input::Sighted(sighting)).await?;
-    Ok(tracked.response(&id))
+    tracked.response(&id)
 }
 
 /// `DELETE /api/v1/operations/{id}`.
@@ -72,14 +72,19 @@ pub(super) enum Tracked {
     Known(Arc<TrackedOperation>),
     /// Not kept and shown in time.
     Pending,
+    /// There is no room.
+    Full,
 }
 
 impl Tracked {
-    pub(super) fn response(&self, id: &OperationId) -> Response {
+    pub(super) fn response(&self, id: &OperationId) -> Result<Response, Problem> {
         match self {
-            Self::New(row) => found(StatusCode::CREATED, row),
-            Self::Known(row) => found(StatusCode::OK, row),
-            Self::Pending => pending(id, PENDING),
+            Self::New(row) => Ok(found(StatusCode::CREATED, row)),
+            Self::Known(row) => Ok(found(StatusCode::OK, row)),
+            Self::Pending => Ok(pending(id, PENDING)),
+            Self::Full => Err(Problem::unavailable(
+                "as many operations as watch.tracked_max allows are under watch, and all of them run",
+            )),
         }
     }
 }
@@ -96,9 +101,7 @@ pub(super) async fn tracked(shared: &Shared, id: &OperationId, input: Input) -> 
             StatusCode::GONE,
             format!("{id} was followed to its end or was taken off the watch, and is not watched again"),
         )),
-        Some(Admission::Full) => Err(Problem::unavailable(
-            "as many operations as watch.tracked_max allows are under watch, and all of them run",
-        )),
+        Some(Admission::Full) => Ok(Tracked::Full),
         Some(Admission::Absent) | None => Ok(Tracked::Pending),
     }
 }

@@ -24,10 +24,11 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
-use tonic::metadata::AsciiMetadataValue;
+use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 
 const CALLERS_TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLERS_SPAN: &str = "00f067aa0ba902b7";
+const CALLERS_STATE: &str = "rojo=00f067aa0ba902b7,ot=th:8";
 
 /// A job that begins after half a second of real time and ends two seconds later.
 const FLEET: &str = "speed: 600\ncommunities: [ { name: c, id: c, projects: [ { name: p, id: p, jobs: [ \
@@ -66,7 +67,10 @@ fn sighting() -> Sighting {
         target: Target::Operation("op-train".parse().expect("an id")),
         source: Source::Api,
         labels: Labels::default(),
-        trace_context: TraceContext::from_traceparent(&format!("00-{CALLERS_TRACE}-{CALLERS_SPAN}-01")),
+        trace_context: TraceContext::from_headers(
+            &format!("00-{CALLERS_TRACE}-{CALLERS_SPAN}-01"),
+            [CALLERS_STATE],
+        ),
     }
 }
 
@@ -112,6 +116,7 @@ async fn a_callers_span_is_the_parent_also_when_the_exporter_was_killed_before_t
     assert_eq!(root.name, "RUN train");
     assert_eq!(hex(&root.parent_span_id), CALLERS_SPAN);
     assert!(spans.len() >= 3, "{spans:?}");
+    assert!(spans.iter().all(|span| span.trace_state == CALLERS_STATE));
     assert!(spans.iter().all(|span| hex(&span.trace_id) == CALLERS_TRACE));
 }
 
@@ -142,6 +147,8 @@ async fn a_caller_who_comes_after_the_first_span_is_linked() {
     assert!(spans.iter().all(|span| hex(&span.trace_id) != CALLERS_TRACE));
     let links: Vec<String> = root.links.iter().map(|link| hex(&link.span_id)).collect();
     assert_eq!(links, [CALLERS_SPAN]);
+    assert_eq!(root.links[0].trace_state, CALLERS_STATE);
+    assert!(spans.iter().all(|span| span.trace_state.is_empty()));
 }
 
 #[tokio::test]
@@ -192,14 +199,14 @@ async fn what_is_executed_through_the_gateway_is_traced_below_its_callers_span()
             ..CreateProjectJobRequest::default()
         });
         if !is_traced_at_execute {
-            create.metadata_mut().insert("traceparent", traceparent());
+            give_context(create.metadata_mut());
         }
         let made = client.create(create).await.expect("a job").into_inner();
         let made =
             CreateProjectJobMetadata::decode(&*made.metadata.expect("metadata").value).expect("a message");
         let mut execute = Request::new(ExecuteProjectJobRequest { job_id: made.job_id });
         if is_traced_at_execute {
-            execute.metadata_mut().insert("traceparent", traceparent());
+            give_context(execute.metadata_mut());
         }
         let operation = client.execute(execute).await.expect("an execution").into_inner();
         let is_over = |view: &View| row(view, &operation.id).is_some_and(|row| row.outcome.is_some());
@@ -212,11 +219,18 @@ async fn what_is_executed_through_the_gateway_is_traced_below_its_callers_span()
         let root = spans.iter().find(|span| span.name == root).expect("a root");
         assert_eq!(hex(&root.trace_id), CALLERS_TRACE);
         assert_eq!(hex(&root.parent_span_id), CALLERS_SPAN);
+        assert_eq!(root.trace_state, CALLERS_STATE);
     }
 }
 
-fn traceparent() -> AsciiMetadataValue {
-    format!("00-{CALLERS_TRACE}-{CALLERS_SPAN}-01")
-        .parse()
-        .expect("ascii")
+/// The headers of W3C, with the state in two of them, as it may come.
+fn give_context(metadata: &mut MetadataMap) {
+    let ascii = |value: &str| value.parse::<AsciiMetadataValue>().expect("ascii");
+    let (first, second) = CALLERS_STATE.split_once(',').expect("two members");
+    metadata.insert(
+        "traceparent",
+        ascii(&format!("00-{CALLERS_TRACE}-{CALLERS_SPAN}-01")),
+    );
+    metadata.append("tracestate", ascii(first));
+    metadata.append("tracestate", ascii(second));
 }

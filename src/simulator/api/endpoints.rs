@@ -4,7 +4,7 @@ use crate::proto::yandex::cloud::endpoint::{
     ApiEndpoint, GetApiEndpointRequest, ListApiEndpointsRequest, ListApiEndpointsResponse,
     api_endpoint_service_server::ApiEndpointService,
 };
-use crate::simulator::{api::Api, cloud::Admitted};
+use crate::simulator::{api::Api, cloud::LiveCall};
 use tonic::{Request, Response, Status};
 
 /// The services of the cloud that the simulator stands for.
@@ -35,7 +35,7 @@ impl ApiEndpointService for Api {
 }
 
 impl Api {
-    fn endpoint(&self, id: &str, call: &Admitted) -> ApiEndpoint {
+    fn endpoint(&self, id: &str, call: &LiveCall) -> ApiEndpoint {
         let address = self
             .cloud
             .advertised

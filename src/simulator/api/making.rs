@@ -3,7 +3,7 @@
 use crate::proto::yandex::cloud::datasphere::v2::jobs as pb;
 use crate::simulator::{
     api::{Api, begin_plain},
-    cloud::Admitted,
+    cloud::LiveCall,
     scenario::{JobScript, NotebookScript},
     timeline::Timeline,
     world::{Body, Change, Job, Output, World, packed},
@@ -28,7 +28,7 @@ impl Api {
     pub(crate) fn make_job(
         &self,
         world: &mut World,
-        call: &Admitted,
+        call: &LiveCall,
         request: pb::CreateProjectJobRequest,
     ) -> Result<String, Status> {
         let wish = Wish {
@@ -59,7 +59,7 @@ impl Api {
     pub(crate) fn clone_job(
         &self,
         world: &mut World,
-        call: &Admitted,
+        call: &LiveCall,
         request: pb::CloneProjectJobRequest,
     ) -> Result<String, Status> {
         let source = world.job(&request.source_job_id)?;
@@ -97,7 +97,7 @@ impl Api {
     fn take_in(
         &self,
         world: &mut World,
-        call: &Admitted,
+        call: &LiveCall,
         wish: Wish,
     ) -> Result<(String, Vec<pb::StorageFile>), Status> {
         world.has_room()?;

@@ -5,7 +5,7 @@ use crate::proto::yandex::cloud::iam::v1::{
     RevokeIamTokenRequest, RevokeIamTokenResponse, create_iam_token_request::Identity,
     iam_token_service_server::IamTokenService,
 };
-use crate::simulator::{api::Api, cloud::Admitted, tokens::Verdict};
+use crate::simulator::{api::Api, cloud::LiveCall, tokens::Verdict};
 use tonic::{Request, Response, Status};
 
 #[tonic::async_trait]
@@ -70,7 +70,7 @@ impl IamTokenService for Api {
 }
 
 impl Api {
-    fn issued(&self, subject: &str, call: &Admitted) -> CreateIamTokenResponse {
+    fn issued(&self, subject: &str, call: &LiveCall) -> CreateIamTokenResponse {
         let (iam_token, expires_at) = self.cloud.tokens.issue(subject, call.present.now);
         CreateIamTokenResponse {
             iam_token,

@@ -146,10 +146,11 @@ pub(crate) fn tell(story: &mut Story, step: Step) {
     }
 }
 
-/// A row without what changes at every look.
+/// A row without what looks note of it and make no event of.
 fn without_polls(row: &TrackedOperation) -> TrackedOperation {
     TrackedOperation {
         polled_at: None,
+        unreadable: None,
         hidden: false,
         ..row.clone()
     }

@@ -3,7 +3,7 @@
 use crate::identity::{ROOT_KEY, link_to_job, span_id, trace_id};
 use crate::model::{
     Boundary, Change, JobId, JobStatus, ListingScope, OperationId, Relation, Seed, Target, Trace,
-    TraceContext, Visit,
+    TraceContext, TraceState, Visit,
 };
 use crate::tracker::CallerContext;
 use crate::tracker::tests::story::{Story, at, caller, job, notebook, operation};
@@ -81,6 +81,22 @@ fn a_caller_that_comes_before_the_trace_is_fixed_is_its_parent() {
 }
 
 #[test]
+fn what_a_caller_passes_on_is_the_traces_where_it_is_the_parent_and_the_links_where_it_is_linked() {
+    let stated = |span| TraceContext {
+        state: TraceState::from_headers(["ot=th:8"]),
+        ..caller(span)
+    };
+    let mut story = Story::traced();
+    story.sight_called(of_operation("op1"), stated(7));
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    assert_eq!(trace(&story, "op1").state, stated(7).state);
+    story.sight_called(of_operation("op1"), stated(8));
+    // The same span is linked once, whatever it passes on.
+    story.sight_called(of_operation("op1"), caller(8));
+    assert_eq!(trace(&story, "op1").links, [stated(8).link()]);
+}
+
+#[test]
 fn a_caller_known_by_the_job_is_the_parent_too() {
     let mut story = Story::traced();
     story.sight_called(Target::Job(job_id("j1")), caller(7));
@@ -112,7 +128,7 @@ fn a_caller_whose_spans_are_not_recorded_is_only_linked() {
         ..caller(7)
     };
     let mut story = Story::traced();
-    story.sight_called(of_operation("op1"), unsampled);
+    story.sight_called(of_operation("op1"), unsampled.clone());
     story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
     assert_eq!(trace(&story, "op1").parent_id, None);
     assert_eq!(trace(&story, "op1").links, [unsampled.link()]);

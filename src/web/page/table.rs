@@ -140,12 +140,14 @@ fn operation(scene: &Scene<'_>, row: &TrackedOperation) -> Markup {
 /// How a live operation stands, and whether it has stood so for too long.
 pub(super) fn standing(scene: &Scene<'_>, row: &TrackedOperation) -> Markup {
     let word = words::standing(row);
+    let unread = row.unreadable.filter(|_| row.outcome.is_none());
     let time = row.status_since.map(|since| scene.now.since(since));
     let is_stuck = row
         .status
         .zip(time)
         .is_some_and(|(status, time)| is_stuck(scene, status, time));
     let mark = match word {
+        _ if unread.is_some() => Mark::Warning,
         "failing" => Mark::Warning,
         "not read yet" | "unknown status" => Mark::Quiet,
         _ => Mark::Busy,
@@ -153,7 +155,8 @@ pub(super) fn standing(scene: &Scene<'_>, row: &TrackedOperation) -> Markup {
     html! {
         (mark.word(word))
         small {
-            @if let Some((status, time)) = row.status.zip(time) {
+            @if let Some(unread) = unread { "for " (words::span(scene.now.since(unread.since))) }
+            @else if let Some((status, time)) = row.status.zip(time) {
                 @if row.state == State::Failing { (words::phase(status)) " " }
                 "for " (words::span(time))
             }

@@ -71,6 +71,9 @@ pub(super) fn anchor(row: &TrackedOperation) -> String {
 
 /// How a live operation stands.
 pub(super) fn standing(row: &TrackedOperation) -> &'static str {
+    if let Some(unread) = row.unreadable.filter(|_| row.outcome.is_none()) {
+        return unread.reason.words();
+    }
     match (row.state, row.status) {
         _ if !row.observed => "not read yet",
         (State::Failing, _) => "failing",

@@ -24,6 +24,7 @@ const METADATA: &[(&str, &str)] = &[
         "traceparent",
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     ),
+    ("tracestate", "rojo=00f067aa0ba902b7 , Not=Valid"),
 ];
 
 #[tokio::test]

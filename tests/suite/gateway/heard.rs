@@ -3,9 +3,7 @@
 use crate::gateway::support::{Caller, House, PATIENCE, ask, body, framed, whole};
 use bytes::Bytes;
 use datasphere_exporter::flow::Delivery;
-use datasphere_exporter::limits::{
-    GATEWAY_ADMISSION_PAUSE_MAX, GATEWAY_ADMISSION_TIME_MAX, GATEWAY_HEARD_BYTES_MAX,
-};
+use datasphere_exporter::limits::{ADMISSION_PAUSE_MAX, ADMISSION_RETRIES_TIME_MAX, GATEWAY_HEARD_BYTES_MAX};
 use datasphere_exporter::model::{Admission, Input, Overheard, Sighting, Source, Target};
 use datasphere_exporter::proto::yandex::cloud::datasphere::v2::jobs::{
     CreateProjectJobMetadata, ExecuteProjectJobMetadata, Job,
@@ -400,13 +398,13 @@ async fn an_operation_for_which_there_never_is_room_is_put_forward_for_an_hour()
     refused(&mut house).await;
     pause();
     let (begun, mut last) = (Instant::now(), Duration::ZERO);
-    while let Ok(delivery) = timeout(GATEWAY_ADMISSION_TIME_MAX, house.deliveries.recv()).await {
+    while let Ok(delivery) = timeout(ADMISSION_RETRIES_TIME_MAX, house.deliveries.recv()).await {
         match delivery {
             Some(Delivery::Awaited(Input::Sighted(_), reply)) => reply.send(Admission::Full),
             other => panic!("{other:?}"),
         }
         last = begun.elapsed();
     }
-    let off = last.abs_diff(GATEWAY_ADMISSION_TIME_MAX);
-    assert!(off <= GATEWAY_ADMISSION_PAUSE_MAX, "{last:?}");
+    let off = last.abs_diff(ADMISSION_RETRIES_TIME_MAX);
+    assert!(off <= ADMISSION_PAUSE_MAX, "{last:?}");
 }

@@ -1,7 +1,7 @@
 //! Calls of the API that start and end something in the cloud.
 
 use super::support::{Door, Reply};
-use super::writes::{detail, open};
+use super::writes::{detail, open, open_with};
 use datasphere_exporter::limits::{API_WORKS_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use datasphere_exporter::model::View;
 use datasphere_exporter::proto::google::rpc::Code;
@@ -65,6 +65,41 @@ async fn what_is_started_is_answered_with_its_operation_and_is_under_watch() {
         started.json()["operation_id"]
     );
     assert_eq!(world.calls("/Execute"), 2);
+}
+
+#[tokio::test]
+async fn what_is_started_while_there_is_no_room_is_watched_once_there_is() {
+    let (mut world, door) = open_with(|setup| setup.tracker.tracked_max = 1).await;
+    let path = "/api/v1/operations/op-train";
+    assert_eq!(door.ask("PUT", path, &[]).await.status, 201);
+    let labels = json!({ "labels": { "team": "nlp" } });
+    let started = door.send("POST", "/api/v1/jobs/done:execute", &labels).await;
+    assert_eq!(started.status, 202, "{}", started.text());
+    let started = started.json();
+    assert!(
+        started["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("no room"))
+    );
+    let id = started["id"].as_str().expect("its id").to_owned();
+    assert_eq!(door.get(&format!("/api/v1/operations/{id}")).await.status, 404);
+    assert_eq!(door.ask("DELETE", path, &[]).await.status, 204);
+    let is_labelled = |view: &View| {
+        let row = view.operations.find(&id);
+        row.is_some_and(|row| !row.about.labels.is_empty())
+    };
+    world.until("it under watch", is_labelled).await;
+    assert_eq!(world.calls("/Execute"), 1);
+}
+
+#[tokio::test]
+async fn what_waits_for_room_does_not_keep_the_server_from_ending() {
+    let (_world, mut door) = open_with(|setup| setup.tracker.tracked_max = 1).await;
+    door.ask("PUT", "/api/v1/operations/op-train", &[]).await;
+    let started = door.ask("POST", "/api/v1/jobs/done:execute", &[]).await;
+    assert_eq!(started.status, 202, "{}", started.text());
+    door.stop.cancel();
+    door.ended().await;
 }
 
 #[tokio::test]

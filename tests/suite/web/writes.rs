@@ -1,7 +1,7 @@
 //! Calls of the API that change something, from the request to the view and to the cloud.
 
 use super::support::{self, Door, Reply};
-use crate::support::World;
+use crate::support::{Setup, World};
 use bytes::Bytes;
 use datasphere_exporter::flow::Inbox;
 use datasphere_exporter::limits::API_BODY_BYTES_MAX;
@@ -25,10 +25,16 @@ fn api(api: ApiSettings) -> Settings {
 
 /// A world that watches nothing by itself, and a server that lets callers do everything.
 pub(super) async fn open() -> (World, Door) {
+    open_with(|_| {}).await
+}
+
+/// The same with other settings.
+pub(super) async fn open_with(set: impl FnOnce(&mut Setup)) -> (World, Door) {
     let world = World::start(FLEET, |setup, _| {
         setup.cloud.requests_per_second = 1e6;
         setup.tracker.interval = Duration::from_millis(50);
         setup.tracker.interval_max = Duration::from_millis(100);
+        set(setup);
     });
     let actions = ApiSettings {
         actions: true,
@@ -107,6 +113,46 @@ async fn what_was_deleted_stays_away_and_deleting_it_again_is_no_error() {
     assert!(detail(&again).contains("taken off the watch"));
     let unknown = door.ask("DELETE", "/api/v1/operations/nobody", &[]).await;
     assert_eq!(unknown.status, 404);
+}
+
+#[tokio::test]
+async fn what_was_followed_to_its_end_and_left_is_gone_for_whoever_puts_it_again() {
+    let (mut world, door) = open_with(|setup| setup.tracker.retention = Duration::from_millis(50)).await;
+    let path = "/api/v1/operations/op-done";
+    assert_eq!(door.ask("PUT", path, &[]).await.status, 201);
+    world
+        .until("its leaving", |view| view.operations.find("op-done").is_none())
+        .await;
+    let again = door
+        .send("PUT", path, &json!({ "labels": { "team": "nlp" } }))
+        .await;
+    assert_eq!(again.status, 410, "{}", again.text());
+    assert!(detail(&again).contains("followed to its end"));
+    assert_eq!(door.get(path).await.status, 404);
+    let by_job = door.ask("PUT", "/api/v1/operations/done?by=job", &[]).await;
+    assert_eq!(by_job.status, 410, "by its job's id too: {}", by_job.text());
+}
+
+#[tokio::test]
+async fn an_id_that_the_cloud_does_not_know_is_shown_as_that_and_not_as_running() {
+    let (mut world, door) = open().await;
+    let path = "/api/v1/operations/slip";
+    assert_eq!(door.ask("PUT", path, &[]).await.status, 201);
+    world
+        .until("the cloud's answer", |view| {
+            view.operations
+                .find("slip")
+                .is_some_and(|row| row.unreadable.is_some())
+        })
+        .await;
+    let row = door.get(path).await.json();
+    assert_eq!(row["unreadable_reason"], "not_found");
+    assert!(row["unreadable_since"].is_string(), "{row}");
+    for page in ["/", "/operations/slip"] {
+        let page = door.get(page).await.text();
+        assert!(page.contains("<span>not found</span>"), "{page}");
+        assert!(!page.contains("<span>running</span>"), "{page}");
+    }
 }
 
 #[tokio::test]
