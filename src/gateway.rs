@@ -18,7 +18,6 @@ mod ear;
 mod head;
 mod method;
 mod patience;
-mod peers;
 mod refusal;
 mod relay;
 mod sniffer;
@@ -38,12 +37,11 @@ use crate::limits::{
     GATEWAY_CONNECTIONS_MAX, GATEWAY_DRAIN_TIME_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_LAST_WORDS_TIME_MAX,
     GATEWAY_PEER_CONNECTIONS_MAX, GATEWAY_STALL_TIME_MAX,
 };
-use crate::listening::{Bounds, ListenError, Listener, Pem, Place, Shown, TlsError, TlsSettings};
+use crate::listening::{Bounds, ListenError, Listener, Peers, Pem, Place, Shown, TlsError, TlsSettings};
 use call::Calls;
 use connection::serve;
 use ear::Ear;
 use http::HeaderName;
-use peers::Peers;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 //! In: an address as an operator wrote it, or a socket that somebody opened for us; certificates; how one connection is
 //! served. Out: connections, each seen to its end. Never: a byte of what is said on them, and no key in a message.
 
+mod peers;
 mod place;
 mod socket;
 mod stream;
@@ -10,6 +11,7 @@ mod tls;
 mod trust;
 mod words;
 
+pub(crate) use peers::{Peers, Share};
 pub use place::Place;
 pub use socket::Inherited;
 pub use stream::{Ends, Stream};

@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Peers {
     each_max: usize,
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    counts: Arc<Mutex<HashMap<Option<IpAddr>, usize>>>,
 }
 
 /// One of what an address has; it is given back once this is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
-    peer: IpAddr,
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    peer: Option<IpAddr>,
+    counts: Arc<Mutex<HashMap<Option<IpAddr>, usize>>>,
 }
 
 impl Peers {
@@ -27,10 +27,10 @@ impl Peers {
         }
     }
 
-    /// One more for this address; `None` when it has its share.
-    pub(crate) fn share(&self, peer: IpAddr) -> Option<Share> {
+    /// One more for this address; `None` when it has its share. Callers without one, over unix sockets, count as one.
+    pub(crate) fn share(&self, peer: impl Into<Option<IpAddr>>) -> Option<Share> {
         // An address of IPv4 is one, whichever socket it came through.
-        let peer = peer.to_canonical();
+        let peer = peer.into().map(|peer| peer.to_canonical());
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(peer).or_default();
         if *count >= self.each_max {
@@ -64,7 +64,7 @@ mod tests {
     fn an_address_has_its_share_and_leaves_nothing_behind() {
         let peers = Peers::new(2);
         let (one, other) = ("127.0.0.1", "::1");
-        let share = |peer: &str| peers.share(peer.parse().expect("an address"));
+        let share = |peer: &str| peers.share(peer.parse::<IpAddr>().expect("an address"));
         let held = (
             share(one).expect("room"),
             share("::ffff:127.0.0.1").expect("room"),
