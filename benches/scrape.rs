@@ -262,6 +262,7 @@ fn job(number: u64) -> Option<TrackedOperation> {
             created_by: Text::non_empty("aje0000000000000000"),
             ..About::default()
         }),
+        unreadable: None,
         tracked_at: moment(0)?,
         ended_at: ended(8001),
         polled_at: moment(8002),
