@@ -202,20 +202,6 @@ fn job(number: u64) -> Option<TrackedOperation> {
         Timestamp::from_nanos((NOW - 90_000 + seconds) * 1_000_000_000 + spread * 77_000_000)
     };
     let is_live = number.is_multiple_of(20);
-    let mut status_times = StatusTimes::default();
-    let visits = [
-        JobStatus::Creating,
-        JobStatus::Preparing,
-        JobStatus::Executing,
-        JobStatus::UploadingOutput,
-    ];
-    for (status, seconds) in visits
-        .into_iter()
-        .zip([4, 90, 7200, 20])
-        .take(if is_live { 2 } else { 4 })
-    {
-        status_times.add(status, Duration::from_millis(seconds * 1000 + number % 1000));
-    }
     let ended = |seconds| moment(seconds).filter(|_| !is_live);
     Some(TrackedOperation {
         key: OperationKey(number),
@@ -235,7 +221,7 @@ fn job(number: u64) -> Option<TrackedOperation> {
         }),
         status_since: moment(8000),
         status_boundary: Boundary::Observed,
-        status_times,
+        status_times: status_times(number, is_live),
         status_uncertainty_ms: 10_000,
         outcome: (!is_live).then_some(Outcome::Success),
         reported: Reported {
@@ -268,6 +254,24 @@ fn job(number: u64) -> Option<TrackedOperation> {
         polled_at: moment(8002),
         trace: None,
     })
+}
+
+fn status_times(number: u64, is_live: bool) -> StatusTimes {
+    let mut status_times = StatusTimes::default();
+    let visits = [
+        JobStatus::Creating,
+        JobStatus::Preparing,
+        JobStatus::Executing,
+        JobStatus::UploadingOutput,
+    ];
+    for (status, seconds) in visits
+        .into_iter()
+        .zip([4, 90, 7200, 20])
+        .take(if is_live { 2 } else { 4 })
+    {
+        status_times.add(status, Duration::from_millis(seconds * 1000 + number % 1000));
+    }
+    status_times
 }
 
 /// The same series, from a collector that has nothing to do but make them.
