@@ -15,6 +15,7 @@ mod attempt;
 mod binding;
 mod call;
 mod channel;
+mod ending;
 mod error;
 mod idempotency;
 mod inputs;
@@ -34,6 +35,7 @@ mod token;
 
 pub use answer::Answer;
 pub(crate) use answer::{detail, is_about_size};
+pub use ending::Ending;
 pub use error::CloudError;
 pub use idempotency::IdempotencyKey;
 pub use inputs::Inputs;
@@ -48,7 +50,7 @@ pub use secret::Secret;
 pub use settings::{Auth, Endpoints, Settings, Tls, Transport};
 
 use crate::catalogue::{Instruments, count_gaps};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::decode::{self, Page, wire};
 use crate::flow::Throttle;
 use crate::model::{
@@ -85,6 +87,7 @@ struct Shared {
     methods: Arc<Methods>,
     page_sizes: PageSizes,
     instruments: Instruments,
+    clock: Clock,
     /// The filters of listings, made once.
     live: String,
     ended: String,
@@ -184,6 +187,7 @@ impl Client {
             methods,
             page_sizes: PageSizes::default(),
             instruments: instruments.clone(),
+            clock,
             live: filter(|status| !status.is_terminal()),
             ended: filter(JobStatus::is_terminal),
         })))
@@ -208,7 +212,15 @@ impl Client {
 
     /// Whether jobs can be asked about: REST has no methods for them.
     pub fn reaches_jobs(&self) -> bool {
-        self.0.connection().transport == Transport::Grpc
+        self.transport() == Transport::Grpc
+    }
+
+    fn transport(&self) -> Transport {
+        self.0.connection().transport
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// The way for calls of others.

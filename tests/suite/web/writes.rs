@@ -3,6 +3,7 @@
 use super::support::{self, Door, Reply};
 use crate::support::World;
 use bytes::Bytes;
+use datasphere_exporter::cloud::Transport;
 use datasphere_exporter::flow::Inbox;
 use datasphere_exporter::limits::API_BODY_BYTES_MAX;
 use datasphere_exporter::web::{ApiSettings, Settings};
@@ -25,7 +26,13 @@ fn api(api: ApiSettings) -> Settings {
 
 /// A world that watches nothing by itself, and a server that lets callers do everything.
 pub(super) async fn open() -> (World, Door) {
+    open_over(Transport::Grpc).await
+}
+
+/// The same over either transport.
+pub(super) async fn open_over(transport: Transport) -> (World, Door) {
     let world = World::start(FLEET, |setup, _| {
+        setup.cloud.transport = transport;
         setup.cloud.requests_per_second = 1e6;
         setup.tracker.interval = Duration::from_millis(50);
         setup.tracker.interval_max = Duration::from_millis(100);
