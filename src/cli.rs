@@ -22,7 +22,6 @@ pub use document::document;
 use crate::app;
 use crate::config::{Config, ConfigError, Flags};
 use crate::simulator;
-use crate::sources::WITHOUT_JOBS;
 use arguments::{
     Arguments, Command, JobCommand, NotebookCommand, OperationCommand, Output, Printed, Settings,
 };
@@ -162,9 +161,7 @@ fn check(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let config = load(settings)?;
     let checked = serve::runtime()?.block_on(app::check(&config));
     checked.map_err(|error| Usage(app::line(&error)))?;
-    let note = config
-        .asks_rest_for_jobs()
-        .then(|| format!("jobs of projects will not be followed: {WITHOUT_JOBS}"));
+    let note = config.note();
     match output {
         Output::Text => {
             say("the configuration is valid");

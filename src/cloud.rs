@@ -58,13 +58,13 @@ use crate::model::{
     ProjectId, ProjectSnapshot,
 };
 use crate::proto::yandex::cloud::datasphere::v2::jobs::{
-    CancelProjectJobRequest, ExecuteProjectJobRequest, GetProjectJobRequest, ListProjectJobRequest,
+    ExecuteProjectJobRequest, GetProjectJobRequest, ListProjectJobRequest,
 };
 use crate::proto::yandex::cloud::datasphere::v2::{
     GetProjectRequest, GetUnitBalanceRequest, ListProjectsRequest, ProjectExecutionRequest,
     project_execution_request::Target,
 };
-use crate::proto::yandex::cloud::operation::{CancelOperationRequest, GetOperationRequest};
+use crate::proto::yandex::cloud::operation::GetOperationRequest;
 use binding::Bound;
 use call::Caller;
 use limiter::Limiter;
@@ -215,7 +215,7 @@ impl Client {
         self.transport() == Transport::Grpc
     }
 
-    fn transport(&self) -> Transport {
+    pub(crate) fn transport(&self) -> Transport {
         self.0.connection().transport
     }
 
@@ -247,21 +247,6 @@ impl Client {
         Ok(decoded)
     }
 
-    /// Asks an operation to end, and answers how it is then. Sent again only if it cannot have arrived.
-    ///
-    /// # Errors
-    /// See [`CloudError`].
-    pub async fn cancel_operation(&self, id: &OperationId) -> Result<Decoded<OperationSnapshot>, CloudError> {
-        let method = &self.0.methods.cancel_operation;
-        let ask = || CancelOperationRequest {
-            operation_id: id.as_str().to_owned(),
-        };
-        let answer = self.call(method, ask).await?;
-        let decoded = decode::operation(id, &answer);
-        self.count(&decoded.gaps);
-        Ok(decoded)
-    }
-
     /// One job as it is now.
     ///
     /// # Errors
@@ -275,21 +260,6 @@ impl Client {
         let decoded = decode::job(id, &answer);
         self.count(&decoded.gaps);
         Ok(decoded)
-    }
-
-    /// Asks a job to end; that this succeeds says only that it was asked. `graceful` sends the job's own signal first.
-    /// Sent again only if it cannot have arrived.
-    ///
-    /// # Errors
-    /// See [`CloudError`].
-    pub async fn cancel_job(&self, id: &JobId, graceful: bool) -> Result<(), CloudError> {
-        let method = &self.0.methods.cancel_job;
-        let ask = || CancelProjectJobRequest {
-            job_id: id.as_str().to_owned(),
-            reason: String::new(),
-            graceful,
-        };
-        self.call(method, ask).await
     }
 
     /// Starts a job that was made, and answers the operation of its run; the snapshot has its id. A job that is

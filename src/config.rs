@@ -36,7 +36,6 @@ pub use otel::meant_by;
 pub use surface::{LogFormat, LogLevel};
 pub use web_file::{check_protection, document as web_document, protection};
 
-use crate::cloud::Transport;
 use crate::decode::redact;
 use crate::delivery;
 use crate::engine;
@@ -228,10 +227,9 @@ impl Config {
         })
     }
 
-    /// Whether projects are to be watched over a transport that has no jobs.
-    pub fn asks_rest_for_jobs(&self) -> bool {
-        let lists = !self.sources.projects.is_empty() || !self.sources.communities.is_empty();
-        lists && self.cloud.transport == Transport::Rest
+    /// What is allowed, and may not be meant.
+    pub fn note(&self) -> Option<&'static str> {
+        self.sources.note(self.cloud.transport)
     }
 
     /// Keys that differ from those of the configuration that an exporter began with, and would take effect at its next

@@ -2,7 +2,10 @@
 
 use crate::clock::Timestamp;
 use crate::cloud::{Client, CloudError, Transport};
+use crate::decode;
 use crate::model::{Decoded, JobId, JobSnapshot, Kind, OperationId, OperationSnapshot, Target};
+use crate::proto::yandex::cloud::datasphere::v2::jobs::CancelProjectJobRequest;
+use crate::proto::yandex::cloud::operation::CancelOperationRequest;
 
 /// How something is that was to end.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +58,36 @@ impl Client {
                     .await
             }
         }
+    }
+
+    /// Asks an operation to end, and answers how it is then. Sent again only if it cannot have arrived.
+    ///
+    /// # Errors
+    /// See [`CloudError`].
+    pub async fn cancel_operation(&self, id: &OperationId) -> Result<Decoded<OperationSnapshot>, CloudError> {
+        let method = &self.0.methods.cancel_operation;
+        let ask = || CancelOperationRequest {
+            operation_id: id.as_str().to_owned(),
+        };
+        let answer = self.call(method, ask).await?;
+        let decoded = decode::operation(id, &answer);
+        self.count(&decoded.gaps);
+        Ok(decoded)
+    }
+
+    /// Asks a job to end; that this succeeds says only that it was asked. `graceful` sends the job's own signal first.
+    /// Sent again only if it cannot have arrived.
+    ///
+    /// # Errors
+    /// See [`CloudError`].
+    pub async fn cancel_job(&self, id: &JobId, graceful: bool) -> Result<(), CloudError> {
+        let method = &self.0.methods.cancel_job;
+        let ask = || CancelProjectJobRequest {
+            job_id: id.as_str().to_owned(),
+            reason: String::new(),
+            graceful,
+        };
+        self.call(method, ask).await
     }
 
     async fn cancel_seen(

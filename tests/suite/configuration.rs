@@ -229,7 +229,8 @@ fn projects_over_rest_are_allowed_and_told_to_lack_their_jobs() {
             format!("cloud: {{ transport: {transport}, auth: {{ anonymous: {{}} }} }}\nwatch: {watch}\n");
         Config::parse(&yaml, Path::new(""), &Flags::default(), |_| None)
             .expect("valid")
-            .asks_rest_for_jobs()
+            .note()
+            .is_some()
     };
     assert!(asks("rest", "{ projects: [bt1project] }"));
     assert!(asks("rest", "{ communities: [bt1community] }"));
