@@ -22,7 +22,6 @@ pub use document::document;
 use crate::app;
 use crate::config::{Config, ConfigError, Flags};
 use crate::simulator;
-use crate::sources::WITHOUT_JOBS;
 use arguments::{
     Arguments, Command, JobCommand, NotebookCommand, OperationCommand, Output, Printed, Settings,
 };
@@ -164,9 +163,7 @@ fn check(settings: &Settings, output: Output) -> anyhow::Result<Exit> {
     let config = load(settings)?;
     let checked = serve::runtime()?.block_on(app::check(&config));
     checked.map_err(|error| Usage(app::line(&error)))?;
-    let of_rest = config
-        .asks_rest_for_jobs()
-        .then(|| format!("jobs of projects will not be followed: {WITHOUT_JOBS}"));
+    let of_rest = config.sources.note(config.cloud.transport).map(str::to_owned);
     let notes: Vec<String> = serve::notes(&config).into_iter().chain(of_rest).collect();
     match output {
         Output::Text => {

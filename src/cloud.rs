@@ -10,12 +10,12 @@
 //! a cloud that cannot be reached at start is one that cannot be reached yet. Both are fetched one at a time, with
 //! growing pauses between failures, and so are outside the rate limit.
 
-mod acting;
 mod answer;
 mod attempt;
 mod binding;
 mod call;
 mod channel;
+mod ending;
 mod error;
 mod idempotency;
 mod inputs;
@@ -32,10 +32,12 @@ mod route;
 mod screen;
 mod secret;
 mod settings;
+mod starting;
 mod token;
 
 pub use answer::Answer;
 pub(crate) use answer::{detail, is_about_size};
+pub use ending::Ending;
 pub use error::CloudError;
 pub use idempotency::IdempotencyKey;
 pub use inputs::Inputs;
@@ -50,7 +52,7 @@ pub use secret::Secret;
 pub use settings::{Auth, Endpoints, Settings, Tls, Transport};
 
 use crate::catalogue::{Instruments, count_gaps};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::flow::Throttle;
 use crate::model::{Gaps, JobStatus};
 use binding::Bound;
@@ -74,6 +76,7 @@ struct Shared {
     methods: Arc<Methods>,
     page_sizes: PageSizes,
     instruments: Instruments,
+    clock: Clock,
     /// The filters of listings, made once.
     live: String,
     ended: String,
@@ -173,6 +176,7 @@ impl Client {
             methods,
             page_sizes: PageSizes::default(),
             instruments: instruments.clone(),
+            clock,
             live: filter(|status| !status.is_terminal()),
             ended: filter(JobStatus::is_terminal),
         })))
@@ -197,7 +201,15 @@ impl Client {
 
     /// Whether jobs can be asked about: REST has no methods for them.
     pub fn reaches_jobs(&self) -> bool {
-        self.0.connection().transport == Transport::Grpc
+        self.transport() == Transport::Grpc
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.0.connection().transport
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
     }
 
     /// The way for calls of others.

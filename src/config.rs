@@ -39,7 +39,6 @@ pub use surface::{LogFormat, LogLevel};
 pub use variables::unknown;
 pub use web_file::{check_protection, document as web_document, protection};
 
-use crate::cloud::Transport;
 use crate::delivery;
 use crate::engine;
 use crate::file;
@@ -245,12 +244,6 @@ impl Config {
     /// The same for the file of a key.
     pub fn of_key(&self, key: &str, problem: &str) -> Option<ConfigError> {
         self.files.finding_of(key, problem)
-    }
-
-    /// Whether projects are to be watched over a transport that has no jobs.
-    pub fn asks_rest_for_jobs(&self) -> bool {
-        let lists = !self.sources.projects.is_empty() || !self.sources.communities.is_empty();
-        lists && self.cloud.transport == Transport::Rest
     }
 
     /// Keys that differ from those of the configuration that an exporter began with, and would take effect at its next

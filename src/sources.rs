@@ -14,7 +14,7 @@ pub use files::{FilePattern, FilePatternError};
 pub use places::Places;
 
 use crate::clock::Clock;
-use crate::cloud::{Client, CloudError};
+use crate::cloud::{Client, CloudError, Transport};
 use crate::flow::{Inbox, Latch, Readiness, Said, Throttle};
 use crate::limits::PROJECTS_MAX;
 use crate::model::{CommunityId, Input, Labels, OperationId, ProjectId, Sighting, Source, Target};
@@ -62,9 +62,16 @@ impl Default for Settings {
     }
 }
 
-/// Why a project has no jobs, and what to do.
-pub const WITHOUT_JOBS: &str = "the API has jobs in gRPC alone and cloud.transport is rest; \
-                                name operations by id, or use grpc";
+impl Settings {
+    /// What a transport keeps from being seen of it, and what to do.
+    pub fn note(&self, transport: Transport) -> Option<&'static str> {
+        let lists = !self.projects.is_empty() || !self.communities.is_empty();
+        (lists && transport == Transport::Rest).then_some(
+            "jobs of projects are not followed, only names, limits and balances: the API has jobs in gRPC alone and \
+             cloud.transport is rest; name operations by id, or use grpc",
+        )
+    }
+}
 
 /// What every source needs.
 #[derive(Clone, Debug)]
@@ -110,11 +117,8 @@ impl Context {
 
     /// Says once what the transport keeps from being seen.
     fn tell_of_jobs(&self) {
-        let lists = !self.settings.projects.is_empty() || !self.settings.communities.is_empty();
-        if lists && !self.client.reaches_jobs() {
-            tracing::warn!(
-                "jobs of projects are not followed, only names, limits and balances: {WITHOUT_JOBS}"
-            );
+        if let Some(note) = self.settings.note(self.client.transport()) {
+            tracing::warn!("{note}");
         }
     }
 

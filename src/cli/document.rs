@@ -37,8 +37,8 @@ RFC 3339 in UTC, durations are seconds, 64-bit numbers are strings, and what is 
 | `operation watch`, `--wait` | the operation at the beginning and at each change of status or progress; the last has its `outcome` |
 | `job execute`, `notebook execute` | the operation as it was started, before anything else; at least its `operation_id` |
 | `list` | each operation, in the order in which they came under watch |
-| `track` | for each id `id`, `result` (`tracked`, `known` or `pending`) and, unless that is `pending`, `operation` |
-| `untrack` | for each id `id` and `result` (`untracked` or `pending`) |
+| `track` | for each id `id`, `result` (`tracked`, `known`, `pending` or `refused`) and, for the first two, `operation`; `detail` says why it was refused |
+| `untrack` | for each id `id` and `result` (`untracked`, `pending` or `refused`); `detail` says why it was refused |
 | `healthcheck` | `healthy`, or `ready` with `--ready`: true, or false with a `reason` |
 | `check-config`, `serve --config.check` | `{\"valid\":true,\"notes\":[]}`; what is not valid is a message and exit code 64 |
 | `print-config` | the configuration in effect, which can be read again |

@@ -103,8 +103,8 @@ impl Exporter {
         }
     }
 
-    /// Has an operation or job watched and shown no more.
-    /// Whether that is so already: it may be kept a moment later.
+    /// Has an operation or job watched and shown no more; whether that is so already, since it may be kept a moment
+    /// later.
     pub(crate) async fn untrack(&self, id: &OperationId) -> Result<bool, ExporterError> {
         let path = format!("{OPERATIONS}/{id}");
         let (status, _) = self.ask(Method::DELETE, &path, String::new()).await?;

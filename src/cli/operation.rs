@@ -9,12 +9,12 @@ use crate::clock::{Clock, Timestamp};
 use crate::cloud::Client;
 use crate::config::{Config, LogLevel};
 use crate::model::{
-    Decoded, Input, JobStatus, Kind, Look, LookAnswer, NotebookStatus, OperationId, OperationSnapshot,
-    OutcomeKind, Target, Text, TrackedOperation,
+    Decoded, Input, JobStatus, Look, LookAnswer, NotebookStatus, OperationId, OperationSnapshot, OutcomeKind,
+    Target, Text, TrackedOperation,
 };
 use crate::tracker::{self, Tracker};
 use crate::web;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,40 +28,23 @@ pub(crate) fn get(arguments: &Get, config: &Config) -> anyhow::Result<Exit> {
     Ok(Exit::Well)
 }
 
-/// Asks an operation to end. A job ends through the jobs' own service, as the official client does it, since an
-/// operation's own cancellation is for operations that say they support it; over REST it is all there is.
+/// Asks an operation to end.
 pub(crate) fn cancel(arguments: &Cancel, config: &Config) -> anyhow::Result<Exit> {
     let get = &arguments.get;
     let (client, clock, runtime) = connect(config, LogLevel::Error)?;
-    if arguments.graceful && !client.reaches_jobs() {
-        bail!("a job can be asked to end by itself over gRPC alone, and cloud.transport is rest");
-    }
-    let answer = runtime.block_on(async {
-        let before = client.get_operation(&get.id).await?;
-        match before
-            .value
-            .job
-            .as_ref()
-            .filter(|_| before.value.kind == Kind::Job && !before.value.done && client.reaches_jobs())
-        {
-            Some(job) => {
-                client.cancel_job(&job.id, arguments.graceful).await?;
-                client.get_operation(&get.id).await
-            }
-            None if before.value.done => Ok(before),
-            None => client.cancel_operation(&get.id).await,
-        }
-    })?;
-    let done = answer.value.done;
-    let row = believe(&get.id, answer, clock.now()).context("the answer names another operation")?;
+    let target = Target::Operation(get.id.clone());
+    let ending = runtime.block_on(client.cancel(&target, None, arguments.graceful))?;
     if get.output == Output::Text {
-        say(if done {
-            "it has ended"
-        } else {
+        say(if ending.is_asked {
             "asked to end; `operation watch` shows when it does"
+        } else {
+            "it has ended"
         });
     }
-    say(&show(&row, get.output, clock.now()));
+    if let Some((_, answer)) = ending.newest {
+        let row = believe(&get.id, answer, clock.now()).context("the answer names another operation")?;
+        say(&show(&row, get.output, clock.now()));
+    }
     Ok(Exit::Well)
 }
 

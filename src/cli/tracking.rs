@@ -18,7 +18,7 @@ pub(crate) fn track(arguments: &Track) -> anyhow::Result<Exit> {
     let labels = labels(&arguments.labels)?;
     let output = arguments.running.output;
     let exporter = exporter(&arguments.running)?;
-    each(&arguments.ids, &async |id: &OperationId| {
+    each(&arguments.ids, output, &async |id: &OperationId| {
         let told = exporter.track(id, arguments.job, &labels).await?;
         say(&tracked(id, &told, output));
         Ok(())
@@ -38,8 +38,9 @@ fn labels(pairs: &[(String, String)]) -> Result<BTreeMap<String, String>, Usage>
 
 /// Has operations watched no more.
 pub(crate) fn untrack(arguments: &Untrack) -> anyhow::Result<Exit> {
+    let output = arguments.running.output;
     let exporter = exporter(&arguments.running)?;
-    each(&arguments.ids, &async |id: &OperationId| {
+    each(&arguments.ids, output, &async |id: &OperationId| {
         let (result, words) = if exporter.untrack(id).await? {
             (
                 "untracked",
@@ -48,7 +49,7 @@ pub(crate) fn untrack(arguments: &Untrack) -> anyhow::Result<Exit> {
         } else {
             ("pending", "will not be watched any more; `list` shows when")
         };
-        say(&match arguments.running.output {
+        say(&match output {
             Output::Text => format!("{id} {words}"),
             Output::Json => json!({ "id": id.as_str(), "result": result }).to_string(),
         });
@@ -137,6 +138,7 @@ fn password(path: Option<&Path>) -> anyhow::Result<Secret> {
 /// Does something with each id; one that is refused does not keep the others from their turn.
 fn each(
     ids: &[OperationId],
+    output: Output,
     call: &impl AsyncFn(&OperationId) -> Result<(), ExporterError>,
 ) -> anyhow::Result<Exit> {
     serve::runtime()?.block_on(async {
@@ -145,6 +147,11 @@ fn each(
             match call(id).await {
                 Ok(()) => {}
                 Err(error) if error.is_refusal() => {
+                    if output == Output::Json {
+                        let detail = error.to_string();
+                        let told = json!({ "id": id.as_str(), "result": "refused", "detail": detail });
+                        say(&told.to_string());
+                    }
                     say_error(&error.into());
                     exit = Exit::Failed;
                 }

@@ -79,6 +79,11 @@ pub enum CloudError {
         /// The method.
         method: &'static str,
     },
+    /// A job cannot be sent its own signal in REST.
+    #[error(
+        "a job is sent its own signal over gRPC alone, and cloud.transport is rest; ask it to end without `graceful`"
+    )]
+    Graceful,
     /// What was started cannot be followed.
     #[error(
         "{method} was accepted, but the answer names no operation: look for it in DataSphere before asking again, \
@@ -170,7 +175,7 @@ impl CloudError {
             | Self::FileContent { .. }
             | Self::UnusableToken { .. }
             | Self::Tls { .. } => "FAILED_PRECONDITION",
-            Self::NeedsGrpc { .. } => "UNIMPLEMENTED",
+            Self::NeedsGrpc { .. } | Self::Graceful => "UNIMPLEMENTED",
             Self::Signature { .. } | Self::Unfinished => "INTERNAL",
         }
     }
@@ -207,7 +212,7 @@ impl CloudError {
         match self {
             Self::Answer(answer) => answer.is_refusal().then_some(answer.code),
             Self::Token { source, .. } => source.refusal().and(RpcCode::from_number(16)),
-            Self::NeedsGrpc { .. } => RpcCode::from_number(12),
+            Self::NeedsGrpc { .. } | Self::Graceful => RpcCode::from_number(12),
             _ => None,
         }
     }

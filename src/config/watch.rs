@@ -58,8 +58,10 @@ section! {
         communities: Vec<CommunityId> = Vec::new(), AtMost(PROJECTS_MAX);
         /// Files that `datasphere project job execute --async -o FILE` and `fork` write: the operations in them are
         /// watched. `*`, `?` and `[…]` stand for parts of a name, `**` for any number of folders. A new file is
-        /// noticed at once where the system tells of changes, and within 30 seconds elsewhere; its folder may come
-        /// later. Files are only read, and an operation whose file vanishes stays watched.
+        /// noticed within a second where the system tells of changes, or later among very many files, since looking
+        /// takes at most a tenth of the time; elsewhere within 30 seconds. Its folder may come later. Where there is no
+        /// room for its operation, that is tried again every 30 seconds, and all files of the last two weeks are named
+        /// anew every hour, for roles that are granted late. Files are only read, and an operation whose file vanishes stays watched.
         execution_files: Vec<FilePattern> = Vec::new(), AtMost(EXECUTION_PATTERNS_MAX);
     }
 }

@@ -12,12 +12,13 @@ mod tests;
 pub use pattern::{FilePattern, FilePatternError};
 
 use crate::clock::Clock;
-use crate::flow::{Inbox, InboxClosed, Latch, Throttle};
-use crate::model::{Input, Labels, Sighting, Source, Target};
+use crate::flow::{Inbox, InboxClosed, Latch, Receipt, Throttle};
+use crate::model::{Admission, Input, Labels, OperationId, Sighting, Source, Target};
 use changes::{Change, Changes};
 use complaints::Complaints;
 use execution::Execution;
 use search::Search;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -26,6 +27,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Between two searches of all folders: file systems over a network tell of no changes.
 const RESCAN_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Between two times that all are named: what left because nobody could read it is back soon after a role was granted.
+const NAMING_INTERVAL: Duration = Duration::from_hours(1);
+
+/// How old a file may be that is named again: what nobody could read for so long stays away.
+const NAMED_AGAIN_AGE_MAX: Duration = Duration::from_hours(14 * 24);
 
 /// Shortest time between two looks, so that a file written in pieces is read once or twice.
 const LOOK_INTERVAL_MIN: Duration = Duration::from_millis(100);
@@ -39,6 +46,7 @@ pub(crate) struct Files {
     inbox: Inbox,
     changes: Arc<Changes>,
     search: Search,
+    clock: Clock,
 }
 
 impl Files {
@@ -62,6 +70,7 @@ impl Files {
             inbox,
             changes,
             search: Search::new(patterns, complaints, watcher),
+            clock,
         }
     }
 
@@ -76,14 +85,20 @@ impl Files {
             inbox,
             changes,
             mut search,
+            clock,
         } = self;
         let mut latch = Some(latch);
         let mut change = Change::Everything;
         let mut rescan_at = Instant::now();
+        let mut naming_at = rescan_at + NAMING_INTERVAL;
         loop {
             let began_at = Instant::now();
             if change == Change::Everything {
                 rescan_at = began_at + RESCAN_INTERVAL;
+                if naming_at <= began_at {
+                    naming_at = began_at + NAMING_INTERVAL;
+                    search.forget_younger_than(NAMED_AGAIN_AGE_MAX, clock.now());
+                }
             }
             let looked = spawn_blocking(move || {
                 let executions = search.look(change);
@@ -94,12 +109,11 @@ impl Files {
                 return Ok(());
             };
             search = returned;
-            for execution in executions {
-                inbox.send(Input::Sighted(sighting(execution))).await?;
-            }
+            let named = name(&inbox, executions).await?;
             if let Some(latch) = latch.take() {
                 inbox.after_first_look(latch).await?;
             }
+            search.refused(&refused(named).await);
             let pause = began_at.elapsed().saturating_mul(LOOK_SHARE - 1);
             tokio::time::sleep(pause.max(LOOK_INTERVAL_MIN)).await;
             change = tokio::select! {
@@ -108,6 +122,28 @@ impl Files {
             };
         }
     }
+}
+
+/// Has the operations watched; what becomes of each is told later.
+async fn name(inbox: &Inbox, executions: Vec<Execution>) -> Result<Vec<(OperationId, Receipt)>, InboxClosed> {
+    let mut named = Vec::with_capacity(executions.len());
+    for execution in executions {
+        let operation_id = execution.operation_id.clone();
+        let receipt = inbox.deliver(Input::Sighted(sighting(execution))).await?;
+        named.push((operation_id, receipt));
+    }
+    Ok(named)
+}
+
+/// Those for which there was no room.
+async fn refused(named: Vec<(OperationId, Receipt)>) -> HashSet<OperationId> {
+    let mut refused = HashSet::new();
+    for (operation_id, receipt) in named {
+        if receipt.told().await == Some(Admission::Full) {
+            refused.insert(operation_id);
+        }
+    }
+    refused
 }
 
 fn sighting(execution: Execution) -> Sighting {

@@ -1,11 +1,11 @@
 //! What starts and ends work in the cloud, for whoever asks for just that.
 
 use crate::clock::Timestamp;
-use crate::cloud::{CloudError, Inputs};
+use crate::cloud::{CloudError, Ending, Inputs};
 use crate::limits::API_WORKS_MAX;
 use crate::model::{
-    Decoded, Input, JobId, Kind, Labels, OperationId, OperationSnapshot, Overheard, ProjectId, Sighting,
-    Source, State, Target, TraceContext, TrackedOperation,
+    Decoded, Input, JobId, Labels, OperationId, OperationSnapshot, Overheard, ProjectId, Sighting, Source,
+    State, Target, TraceContext, TrackedOperation,
 };
 use crate::web::problem::Problem;
 use crate::web::request::{Body, Segment, Tracking, id_before, idempotency_key, json, no_parameters};
@@ -53,7 +53,8 @@ pub(super) async fn cancel(
     let view = shared.context.views.view();
     let row = view.operations.find(id.as_str()).cloned().ok_or_else(|| {
         Problem::not_found(format!(
-            "only what is under watch is cancelled here, and {id} is not; PUT it first"
+            "only what is under watch is cancelled here, and {id} is not; PUT it first, or run `operation cancel {id}`, \
+             which ends what was taken off the watch, too"
         ))
     })?;
     if row.state == State::Done {
@@ -154,6 +155,9 @@ async fn to_the_end(
         answer
     };
     shared.works.spawn(seated).await.unwrap_or_else(|error| {
+        if error.is_cancelled() {
+            return Err(Problem::ending());
+        }
         tracing::error!(%error, "a call was cut short; this is a defect of the exporter");
         Err(Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -162,51 +166,27 @@ async fn to_the_end(
     })
 }
 
-/// A job ends through the jobs' own service, as the official client does it, since an operation's own cancellation is
-/// for operations that say they support it.
 async fn end(shared: &Shared, row: Arc<TrackedOperation>, graceful: bool) -> Result<Response, Problem> {
-    let refused = |error: CloudError| Problem::of_cloud(&error);
-    let client = &shared.context.client;
-    let mut asked_at = shared.context.clock.now();
-    let asked = match &row.operation_id {
-        Some(id) => match client.get_operation(id).await {
-            // The job may be there though its operation is forgotten.
-            Err(error) if error.code() == "NOT_FOUND" && row.job_id.is_some() => None,
-            answer => Some((id, answer.map_err(refused)?)),
-        },
-        None => None,
-    };
-    let Some((id, mut answer)) = asked else {
-        if let Some(job_id) = &row.job_id {
-            client.cancel_job(job_id, graceful).await.map_err(refused)?;
-        }
+    let by_operation = row.operation_id.clone().map(Target::Operation);
+    let Some(target) = by_operation.or_else(|| row.job_id.clone().map(Target::Job)) else {
         return Ok(found(StatusCode::ACCEPTED, &row));
     };
-    let was_done = answer.value.done;
-    if !was_done {
-        let job = answer.value.job.as_ref();
-        let job = job.filter(|_| answer.value.kind == Kind::Job);
-        if let Some(job_id) = job.map(|job| job.id.clone()) {
-            client.cancel_job(&job_id, graceful).await.map_err(refused)?;
-            asked_at = shared.context.clock.now();
-            answer = match client.get_operation(id).await {
-                Ok(answer) => answer,
-                // It was asked to end all the same.
-                Err(_) => return Ok(found(StatusCode::ACCEPTED, &row)),
-            };
-        } else {
-            asked_at = shared.context.clock.now();
-            answer = client.cancel_operation(id).await.map_err(refused)?;
-        }
-    }
+    let ending = shared
+        .context
+        .client
+        .cancel(&target, row.job_id.as_ref(), graceful);
+    let Ending { is_asked, newest } = ending.await.map_err(|error| Problem::of_cloud(&error))?;
+    let status = if is_asked {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::OK
+    };
+    let (Some((asked_at, answer)), Some(id)) = (newest, &row.operation_id) else {
+        return Ok(found(status, &row));
+    };
     let wishes = Wishes {
         labels: Labels::default(),
         trace_context: None,
-    };
-    let status = if was_done {
-        StatusCode::OK
-    } else {
-        StatusCode::ACCEPTED
     };
     // What cannot be shown in time was asked to end all the same.
     let shown = tracked(shared, id, overheard(sighting(id, wishes), asked_at, answer)).await;

@@ -209,7 +209,7 @@ const UNTRACK: Told = Told {
 };
 
 /// What may come of a call that is passed on to the cloud.
-const PASSED_ON: &[u16] = &[400, 403, 404, 409, 413, 415, 429, 501, 502, 503, 504];
+const PASSED_ON: &[u16] = &[400, 403, 404, 409, 413, 415, 429, 500, 501, 502, 503, 504];
 
 const CANCEL: Told = Told {
     method: "post",

@@ -11,6 +11,10 @@ use std::sync::LazyLock;
 
 static TEXT: LazyLock<String> = LazyLock::new(document);
 
+/// What stands in front of every call, by the web configuration: nobody who may is signed in, more come than are let
+/// in, or more passwords than are checked.
+const OF_ALL: &[u16] = &[401, 429, 503];
+
 /// `GET /api/v1/openapi.json`.
 pub(super) async fn answer(uri: Uri) -> Result<Response, Problem> {
     no_parameters(&uri)?;
@@ -37,7 +41,9 @@ pub fn document() -> String {
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "paths": paths,
-        "components": { "schemas": all() },
+        // With no users in the web configuration, everybody may call.
+        "security": [{}, { "basic": [] }],
+        "components": { "schemas": all(), "securitySchemes": { "basic": basic() } },
     });
     format!("{document:#}\n")
 }
@@ -98,7 +104,7 @@ fn responses(told: &Told) -> Value {
         }
         responses.insert(status.to_string(), response);
     }
-    for status in told.problems {
+    for status in told.problems.iter().chain(OF_ALL) {
         let title = StatusCode::from_u16(*status)
             .ok()
             .and_then(|status| status.canonical_reason());
@@ -109,6 +115,11 @@ fn responses(told: &Told) -> Value {
         responses.insert(status.to_string(), response);
     }
     Value::Object(responses)
+}
+
+fn basic() -> Value {
+    let description = "Where the web configuration has basic_auth_users: one of them";
+    json!({ "type": "http", "scheme": "basic", "description": description })
 }
 
 fn stream() -> Value {

@@ -229,9 +229,8 @@ fn projects_over_rest_are_allowed_and_told_to_lack_their_jobs() {
     let asks = |transport: &str, watch: &str| {
         let yaml =
             format!("cloud: {{ transport: {transport}, auth: {{ anonymous: {{}} }} }}\nwatch: {watch}\n");
-        Config::parse(&yaml, Path::new(""), &Flags::default(), |_| None)
-            .expect("valid")
-            .asks_rest_for_jobs()
+        let config = Config::parse(&yaml, Path::new(""), &Flags::default(), |_| None).expect("valid");
+        config.sources.note(config.cloud.transport).is_some()
     };
     assert!(asks("rest", "{ projects: [bt1project] }"));
     assert!(asks("rest", "{ communities: [bt1community] }"));

@@ -79,6 +79,19 @@ impl Complaints {
         }
     }
 
+    /// Operations that files name are not watched.
+    pub(crate) fn no_room(&self, count: usize) {
+        if let Some(Said { held_back }) = self.throttle.admit("execution_files_no_room", self.clock.now()) {
+            tracing::warn!(
+                count,
+                held_back,
+                interval_seconds = RESCAN_INTERVAL.as_secs(),
+                "there is no room to watch operations that execution files name, they are tried again at each search; \
+                 raise watch.tracked_max"
+            );
+        }
+    }
+
     /// There is more than is searched.
     pub(crate) fn too_many(&self, what: &str, max: usize) {
         if let Some(Said { held_back }) = self.throttle.admit("execution_files_max", self.clock.now()) {

@@ -1,5 +1,6 @@
 //! The newest files of a search, however many it passes.
 
+use crate::clock::Timestamp;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -32,6 +33,11 @@ impl Print {
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+
+    /// When it was written, to the second, if a clock can show that.
+    pub(crate) fn modified_at(&self) -> Option<Timestamp> {
+        Timestamp::from_seconds(self.modified.0, 0)
     }
 }
 

@@ -1,8 +1,10 @@
 //! Finding and reading execution files. It blocks, so it runs where that is allowed.
 
+use crate::clock::Timestamp;
 use crate::limits::{
     EXECUTION_DEPTH_MAX, EXECUTION_FILE_BYTES_MAX, EXECUTION_FILES_MAX, EXECUTION_FOLDERS_MAX,
 };
+use crate::model::OperationId;
 use crate::sources::FilePattern;
 use crate::sources::files::changes::Change;
 use crate::sources::files::complaints::Complaints;
@@ -10,11 +12,12 @@ use crate::sources::files::execution::Execution;
 use crate::sources::files::newest::{Newest, Print};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::fs::{Mode, OFlags};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use walkdir::WalkDir;
 
 /// What is known of the files.
@@ -71,6 +74,26 @@ impl Search {
         }
     }
 
+    /// There was no room for these: the next search that comes by them names them again.
+    pub(crate) fn refused(&mut self, operation_ids: &HashSet<OperationId>) {
+        if operation_ids.is_empty() {
+            return;
+        }
+        self.complaints.no_room(operation_ids.len());
+        let is_refused = |execution: &Execution| operation_ids.contains(&execution.operation_id);
+        self.seen
+            .retain(|_, seen| !seen.execution.as_ref().is_some_and(is_refused));
+    }
+
+    /// The next search names again what the files say that were written in this time.
+    pub(crate) fn forget_younger_than(&mut self, age: Duration, now: Timestamp) {
+        let is_old = |seen: &Seen| {
+            let modified_at = seen.print.modified_at();
+            modified_at.is_none_or(|modified_at| now.since(modified_at) > age)
+        };
+        self.seen.retain(|_, seen| is_old(seen));
+    }
+
     /// Files of which the file system told are read whatever their times say: these are coarse.
     fn look_at(&mut self, paths: BTreeSet<PathBuf>) -> Vec<Execution> {
         let mut executions = Vec::new();
@@ -98,19 +121,17 @@ impl Search {
 
     fn look_at_everything(&mut self) -> Vec<Execution> {
         self.complaints.begin();
-        let mut found = Found {
-            files: Newest::at_most(EXECUTION_FILES_MAX),
-            folders: BTreeSet::new(),
-        };
-        for pattern in Arc::clone(&self.patterns).iter() {
-            self.search(pattern, &mut found);
+        let mut found = self.find();
+        if self.forget_folders(&found.folders) {
+            // A folder and a link to it share one watch, which ends with either name: both are watched anew, before the
+            // files are listed that count.
+            found = self.find();
         }
         if found.files.is_exceeded() {
             self.complaints.too_many("files", EXECUTION_FILES_MAX);
         }
         let paths = found.files.paths();
         self.seen.retain(|path, _| paths.contains(path.as_path()));
-        self.forget_folders(&found.folders);
         let mut executions = Vec::new();
         for (path, print) in found.files.into_files() {
             if self.is_news(&path, print) {
@@ -119,6 +140,17 @@ impl Search {
         }
         self.complaints.end();
         executions
+    }
+
+    fn find(&mut self) -> Found {
+        let mut found = Found {
+            files: Newest::at_most(EXECUTION_FILES_MAX),
+            folders: BTreeSet::new(),
+        };
+        for pattern in Arc::clone(&self.patterns).iter() {
+            self.search(pattern, &mut found);
+        }
+        found
     }
 
     fn search(&mut self, pattern: &FilePattern, found: &mut Found) {
@@ -216,16 +248,17 @@ impl Search {
         }
     }
 
-    /// Ends the watch over folders that lead nowhere any more.
-    fn forget_folders(&mut self, found: &BTreeSet<PathBuf>) {
+    /// Ends the watch over folders that lead nowhere any more; whether there are any.
+    fn forget_folders(&mut self, found: &BTreeSet<PathBuf>) -> bool {
         let gone: Vec<PathBuf> = self.watched.difference(found).cloned().collect();
-        for folder in gone {
-            self.watched.remove(&folder);
+        for folder in &gone {
+            self.watched.remove(folder);
             if let Some(watcher) = self.watcher.as_mut() {
                 // A folder that was removed has no watch any more.
-                let _ = watcher.unwatch(&folder);
+                let _ = watcher.unwatch(folder);
             }
         }
+        !gone.is_empty()
     }
 }
 

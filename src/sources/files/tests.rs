@@ -4,7 +4,7 @@ use super::*;
 use crate::flow::{Delivery, Readiness};
 use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 use tempfile::TempDir;
 use tokio::sync::mpsc::Receiver;
@@ -70,12 +70,20 @@ impl Scene {
         self.changes.touch(&self.write(name, text));
     }
 
-    /// The next operation that is sighted.
+    /// The next operation that is sighted, and taken in.
     async fn sighted(&mut self) -> String {
-        let delivery = timeout(Duration::from_mins(10), async {
+        self.sighted_and(Admission::New).await
+    }
+
+    /// The next operation that is sighted, of which this becomes.
+    async fn sighted_and(&mut self, admission: Admission) -> String {
+        let delivery = timeout(Duration::from_hours(3), async {
             loop {
                 match self.deliveries.recv().await.expect("a source") {
-                    Delivery::Input(Input::Sighted(sighting)) => return sighting,
+                    Delivery::Awaited(Input::Sighted(sighting), reply) => {
+                        reply.send(admission);
+                        return sighting;
+                    }
                     Delivery::FirstLook(latch) => drop(latch),
                     other => panic!("{other:?}"),
                 }
@@ -144,6 +152,38 @@ async fn what_no_event_tells_of_is_found_by_the_next_search_and_named_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_there_was_no_room_for_is_named_again_until_there_is() {
+    let mut scene = Scene::deaf(&["*.json"]);
+    scene.begun().await;
+    let path = scene.write("a.json", &written("refused"));
+    for _ in 0..3 {
+        assert_eq!(scene.sighted_and(Admission::Full).await, "refused");
+    }
+    scene.changes.touch(&path);
+    assert_eq!(scene.sighted().await, "refused");
+    tokio::time::sleep(RESCAN_INTERVAL * 5).await;
+    assert!(scene.deliveries.is_empty(), "named again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_files_of_two_weeks_are_named_again_every_hour_and_older_ones_are_not() {
+    let mut scene = Scene::deaf(&["*.json"]);
+    scene.begun().await;
+    let old = File::create(scene.write("old.json", &written("old"))).expect("a file");
+    (&old).write_all(written("old").as_bytes()).expect("a file");
+    old.set_modified(std::time::UNIX_EPOCH).expect("a time");
+    scene.write("new.json", &written("new"));
+    assert_eq!(scene.sighted().await, "new");
+    assert_eq!(scene.sighted().await, "old");
+    for _ in 0..3 {
+        let since = Instant::now();
+        let again = timeout(NAMING_INTERVAL * 2, scene.sighted()).await;
+        assert_eq!(again.expect("named again"), "new");
+        assert!(since.elapsed() >= NAMING_INTERVAL / 2, "too often");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_is_named_again_only_when_it_names_another_operation() {
     let mut scene = Scene::deaf(&["*.json"]);
     scene.only_sees("a.json", "first").await;
@@ -197,7 +237,7 @@ async fn pipes_loops_large_files_and_lost_links_are_passed_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_folder_that_cannot_be_read_stops_nothing() {
+async fn a_folder_that_only_root_may_read_stops_nothing() {
     let mut scene = Scene::deaf(&["locked/*.json", "*.json"]);
     let locked = scene.path("locked");
     fs::create_dir(&locked).expect("a folder");
@@ -215,7 +255,7 @@ async fn thousands_of_files_are_all_read() {
         fs::write(path, written(&format!("op{number}"))).expect("a file");
     }
     let mut scene = Scene::start(&["*.json", "?.json"], folder, |_| {});
-    let mut ids = std::collections::HashSet::new();
+    let mut ids = HashSet::new();
     while ids.len() < 3_000 {
         assert!(ids.insert(scene.sighted().await), "named twice");
     }
@@ -290,21 +330,50 @@ async fn a_folder_may_come_later_and_go_and_come_again() {
 }
 
 #[tokio::test]
-async fn a_file_is_neither_written_nor_locked() {
+async fn a_folder_stays_watched_when_a_link_to_it_goes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let monday = folder.path().join("runs/monday");
+    let latest = folder.path().join("runs/latest");
+    fs::create_dir_all(&monday).expect("a folder");
+    symlink("monday", &latest).expect("a link");
+    let mut scene = Scene::start(&["runs/*/*.json"], folder, |_| {});
+    scene.begun().await;
+    fs::remove_file(&latest).expect("a link");
+    // Once this one is told, what follows from the link was seen.
+    let tuesday = scene.path("runs/tuesday");
+    fs::create_dir(&tuesday).expect("a folder");
+    fs::write(tuesday.join("a.json"), written("beside")).expect("a file");
+    told(&mut scene, "beside").await;
+    fs::write(monday.join("a.json"), written("within")).expect("a file");
+    told(&mut scene, "within").await;
+}
+
+/// All by which a file that was written, replaced or set anew, and a folder in which something came and went, is told.
+fn traits(path: &std::path::Path) -> impl PartialEq + std::fmt::Debug + use<> {
+    let metadata = fs::metadata(path).expect("there");
+    let times = (
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+    );
+    (metadata.ino(), metadata.mode(), metadata.size(), times)
+}
+
+#[tokio::test]
+async fn a_file_and_its_folder_are_left_as_they_were_and_unlocked() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("a.json");
     fs::write(&path, written("kept")).expect("a file");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).expect("a file");
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).expect("a folder");
-    let before = fs::metadata(&path)
-        .and_then(|metadata| metadata.modified())
-        .expect("a time");
+    let before = (traits(&path), traits(folder.path()));
     let mut scene = Scene::start(&["*.json"], folder, |_| {});
     assert_eq!(scene.sighted().await, "kept");
+    scene.begun().await;
+    assert_eq!((traits(&path), traits(scene.folder.path())), before);
     assert_eq!(fs::read_to_string(&path).expect("a file"), written("kept"));
-    let after = fs::metadata(&path)
-        .and_then(|metadata| metadata.modified())
-        .expect("a time");
-    assert_eq!(before, after);
-    fs::set_permissions(scene.folder.path(), fs::Permissions::from_mode(0o755)).expect("a folder");
+    let names = fs::read_dir(scene.folder.path()).expect("a folder");
+    let names: Vec<_> = names.map(|entry| entry.expect("an entry").file_name()).collect();
+    assert_eq!(names, ["a.json"]);
+    let file = File::options().write(true).open(&path).expect("a file");
+    file.try_lock().expect("nobody holds it");
 }

@@ -1,9 +1,10 @@
 """Schemathesis asks the API for what its document says and for what it does not: every answer is a documented one.
 
-One run makes ids up, so that nearly nothing is known; another one names operations, jobs and projects that are there.
+One run makes ids up, so that nearly nothing is known; another one names operations, jobs and projects that are there;
+two ask an exporter with users and a rate, as one of them and as nobody.
 It waits for the end of an answer, which the stream of events does not have: that is asked for here, and read so far.
 """
-# Limit: 180 s
+# Limit: 300 s
 
 import http.client
 import json
@@ -12,6 +13,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
+from kit.deadline import wait_until
 from kit.exporter import Exporter, serve, simulate
 from kit.programs import main, new_folder, plain_environment
 from kit.scenarios import ALL_STAGES, PROJECT, Scenario, job, notebook
@@ -50,6 +52,14 @@ def known(fleet: Scenario) -> str:
     )
     return "\n".join(sections)
 
+
+# "first secret", as libxcrypt hashes it at a cost of 10.
+HASH = "$2b$10$abcdefghijklmnopqrstuuVs.4fAG0SLnh.7MslpIE1NxmBk7uk6q"
+PROTECTION = {
+    "basic_auth_users": {"somebody": HASH},
+    "auth_excluded_paths": ["/-/healthy", "/-/ready", "/metrics", "/api/v1/openapi.json"],
+    "rate_limit": {"interval": "10ms", "burst": 40},
+}
 EVENTS = "/api/v1/events"
 # Streams that are open at once.
 STREAMS_MAX = 64
@@ -58,16 +68,17 @@ STREAMS_MAX = 64
 class AnApi(unittest.TestCase):
     """The exporter that is asked."""
 
-    def exporter(self) -> Exporter:
+    def exporter(self, **sections: dict) -> Exporter:
         port = free_port()
         simulate(self.addCleanup, FLEET, port)
-        exporter = serve(self.addCleanup, port, FLEET.watch("1s"), sections={"api": {"actions": True}})
+        sections |= {"api": {"actions": True}}
+        exporter = serve(self.addCleanup, port, FLEET.watch("1s"), sections=sections)
         exporter.wait_ready()
         return exporter
 
 
 class Schemathesis(AnApi):
-    def ask(self, exporter: Exporter, phases: str, configuration: str = "") -> None:
+    def ask(self, exporter: Exporter, phases: str, configuration: str = "", *words: str) -> None:
         folder = new_folder()
         file = folder / "schemathesis.toml"
         file.write_text(SETTINGS + configuration)
@@ -75,13 +86,13 @@ class Schemathesis(AnApi):
         program = Path(os.sys.executable).parent / "schemathesis"
         command = [program, "--config-file", file, "run", f"{origin}/api/v1/openapi.json", "--checks", "all"]
         command += ["--phases", phases, "--max-examples", str(EXAMPLES), "--seed", SEED]
-        command += ["--exclude-path", EVENTS, "--continue-on-failure", "--generation-database", "none"]
+        command += [*words, "--exclude-path", EVENTS, "--continue-on-failure", "--generation-database", "none"]
         done = subprocess.run(
             [str(word) for word in command], cwd=folder, env=plain_environment(), capture_output=True, text=True
         )
         print(done.stdout[-20_000:], done.stderr[-5_000:])
         self.assertEqual(done.returncode, 0)
-        self.assertTrue(exporter.is_answering())
+        wait_until("it lives", exporter.is_answering, 10)
         self.assertEqual([line for line in exporter.program.lines() if "level=error" in line], [])
 
     def test_made_up_ids(self) -> None:
@@ -91,6 +102,28 @@ class Schemathesis(AnApi):
 
     def test_known_ids(self) -> None:
         self.ask(self.exporter(), "coverage,fuzzing", known(FLEET))
+
+
+    def protected(self) -> Exporter:
+        file = new_folder() / "web.yml"
+        file.write_text(json.dumps(PROTECTION))
+        return self.exporter(web={"config_file": str(file)})
+
+    def answered(self, exporter: Exporter) -> set[str]:
+        """The status codes that the exporter has answered with."""
+        wait_until("a scrape is let in", lambda: exporter.scrape().status == 200, 10)
+        samples = exporter.exposition().samples
+        return {dict(pairs).get("code", "") for (_, pairs), value in samples.items() if value}
+
+    def test_a_user_below_and_beyond_the_rate(self) -> None:
+        exporter = self.protected()
+        self.ask(exporter, "coverage,fuzzing", known(FLEET), "--auth", "somebody:first secret")
+        self.assertLessEqual({"200", "400", "429"}, self.answered(exporter))
+
+    def test_nobody_that_is_known(self) -> None:
+        exporter = self.protected()
+        self.ask(exporter, "coverage", known(FLEET))
+        self.assertIn("401", self.answered(exporter))
 
 
 class TheStreamOfEvents(AnApi):

@@ -1,20 +1,29 @@
 """Commands about one operation, and those that start one, against the simulator: what they print and how they exit."""
 
 # Limit: 300 s
+import fcntl
 import json
+import os
+import pty
+import re
 import signal
+import struct
 import subprocess
+import termios
 import unittest
 
 from kit.deadline import wait_until
 from kit.exporter import configuration_for, simulate
-from kit.programs import BINARY, main, run, start
+from kit.programs import BINARY, main, plain_environment, run, start
 from kit.scenarios import A_STILL_LIFE, PROJECT, Scenario, job, refusal
 from kit.web import free_port
 
 FAILED = 1
 # One that only ends when it is told to.
 ENDLESS = job(21, "endless", "EXECUTING", for_ever=True)
+# One that tells how far it is: two hours of three.
+TELLING = job(26, "telling", "EXECUTING", for_ever=True, progress={"every": "1s", "over": "3h"})
+BAR = r"EXECUTING.*\[=+>? *\] +6[67]% .* elapsed, about \d+m\d\ds left"
 # Ones that are over within a second whenever they are started.
 SECOND = [{"status": "EXECUTING", "lasts": "1s"}]
 QUICK = {
@@ -23,7 +32,7 @@ QUICK = {
     4: job(24, "quota", "CREATING", timeline=SECOND, end=refusal("RESOURCE_EXHAUSTED")),
     5: job(25, "cancelled", "EXECUTING", timeline=SECOND, end="cancelled"),
 }
-FLEET = Scenario([*A_STILL_LIFE.jobs, ENDLESS, *QUICK.values()], A_STILL_LIFE.notebooks)
+FLEET = Scenario([*A_STILL_LIFE.jobs, ENDLESS, TELLING, *QUICK.values()], A_STILL_LIFE.notebooks)
 # How each ended operation ended, as an exit code.
 ENDED = {
     "bt1operation00000001": 0,
@@ -65,6 +74,43 @@ class TheCommand(unittest.TestCase):
         for operation, code in ENDED.items():
             with self.subTest(operation):
                 self.assertEqual(self.operation("watch", operation).returncode, code)
+
+    def test_watch_draws_a_bar_with_percent_and_time_left_on_a_terminal(self) -> None:
+        terminal, side = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+        command = [BINARY, "operation", "watch", TELLING["operation_id"], self.flag]
+        environment = plain_environment() | {"TERM": "xterm"}
+        watch = subprocess.Popen(command, stdin=side, stdout=subprocess.PIPE, stderr=side, env=environment)
+        self.addCleanup(watch.stdout.close)
+        self.addCleanup(watch.kill)
+        os.close(side)
+        os.set_blocking(terminal, False)
+        drawn = bytearray()
+
+        def is_drawn() -> bool:
+            try:
+                drawn.extend(os.read(terminal, 65_536))
+            except BlockingIOError:
+                pass
+            return re.search(BAR, drawn.decode(errors="replace")) is not None
+
+        try:
+            wait_until("the bar is drawn", is_drawn, 20)
+        except Exception:
+            print(bytes(drawn))
+            raise
+        watch.send_signal(signal.SIGINT)
+        self.assertEqual(watch.wait(10), 130)
+        self.assertEqual(watch.stdout.read(), b"", "what is drawn is not printed as well")
+
+    def test_watch_draws_no_bar_without_a_terminal(self) -> None:
+        watch = start(self.addCleanup, "watch", BINARY, "operation", "watch", TELLING["operation_id"], self.flag)
+        wait_until("it tells how far it is", lambda: any(re.search(" EXECUTING 6[67]% ", line) for line in watch.lines()), 20)
+        self.assertEqual(watch.end(signal.SIGINT), 130)
+        said = watch.out.read_bytes()
+        for sign in (b"[=", b"\r", b"\x1b"):
+            self.assertNotIn(sign, said)
 
     def test_cancel_ends_an_operation_and_watch_follows_it_to_its_end(self) -> None:
         operation = ENDLESS["operation_id"]

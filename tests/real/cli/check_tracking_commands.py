@@ -61,6 +61,12 @@ class TheCommand(unittest.TestCase):
         self.assertEqual(ended.returncode, FAILED, ended)
         self.assertIn("bt1tobedismissed", ended.stdout.decode())
         self.assertIn("bt1unheardof", ended.stderr.decode())
+        ended = self.command("untrack", "bt1unheardof", "bt1tobedismissed", "--output=json")
+        self.assertEqual(ended.returncode, FAILED, ended)
+        refused, again = [json.loads(line) for line in ended.stdout.splitlines()]
+        self.assertEqual((refused["id"], refused["result"]), ("bt1unheardof", "refused"))
+        self.assertIn("not under watch", refused["detail"])
+        self.assertEqual(again, {"id": "bt1tobedismissed", "result": "untracked"})
 
     def test_an_exporter_that_is_not_there_is_told_in_one_line(self) -> None:
         for words in (["list"], ["track", "a", "b"], ["untrack", "a"]):

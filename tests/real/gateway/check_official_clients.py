@@ -80,8 +80,8 @@ class Clients:
         before = self.tracked("job")
         arguments = (f"127.0.0.1:{self.files}", self.folder / "cli", f"127.0.0.1:{self.exporter.port}")
         self.client("cli.py", *arguments)
-        # train, again, failing, refused, attached, two that are cancelled, and the fork.
-        wait_until("every job is counted", lambda: self.tracked("job") - before == 8, 20)
+        # train, again, failing, refused, attached, two that are cancelled, and both forks.
+        wait_until("every job is counted", lambda: self.tracked("job") - before == 9, 20)
         outcomes = wait_until("their ends", lambda: self.finished("job"), 20)
         for outcome in ("success", "failure", "error", "cancelled"):
             self.assertGreater(outcomes.get(outcome, 0), 0, outcomes)

@@ -97,6 +97,10 @@ class Cli:
         """Starts a job without waiting for it: its id and its operation's."""
         code, output = self.execute(name, "--async", "-o", "execution.json")
         check(code == 0, f"{name} is started with --async", output)
+        return self.written()
+
+    def written(self) -> tuple[str, str]:
+        """What the execution file names, once the exporter follows it."""
         text = (self.folder / "execution.json").read_text(encoding="utf-8")
         ids = json.loads(text)
         shape = f'{{\n    "job_id": "{ids["job_id"]}",\n    "operation_id": "{ids["operation_id"]}"\n}}\n'
@@ -192,6 +196,11 @@ def check_files(cli: Cli, job_id: str) -> None:
 def check_fork(cli: Cli, job_id: str) -> None:
     code, output = cli.run("project", "job", "fork", "--id", job_id, "--name", "forked", "--env-var", "EPOCHS=2")
     check(code == 0 and "job completed successfully" in output, "a job is forked", output)
+    arguments = ("--id", job_id, "--name", "forked-aside", "--async", "-o", "execution.json")
+    code, output = cli.run("project", "job", "fork", *arguments)
+    check(code == 0, "a job is forked with --async", output)
+    forked_id, _ = cli.written()
+    check(forked_id != job_id, "the fork is a job of its own")
 
 
 def main(address: str, ca_file: str, http_address: str, folder: str, exporter: str) -> None:

@@ -1,7 +1,8 @@
 //! Calls of the API that start and end something in the cloud.
 
 use super::support::{Door, Reply};
-use super::writes::{detail, open, open_with};
+use super::writes::{detail, open, open_over, open_with};
+use datasphere_exporter::cloud::Transport;
 use datasphere_exporter::limits::{API_WORKS_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use datasphere_exporter::model::View;
 use datasphere_exporter::proto::google::rpc::Code;
@@ -16,7 +17,11 @@ async fn a_cancelled_job_is_asked_to_end_and_one_that_has_ended_is_left_alone() 
     let (mut world, door) = open().await;
     let unknown = door.ask("POST", "/api/v1/operations/op-train:cancel", &[]).await;
     assert_eq!(unknown.status, 404);
-    assert!(detail(&unknown).contains("PUT it first"));
+    assert!(
+        detail(&unknown).contains("operation cancel op-train"),
+        "{}",
+        detail(&unknown)
+    );
     for id in ["op-train", "op-done"] {
         door.ask("PUT", &format!("/api/v1/operations/{id}"), &[]).await;
     }
@@ -126,6 +131,65 @@ async fn a_job_whose_operation_was_forgotten_is_cancelled_by_its_own_id() {
     assert_eq!(asked.status, 202, "{}", asked.text());
     assert_eq!(world.calls("ProjectJobService/Cancel"), 1);
     assert_eq!(asked.json()["job_id"], "train");
+}
+
+#[tokio::test]
+async fn over_rest_a_job_is_cancelled_by_its_operation() {
+    let (mut world, door) = open_over(Transport::Rest).await;
+    door.ask("PUT", "/api/v1/operations/op-train", &[]).await;
+    let shows_its_job = |view: &View| view.operations.find("train").is_some();
+    world.until("its job", shows_its_job).await;
+    let asked = door.ask("POST", "/api/v1/operations/op-train:cancel", &[]).await;
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    assert_eq!(world.calls("OperationService/Cancel"), 1);
+    world
+        .until("its end", |view| {
+            let row = view.operations.find("op-train");
+            row.is_some_and(|row| row.outcome.is_some())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn over_rest_a_job_is_sent_no_signal_and_the_caller_told_so_while_a_notebook_has_none() {
+    let (mut world, door) = open_over(Transport::Rest).await;
+    door.ask("PUT", "/api/v1/operations/op-train", &[]).await;
+    let shows_its_job = |view: &View| view.operations.find("train").is_some();
+    world.until("its job", shows_its_job).await;
+    let graceful = json!({ "graceful": true });
+    let path = "/api/v1/operations/op-train:cancel";
+    let refused = door.send("POST", path, &graceful).await;
+    assert_eq!(refused.status, 501, "{}", refused.text());
+    assert!(
+        detail(&refused).contains("without `graceful`"),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(world.calls("/Cancel"), 0);
+    let started = run(&door, "one").await.json();
+    let id = started["operation_id"].as_str().expect("an id");
+    let path = format!("/api/v1/operations/{id}:cancel");
+    let asked = door.send("POST", &path, &graceful).await;
+    assert_eq!(asked.status, 202, "{}", asked.text());
+    assert_eq!(world.calls("/Cancel"), 1);
+}
+
+#[tokio::test]
+async fn over_rest_a_job_whose_operation_was_forgotten_cannot_be_cancelled() {
+    let (mut world, door) = open_over(Transport::Rest).await;
+    door.ask("PUT", "/api/v1/operations/op-train", &[]).await;
+    let shows_its_job = |view: &View| view.operations.find("train").is_some();
+    world.until("its job", shows_its_job).await;
+    let action = Action::Refuse {
+        code: CodeName::from(Code::NotFound),
+        message: String::new(),
+    };
+    world
+        .handle
+        .set_fault(Fault::of(action).on("OperationService/Get"));
+    let refused = door.ask("POST", "/api/v1/operations/op-train:cancel", &[]).await;
+    assert_eq!(refused.status, 404, "{}", refused.text());
+    assert_eq!(refused.json()["cloud_code"], "NOT_FOUND");
 }
 
 /// Runs the notebook, as this call.

@@ -3,6 +3,7 @@
 use super::support::{self, Door, Reply};
 use crate::support::{Setup, World};
 use bytes::Bytes;
+use datasphere_exporter::cloud::Transport;
 use datasphere_exporter::flow::Inbox;
 use datasphere_exporter::limits::API_BODY_BYTES_MAX;
 use datasphere_exporter::web::{ApiSettings, Settings};
@@ -26,6 +27,11 @@ fn api(api: ApiSettings) -> Settings {
 /// A world that watches nothing by itself, and a server that lets callers do everything.
 pub(super) async fn open() -> (World, Door) {
     open_with(|_| {}).await
+}
+
+/// The same over either transport.
+pub(super) async fn open_over(transport: Transport) -> (World, Door) {
+    open_with(|setup| setup.cloud.transport = transport).await
 }
 
 /// The same with other settings.
