@@ -76,7 +76,7 @@ The answer, and the line in the log, come when every part has the new configurat
 that one has not.
 
 No operation, counter or scrape is lost. What has its name keeps it, labels are those of the file and those that callers gave, and what was hidden by \
-`metrics.series_max` stays hidden; other rules and bounds hold for what comes. Traces that are turned off are forgotten. \
+`metrics.series_max` stays hidden; other rules and bounds hold for what comes. Traces that are turned off are named nowhere, and are the same when they are on again. \
 Where `cloud` is as before, the IAM token and the connections stay. A live job of a project that is named no \
 more is followed to its end by looks; the counters of that project stay, and what it told of its present, such as its \
 balance, is gone.
