@@ -71,10 +71,12 @@ const RELOAD: &str = "\
 SIGHUP, and `POST /-/reload` where `web.enable_lifecycle` lets it, have a running exporter read file, environment and \
 flags anew, with every key and certificate that they name. It is checked whole first, as `check-config` does it: \
 whatever is wrong is one line in the log, and nothing changes. \
-`datasphere_exporter_config_last_reload_successful` tells which it was.
+`datasphere_exporter_config_last_reload_successful` tells which it was. \
+The answer, and the line in the log, come when every part has the new configuration, or after five seconds with a warning \
+that one has not.
 
-No operation, counter or scrape is lost. What has its name and labels keeps them, and what was hidden by \
-`metrics.series_max` stays hidden; other rules and bounds hold for what comes. Traces that are turned off are forgotten. \
+No operation, counter or scrape is lost. What has its name keeps it, labels are those of the file and those that callers gave, and what was hidden by \
+`metrics.series_max` stays hidden; other rules and bounds hold for what comes. Traces that are turned off are named nowhere, and are the same when they are on again. \
 Where `cloud` is as before, the IAM token and the connections stay. A live job of a project that is named no \
 more is followed to its end by looks; the counters of that project stay, and what it told of its present, such as its \
 balance, is gone.

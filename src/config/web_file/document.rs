@@ -76,7 +76,9 @@ the connection, the user for the request.
 served to the same host alone (loopback or unix socket, and not through a proxy, which is told by `Forwarded`, `Via`, \
 `X-Real-IP`, a header that begins with `X-Forwarded-` or `X-Envoy-`, or HTTP/1.0), unless `api.unauthenticated_writes` is set.
 - **A password is hashed once** for each credential, which is remembered in memory by a keyed hash. Passwords are \
-checked one at a time; at most 64 wait, for ten seconds at most, and further requests are refused with 503. A user that does not exist costs \
+checked one at a time; at most 64 wait, of them at most 8 of one address, for ten seconds at most, and further requests are refused with 503: \
+a flood of guesses from one address keeps others waiting for half a second at the usual cost of 10. Behind a proxy all \
+callers have its address, so let the proxy bound them. A user that does not exist costs \
 the same as one that does. bcrypt reads the first 72 bytes of a password.
 - What is said in plain where TLS is spoken is answered with 400. A TLS handshake has ten seconds.
 

@@ -1,12 +1,15 @@
 //! How the exporter itself is: what it would tell alerts, in a line each.
 
 use crate::catalogue::exporter;
-use crate::model::{Kind, Project};
+use crate::clock::Timestamp;
+use crate::model::{Kind, Project, ProjectScope};
 use crate::web::page::mark::Mark;
 use crate::web::page::readings::Readings;
 use crate::web::page::{Scene, links, words};
 use crate::web::routes::Shared;
 use maud::{Markup, html};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One thing that may be well or not.
@@ -120,33 +123,24 @@ fn token(scene: &Scene<'_>, readings: &Readings) -> Item {
 fn api(scene: &Scene<'_>, readings: &Readings) -> Item {
     let calls = readings.total(&exporter::API_REQUESTS, |_| true);
     let failed = calls - readings.total(&exporter::API_REQUESTS, |code| matches!(code, "OK" | "NOT_FOUND"));
-    let intervals = &scene.metrics.poll_intervals;
-    let is_silent = |project: &Project| {
-        project.last_success_at.iter().any(|(scope, at)| {
-            let interval = intervals.get(scope).copied().unwrap_or_default();
-            scene.now.since(*at) > interval * SILENT_INTERVALS_MAX
-        })
-    };
-    let silent = scene
-        .view
-        .projects
-        .values()
-        .filter(|project| is_silent(project))
-        .count();
+    let projects = scene.view.projects.values().map(Arc::as_ref);
+    let silence = silence(projects, &scene.metrics.poll_intervals, scene.now);
     let (mark, word) = if calls == 0 {
         (Mark::Busy, "no call yet".to_owned())
     } else if failed == calls {
         (Mark::Bad, "no call succeeds".to_owned())
-    } else if silent > 0 {
-        (
-            Mark::Warning,
-            format!("{} projects silent", words::length(silent)),
-        )
     } else {
-        (Mark::Good, "answers".to_owned())
+        match silence {
+            Silence::None => (Mark::Good, "answers".to_owned()),
+            Silence::Of(count) => (Mark::Warning, format!("{} projects silent", words::length(count))),
+            Silence::All(since) => {
+                let time = words::span(scene.now.since(since));
+                (Mark::Bad, format!("silent for {time}"))
+            }
+        }
     };
     let detail = format!("{} calls, {} failed", words::count(calls), words::count(failed));
-    let alert = if failed == calls {
+    let alert = if mark == Mark::Bad {
         "DatasphereExporterCloudUnreachable"
     } else {
         "DatasphereExporterDataStale"
@@ -157,6 +151,45 @@ fn api(scene: &Scene<'_>, readings: &Readings) -> Item {
         word,
         detail,
         alert,
+    }
+}
+
+/// Projects of which nothing was heard for longer than [`SILENT_INTERVALS_MAX`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    None,
+    /// So many, in one scope at least.
+    Of(usize),
+    /// All, in every scope, since this moment.
+    All(Timestamp),
+}
+
+/// What is stale as the alert has it: a scope by its last success and its own interval. One that never succeeded tells
+/// nothing yet.
+fn silence<'a>(
+    projects: impl Iterator<Item = &'a Project>,
+    intervals: &BTreeMap<ProjectScope, Duration>,
+    now: Timestamp,
+) -> Silence {
+    let (mut count, mut newest, mut is_any_fresh) = (0, None, false);
+    for project in projects {
+        let is_stale = |(scope, at): (&ProjectScope, &Timestamp)| {
+            let interval = intervals.get(scope);
+            interval.is_some_and(|interval| now.since(*at) > *interval * SILENT_INTERVALS_MAX)
+        };
+        let stale = project
+            .last_success_at
+            .iter()
+            .filter(|pair| is_stale(*pair))
+            .count();
+        is_any_fresh |= stale < project.last_success_at.len();
+        count += usize::from(stale > 0);
+        newest = newest.max(project.last_success_at.values().max().copied());
+    }
+    match newest {
+        Some(since) if count > 0 && !is_any_fresh => Silence::All(since),
+        _ if count > 0 => Silence::Of(count),
+        _ => Silence::None,
     }
 }
 
@@ -281,5 +314,38 @@ fn configuration(scene: &Scene<'_>, readings: &Readings) -> Item {
         word: word.to_owned(),
         detail,
         alert: "DatasphereExporterReloadFailed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Buckets, Histogram};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(1_700_000_000 + seconds, 0).expect("in range")
+    }
+
+    #[test]
+    fn the_cloud_is_silent_once_every_scope_is_for_five_of_its_intervals_and_before_some_are() {
+        let intervals = BTreeMap::from([
+            (ProjectScope::Jobs, Duration::from_secs(10)),
+            (ProjectScope::Projects, Duration::from_mins(1)),
+        ]);
+        let heard = |jobs: i64, balance: i64| {
+            let mut project = Project::new(None, &Arc::new(Histogram::new(Buckets::RUNS)));
+            project.last_success_at.insert(ProjectScope::Jobs, at(jobs));
+            project
+                .last_success_at
+                .insert(ProjectScope::Projects, at(balance));
+            project
+        };
+        let of = |projects: &[Project], now: i64| silence(projects.iter(), &intervals, at(now));
+        let projects = [heard(0, 0), heard(40, 0)];
+        assert_eq!(of(&[], 1_000), Silence::None, "nobody is asked about");
+        assert_eq!(of(&projects, 50), Silence::None);
+        assert_eq!(of(&projects, 51), Silence::Of(1));
+        assert_eq!(of(&projects, 300), Silence::Of(2));
+        assert_eq!(of(&projects, 301), Silence::All(at(40)));
     }
 }
