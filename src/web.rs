@@ -74,7 +74,8 @@ pub struct ApiSettings {
     pub track: bool,
     /// Whether operations are started and cancelled.
     pub actions: bool,
-    /// Both for everybody who reaches us, and not for callers of the same host alone.
+    /// Both for everybody who reaches us, and not for callers of the same host alone; it counts only where the web
+    /// configuration asks for neither users nor certificates.
     pub unauthenticated_writes: bool,
 }
 

@@ -1,11 +1,17 @@
 //! Certificates, keys, users and passwords: files that are read anew while the exporter runs.
 
+mod complaint;
+mod protected_server;
+
+pub(super) use protected_server::ProtectedServer;
+
 use crate::app::line;
 use crate::app::standing::Standing;
-use crate::config::{ConfigError, protection};
+use crate::config::ConfigError;
 use crate::limits::CREDENTIALS_INTERVAL;
 use crate::listening::{Shown, TlsError};
-use crate::web::Protected;
+use complaint::Complaint;
+use protected_server::Look;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
@@ -13,18 +19,13 @@ use tokio_util::sync::CancellationToken;
 /// Files that tell who may connect, and as whom we answer.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    web: Option<WebFile>,
+    web: Option<ProtectedServer>,
     gateway: Option<Shown>,
     standing: Standing,
-    /// What was complained about last, while it still holds.
-    complaint: Arc<Mutex<Option<Complaint>>>,
-}
-
-/// The web configuration file, and the server that it protects.
-#[derive(Clone, Debug)]
-pub(crate) struct WebFile {
-    pub(crate) path: PathBuf,
-    pub(crate) protected: Protected,
+    complaint: Arc<Mutex<Complaint>>,
+    /// One reading at a time: the older of two must not be put in place after the newer, and where one hangs, no
+    /// further one hangs with it.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Why what is in effect is older than the files.
@@ -33,6 +34,18 @@ pub enum CredentialsError {
     /// The web configuration, or a file that it names.
     #[error("the web configuration cannot be used")]
     Web(#[from] ConfigError),
+    /// What was closed would be open to everybody, which a file that was cut off asks for too.
+    #[error(
+        "{} asks for no {what} any more, as a file does that was cut off, so that what it asked for before stays in \
+         effect; write it whole, or have it so by a reload (SIGHUP, or POST /-/reload)",
+        path.display()
+    )]
+    Opened {
+        /// The web configuration file.
+        path: PathBuf,
+        /// What it no longer asks for.
+        what: String,
+    },
     /// The gateway's certificate.
     #[error("gateway.tls cannot be used")]
     Gateway(#[from] TlsError),
@@ -41,36 +54,24 @@ pub enum CredentialsError {
     Unread(#[from] tokio::task::JoinError),
 }
 
-/// A failure that may be gone at the next look: certificate and key are hardly ever exchanged at the same moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Complaint {
-    text: String,
-    is_told: bool,
-}
-
-impl WebFile {
-    fn reread(&self) -> Result<bool, ConfigError> {
-        Ok(self.protected.replace(protection(&self.path)?))
-    }
-}
-
 impl Credentials {
-    pub(super) fn new(web: Option<WebFile>, gateway: Option<Shown>, standing: Standing) -> Self {
+    pub(super) fn new(web: Option<ProtectedServer>, gateway: Option<Shown>, standing: Standing) -> Self {
         Self {
             web,
             gateway,
             standing,
             complaint: Arc::default(),
+            turn: Arc::default(),
         }
     }
 
-    /// Reads all of them anew; what is new counts at once. What cannot be used changes nothing, and is told in the log
+    /// Reads all of them anew for an operator; what is new counts at once, and what asks for less too. What cannot be used changes nothing, and is told in the log
     /// and the metrics too.
     ///
     /// # Errors
     /// What cannot be used.
     pub async fn reread(&self) -> Result<(), CredentialsError> {
-        let result = self.read().await;
+        let result = self.read(Look::Asked).await;
         self.tell(result.as_ref().err(), true);
         result
     }
@@ -83,7 +84,7 @@ impl Credentials {
         let reading = async {
             loop {
                 tokio::time::sleep(CREDENTIALS_INTERVAL).await;
-                let result = self.read().await;
+                let result = self.read(Look::Regular).await;
                 self.tell(result.err().as_ref(), false);
             }
         };
@@ -91,10 +92,12 @@ impl Credentials {
     }
 
     /// One that cannot be used does not keep the other from being read.
-    async fn read(&self) -> Result<(), CredentialsError> {
+    async fn read(&self, look: Look) -> Result<(), CredentialsError> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
         let (web, gateway) = (self.web.clone(), self.gateway.clone());
         let read = move || {
-            let of_web = web.as_ref().map_or(Ok(false), WebFile::reread);
+            let _turn = turn;
+            let of_web = web.as_ref().map_or(Ok(false), |web| web.reread(look));
             let of_gateway = gateway.as_ref().map_or(Ok(false), Shown::reread);
             let (web, gateway) = (matches!(of_web, Ok(true)), matches!(of_gateway, Ok(true)));
             if web || gateway {
@@ -107,31 +110,19 @@ impl Credentials {
         tokio::task::spawn_blocking(read).await?
     }
 
-    /// Each failure is said once: `at_once`, or when it is still there at the second look.
     fn tell(&self, error: Option<&CredentialsError>, at_once: bool) {
         let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = error.map(|error| line(error));
-        let Some(text) = text else {
-            if complaint.take().is_some_and(|complaint| complaint.is_told) {
+        let Some(error) = error else {
+            if complaint.ends() {
                 tracing::info!("files of certificates, users and passwords can be used again");
             }
             self.standing.tell_credentials(true);
             return;
         };
-        let is_known = complaint.as_ref().is_some_and(|known| known.text == text);
-        let was_told = complaint.as_ref().is_some_and(|known| known.is_told);
-        if (is_known || at_once) && !(is_known && was_told) {
-            tracing::error!(
-                error = text,
-                "what is in effect stays, since a file cannot be used"
-            );
+        let error = line(error);
+        if complaint.hears(&error, at_once) {
+            tracing::error!(error, "what is in effect stays, since a file cannot be used");
             self.standing.tell_credentials(false);
-            *complaint = Some(Complaint { text, is_told: true });
-        } else if !is_known {
-            *complaint = Some(Complaint {
-                text,
-                is_told: was_told,
-            });
         }
     }
 }
@@ -140,7 +131,7 @@ impl Credentials {
 mod tests {
     use super::*;
     use crate::catalogue::Instruments;
-    use crate::web::Protection;
+    use crate::web::{Protected, Protection};
     use std::fs;
     use std::path::Path;
 
@@ -149,10 +140,7 @@ mod tests {
 
     fn credentials(path: &Path) -> (Credentials, Protected, Instruments) {
         let protected = Protected::default();
-        let web = WebFile {
-            path: path.to_owned(),
-            protected: protected.clone(),
-        };
+        let web = ProtectedServer::new(path.to_owned(), protected.clone());
         let instruments = Instruments::new("test", "test", "test");
         instruments.config_last_reload_successful.set(1.0);
         let credentials = Credentials::new(Some(web), None, Standing::new(&instruments));
@@ -188,7 +176,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let (credentials, _, instruments) = credentials(&folder.path().join("missing.yml"));
         let success = || instruments.config_last_reload_successful.get();
-        let error = || credentials.read();
+        let error = || credentials.read(Look::Regular);
         credentials.tell(error().await.err().as_ref(), false);
         assert!(success() > 0.0, "it may be gone in a moment");
         credentials.tell(None, false);
@@ -196,5 +184,55 @@ mod tests {
         assert!(success() > 0.0);
         credentials.tell(error().await.err().as_ref(), false);
         assert!(success() < 1.0, "it stays");
+    }
+
+    const BOB: &str = "  bob: $2b$04$4Zs4BbMKbGTsh6u8OVzGAeFOpSCHQGm2hyCnCCsTGnNU7ADqwRY1u\n";
+
+    #[tokio::test]
+    async fn a_file_that_was_cut_off_lets_nobody_in_until_a_reload_asks_for_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("web.yml");
+        let (credentials, protected, instruments) = credentials(&path);
+        fs::write(&path, ALICE).expect("a file");
+        credentials.read(Look::Regular).await.expect("a good file");
+        let before = protected.newest();
+        for cut in ["", "basic_auth_users: {}\n", "# users\n"] {
+            fs::write(&path, cut).expect("a file");
+            for _ in 0..3 {
+                let result = credentials.read(Look::Regular).await;
+                credentials.tell(result.as_ref().err(), false);
+                let error = line(&result.expect_err("nobody is asked for"));
+                assert!(error.contains("web.yml asks for no users any more"), "{error}");
+                assert_eq!(protected.newest(), before);
+            }
+            assert!(instruments.config_last_reload_successful.get() < 1.0);
+        }
+        credentials.reread().await.expect("it was asked for");
+        assert_eq!(*protected.newest(), Protection::default());
+    }
+
+    #[tokio::test]
+    async fn a_user_leaves_once_two_looks_agree() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("web.yml");
+        let (credentials, protected, _) = credentials(&path);
+        let alice = BOB.replace("bob", "alice");
+        let both = format!("basic_auth_users:\n{alice}{BOB}");
+        let one = format!("basic_auth_users:\n{alice}");
+        for (yaml, users) in [
+            (&both, 2),
+            (&one, 2),
+            (&both, 2),
+            (&one, 2),
+            (&one, 1),
+            (&both, 2),
+        ] {
+            fs::write(&path, yaml).expect("a file");
+            credentials.read(Look::Regular).await.expect("a good file");
+            assert_eq!(protected.newest().users.len(), users, "{yaml}");
+        }
+        fs::write(&path, &one).expect("a file");
+        credentials.reread().await.expect("a good file");
+        assert_eq!(protected.newest().users.len(), 1, "whoever asks does not wait");
     }
 }

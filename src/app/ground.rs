@@ -1,6 +1,6 @@
 //! What all parts stand on, and the parts that a configuration asks for.
 
-use crate::app::credentials::{Credentials, WebFile};
+use crate::app::credentials::{Credentials, ProtectedServer};
 use crate::app::standing::Standing;
 use crate::app::{AppError, REVISION, RUSTC_VERSION, VERSION};
 use crate::catalogue::Instruments;
@@ -104,7 +104,7 @@ impl Ground {
             Some(path) => {
                 let protected = server.protected();
                 protected.replace(protection(&path)?);
-                Some(WebFile { path, protected })
+                Some(ProtectedServer::new(path, protected))
             }
         };
         let certificate = gateway.and_then(Gateway::certificate);

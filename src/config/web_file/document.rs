@@ -68,12 +68,16 @@ for connections that are opened, and requests that arrive, from then on: a conne
 certificate stays. A file that cannot be used changes nothing: the log tells why, once, and \
 `datasphere_exporter_config_last_reload_successful` is 0 until it can, and, where a reload was refused, until one succeeds. The certificate of `gateway.tls` is read anew in \
 the same way.
+- **A file that was cut off opens nothing.** One that no longer asks for users, for certificates of clients or for TLS, \
+where it did, is such a file that cannot be used, until a reload (SIGHUP, or `POST /-/reload`) asks for it. A user who is \
+gone from it is let go once two readings agree, or at a reload. Either is a warning in the log.
 - **Where there are users, every request needs one**, those for health and readiness too, unless \
 `auth_excluded_paths` names the path. Where certificates are required as well, both are needed: the certificate for \
 the connection, the user for the request.
 - **Calls that write** need a user or a verified certificate wherever the file asks for either. Without a file they are \
 served to the same host alone (loopback or unix socket, and not through a proxy, which is told by `Forwarded`, `Via`, \
-`X-Real-IP`, a header that begins with `X-Forwarded-` or `X-Envoy-`, or HTTP/1.0), unless `api.unauthenticated_writes` is set.
+`X-Real-IP`, a header that begins with `X-Forwarded-` or `X-Envoy-`, or HTTP/1.0), \
+unless `api.unauthenticated_writes` is set, which counts only where the file asks for neither.
 - **A password is hashed once** for each credential, which is remembered in memory by a keyed hash. Passwords are \
 checked one at a time; at most 64 wait, for ten seconds at most, and further requests are refused with 503. A user that does not exist costs \
 the same as one that does. bcrypt reads the first 72 bytes of a password.
