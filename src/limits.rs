@@ -251,9 +251,13 @@ pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(8);
 /// Addresses listened on: a host has a handful of interfaces, and each listener is a task.
 pub const LISTEN_ADDRESSES_MAX: usize = 16;
 
-/// Connections open at once on one listener: far more than Prometheus servers and people need; further ones wait
-/// in the kernel's queue. A connection costs some 50 kB.
+/// Connections open at once on all listeners together: far more than Prometheus servers and people need; further ones
+/// wait in the kernel's queue. A connection costs some 50 kB.
 pub const HTTP_CONNECTIONS_MAX: usize = 512;
+
+/// Connections of one address there, or of all callers over unix sockets; further ones are closed at once. A quarter of
+/// all, so that one address that opens and says nothing leaves room for scrapes and probes.
+pub const HTTP_PEER_CONNECTIONS_MAX: usize = HTTP_CONNECTIONS_MAX / 4;
 
 /// Longest request line and headers, in bytes: ours need one or two hundred, cookies of other programs on the
 /// same host come along. It bounds the buffer for sending too, beside the chunk that is being sent.
@@ -296,8 +300,9 @@ pub const OPEN_PATHS_MAX: usize = 64;
 /// Users of the web configuration: who has more has a directory of them, and a proxy that asks it.
 pub const USERS_MAX: usize = 1_000;
 
-/// Highest cost of a password's hash: at this one a check takes a core ten seconds or more.
-pub const BCRYPT_COST_MAX: u32 = 18;
+/// Highest cost of a password's hash: at this one a check takes a core two seconds or so, and twice as long for each
+/// more. A scrape that waits for another check must still have its own within its timeout, ten seconds as a rule.
+pub const BCRYPT_COST_MAX: u32 = 15;
 
 /// Credentials whose check is remembered, right and wrong ones apart: 64 bytes each.
 pub const CREDENTIALS_KNOWN_MAX: usize = 4_096;

@@ -3,6 +3,7 @@
 //! In: an address as an operator wrote it, or a socket that somebody opened for us; certificates; how one connection is
 //! served. Out: connections, each seen to its end. Never: a byte of what is said on them, and no key in a message.
 
+mod peers;
 mod place;
 mod socket;
 mod stream;
@@ -10,6 +11,7 @@ mod tls;
 mod trust;
 mod words;
 
+pub use peers::{Peers, Share};
 pub use place::Place;
 pub use socket::Inherited;
 pub use stream::{Ends, Stream};
@@ -22,6 +24,7 @@ use crate::flow::{Said, Throttle};
 use crate::limits::HTTP_ACCEPT_PAUSE;
 use socket::{Plain, Socket};
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -82,11 +85,29 @@ pub struct Listener {
     place: Place,
 }
 
+/// Room for connections, which listeners may share.
+#[derive(Clone, Debug)]
+pub struct Seats {
+    all: Arc<Semaphore>,
+    peers: Peers,
+}
+
+impl Seats {
+    /// So many at once, of which each listener keeps one for who comes next; further ones wait in the kernel's queue.
+    /// Those of one address beyond `peer_connections_max` are closed at once.
+    pub fn new(connections_max: usize, peer_connections_max: usize) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(connections_max)),
+            peers: Peers::new(peer_connections_max),
+        }
+    }
+}
+
 /// What a listener allows strangers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Bounds {
-    /// Connections at once; further ones wait in the kernel's queue.
-    pub connections_max: usize,
+    /// Connections at once.
+    pub seats: Seats,
     /// For TLS to come up; a connection that takes longer is closed.
     pub handshake_time_max: Duration,
 }
@@ -127,7 +148,6 @@ impl Listener {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let slots = Arc::new(Semaphore::new(bounds.connections_max));
         let serve = Arc::new(serve);
         let throttle = Throttle::default();
         let mut connections = JoinSet::new();
@@ -136,15 +156,20 @@ impl Listener {
                 biased;
                 () = stop.cancelled() => break,
                 Some(ended) = connections.join_next() => told(ended),
-                accepted = next(&self.socket, &slots) => match accepted {
-                    Ok((plain, ends, slot)) => {
+                accepted = next(&self.socket, &bounds.seats.all) => match accepted {
+                    Ok((plain, ends, seat)) => {
+                        let peer = ends.peer.map(|peer| peer.ip());
+                        let Some(share) = bounds.seats.peers.share(peer) else {
+                            self.tell_of_share(peer, &throttle, clock);
+                            continue;
+                        };
                         let stream = stream::opened(plain, ends, tls(), bounds.handshake_time_max);
                         let (serve, stop) = (Arc::clone(&serve), stop.clone());
                         connections.spawn(async move {
                             if let Some(Some(stream)) = stop.run_until_cancelled(stream).await {
                                 serve(stream).await;
                             }
-                            drop(slot);
+                            drop((seat, share));
                         });
                     }
                     Err(error) => {
@@ -162,16 +187,28 @@ impl Listener {
             told(ended);
         }
     }
+
+    fn tell_of_share(&self, peer: Option<IpAddr>, throttle: &Throttle, clock: Clock) {
+        if let Some(Said { held_back }) = throttle.admit("share", clock.now()) {
+            let (address, peer) = (&self.place, peer.map(tracing::field::display));
+            tracing::warn!(
+                %address,
+                peer,
+                held_back,
+                "a connection was closed, since its address has its share of them open"
+            );
+        }
+    }
 }
 
 /// A connection, once there is room for one.
-async fn next(socket: &Socket, slots: &Arc<Semaphore>) -> io::Result<(Plain, Ends, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots)
+async fn next(socket: &Socket, seats: &Arc<Semaphore>) -> io::Result<(Plain, Ends, OwnedSemaphorePermit)> {
+    let seat = Arc::clone(seats)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
     let (plain, ends) = socket.accept().await?;
-    Ok((plain, ends, slot))
+    Ok((plain, ends, seat))
 }
 
 fn told(ended: Result<(), JoinError>) {

@@ -10,7 +10,6 @@ use crate::gateway::ear::{Cause, Ear};
 use crate::gateway::head::{is_grpc, leave_end_to_end, leave_request, timeout};
 use crate::gateway::method::{Method, Role};
 use crate::gateway::patience::{Patience, Pulse};
-use crate::gateway::peers::Peers;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::relay::{Cutoff, ENDING, Eavesdropper, LATE, Protocol, Relay};
 use crate::gateway::sniffer::{Framing, Sniffer};
@@ -43,8 +42,6 @@ pub(crate) struct Calls {
     pub(crate) throttle: Throttle,
     pub(crate) stripped: Vec<HeaderName>,
     pub(crate) advertise_address: Option<String>,
-    /// Connections by the address of the caller.
-    pub(crate) connections: Peers,
     /// Ends what is still under way.
     pub(crate) cut: CancellationToken,
 }

@@ -1,7 +1,6 @@
 //! Connections to the cloud, which all callers share.
 
 use crate::cloud::{CloudError, Connector, Passage, Protocols};
-use crate::gateway::peers::{Peers, Share};
 use crate::gateway::refusal::Refusal;
 use crate::gateway::upload::Upload;
 use crate::limits::{
@@ -9,6 +8,7 @@ use crate::limits::{
     GATEWAY_LANE_CALLS_MAX, GATEWAY_LANES_MAX, GATEWAY_PEER_CALLS_MAX, GATEWAY_PEER_HTTP_CALLS_MAX,
     GATEWAY_PING_INTERVAL, GATEWAY_PING_TIMEOUT, GATEWAY_WINDOW_BYTES,
 };
+use crate::listening::{Peers, Share};
 use http::Uri;
 use hyper_util::client::legacy::{Client, ResponseFuture};
 use hyper_util::rt::{TokioExecutor, TokioTimer};

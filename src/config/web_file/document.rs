@@ -130,7 +130,9 @@ const DIFFERENCES: &str = "
 | `cert` beside `cert_file`, `key` beside `key_file`, `client_ca` beside `client_ca_file` | the file wins | refused |
 | `tls_server_config` with neither certificate nor client authentication | plain HTTP | refused: a certificate is missing |
 | `client_allowed_sans: []` | nobody can connect | refused |
-| `basic_auth_users` | any cost of bcrypt | at most 18; a name with a colon is refused |
+| `basic_auth_users` | any cost of bcrypt | at most 15, at which a check takes seconds; a name with a colon is refused |
+| `rate_limit` | every request counts | `/-/healthy`, `/-/ready`, `/healthz`, `/livez` and `/readyz` are answered whatever the \
+rate, where no password comes along; what is refused has `Retry-After` |
 | `rate_limit.interval` | parts of a unit, such as `1.5s`, too | whole numbers: `1s500ms` |
 | `http_server_config.headers` | the program's own header of that name wins | the file's wins |
 | `http_server_config.http2`, TLS itself | cannot be changed while it runs | can be, for new connections |

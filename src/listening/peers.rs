@@ -6,21 +6,26 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts by address.
-#[derive(Debug)]
-pub(crate) struct Peers {
+#[derive(Clone, Debug)]
+pub struct Peers {
     each_max: usize,
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    counts: Arc<Mutex<Counts>>,
 }
+
+/// Callers over a unix socket have no address, and one share of their own: a proxy there, or a program in a loop, leaves
+/// room for a health check over the loopback address.
+type Counts = HashMap<Option<IpAddr>, usize>;
 
 /// One of what an address has; it is given back once this is dropped.
 #[derive(Debug)]
-pub(crate) struct Share {
-    peer: IpAddr,
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+pub struct Share {
+    peer: Option<IpAddr>,
+    counts: Arc<Mutex<Counts>>,
 }
 
 impl Peers {
-    pub(crate) fn new(each_max: usize) -> Self {
+    /// Each address may have so many.
+    pub fn new(each_max: usize) -> Self {
         Self {
             each_max,
             counts: Arc::default(),
@@ -28,9 +33,9 @@ impl Peers {
     }
 
     /// One more for this address; `None` when it has its share.
-    pub(crate) fn share(&self, peer: IpAddr) -> Option<Share> {
+    pub fn share(&self, peer: impl Into<Option<IpAddr>>) -> Option<Share> {
         // An address of IPv4 is one, whichever socket it came through.
-        let peer = peer.to_canonical();
+        let peer = peer.into().map(|peer| peer.to_canonical());
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(peer).or_default();
         if *count >= self.each_max {
@@ -64,13 +69,14 @@ mod tests {
     fn an_address_has_its_share_and_leaves_nothing_behind() {
         let peers = Peers::new(2);
         let (one, other) = ("127.0.0.1", "::1");
-        let share = |peer: &str| peers.share(peer.parse().expect("an address"));
+        let share = |peer: &str| peers.share(peer.parse::<IpAddr>().expect("an address"));
         let held = (
             share(one).expect("room"),
             share("::ffff:127.0.0.1").expect("room"),
         );
         assert!(share(one).is_none(), "it has its share");
         assert!(share(other).is_some(), "another has its own");
+        assert!(peers.share(None).is_some(), "a unix socket too");
         drop(held.0);
         assert!(share(one).is_some(), "what was given back");
         drop(held.1);
