@@ -10,6 +10,7 @@
 //! a cloud that cannot be reached at start is one that cannot be reached yet. Both are fetched one at a time, with
 //! growing pauses between failures, and so are outside the rate limit.
 
+mod acting;
 mod answer;
 mod attempt;
 mod binding;
@@ -23,6 +24,7 @@ mod method;
 mod page;
 mod passage;
 mod pushback;
+mod reading;
 mod renewal;
 mod rest;
 mod retry;
@@ -49,20 +51,8 @@ pub use settings::{Auth, Endpoints, Settings, Tls, Transport};
 
 use crate::catalogue::{Instruments, count_gaps};
 use crate::clock::Clock;
-use crate::decode::{self, Page, wire};
 use crate::flow::Throttle;
-use crate::model::{
-    CommunityId, Decoded, Gaps, JobId, JobSnapshot, JobStatus, ListingScope, OperationId, OperationSnapshot,
-    ProjectId, ProjectSnapshot,
-};
-use crate::proto::yandex::cloud::datasphere::v2::jobs::{
-    CancelProjectJobRequest, ExecuteProjectJobRequest, GetProjectJobRequest, ListProjectJobRequest,
-};
-use crate::proto::yandex::cloud::datasphere::v2::{
-    GetProjectRequest, GetUnitBalanceRequest, ListProjectsRequest, ProjectExecutionRequest,
-    project_execution_request::Target,
-};
-use crate::proto::yandex::cloud::operation::{CancelOperationRequest, GetOperationRequest};
+use crate::model::{Gaps, JobStatus};
 use binding::Bound;
 use call::Caller;
 use limiter::Limiter;
@@ -74,7 +64,6 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use token::{Authorization, House};
-use tokio::time::Instant;
 
 /// Asks the cloud. Clones share connection, token, rate limit and what was learned about the API.
 #[derive(Clone)]
@@ -220,245 +209,12 @@ impl Client {
         Arc::clone(&self.0.connection().routes)
     }
 
-    /// One operation as it is now.
-    ///
-    /// # Errors
-    /// See [`CloudError`].
-    pub async fn get_operation(&self, id: &OperationId) -> Result<Decoded<OperationSnapshot>, CloudError> {
-        let method = &self.0.methods.get_operation;
-        let ask = || GetOperationRequest {
-            operation_id: id.as_str().to_owned(),
-        };
-        let answer = self.call(method, ask).await?;
-        let decoded = decode::operation(id, &answer);
-        self.count(&decoded.gaps);
-        Ok(decoded)
-    }
-
-    /// Asks an operation to end, and answers how it is then. Sent again only if it cannot have arrived.
-    ///
-    /// # Errors
-    /// See [`CloudError`].
-    pub async fn cancel_operation(&self, id: &OperationId) -> Result<Decoded<OperationSnapshot>, CloudError> {
-        let method = &self.0.methods.cancel_operation;
-        let ask = || CancelOperationRequest {
-            operation_id: id.as_str().to_owned(),
-        };
-        let answer = self.call(method, ask).await?;
-        let decoded = decode::operation(id, &answer);
-        self.count(&decoded.gaps);
-        Ok(decoded)
-    }
-
-    /// One job as it is now.
-    ///
-    /// # Errors
-    /// See [`CloudError`].
-    pub async fn get_job(&self, id: &JobId) -> Result<Decoded<JobSnapshot>, CloudError> {
-        let method = &self.0.methods.get_job;
-        let ask = || GetProjectJobRequest {
-            job_id: id.as_str().to_owned(),
-        };
-        let answer = self.call(method, ask).await?;
-        let decoded = decode::job(id, &answer);
-        self.count(&decoded.gaps);
-        Ok(decoded)
-    }
-
-    /// Asks a job to end; that this succeeds says only that it was asked. `graceful` sends the job's own signal first.
-    /// Sent again only if it cannot have arrived.
-    ///
-    /// # Errors
-    /// See [`CloudError`].
-    pub async fn cancel_job(&self, id: &JobId, graceful: bool) -> Result<(), CloudError> {
-        let method = &self.0.methods.cancel_job;
-        let ask = || CancelProjectJobRequest {
-            job_id: id.as_str().to_owned(),
-            reason: String::new(),
-            graceful,
-        };
-        self.call(method, ask).await
-    }
-
-    /// Starts a job that was made, and answers the operation of its run; the snapshot has its id. A job that is
-    /// running goes on in the operation it has, but one that has ended may run anew: for people's commands only.
-    /// Sent again only if it cannot have arrived; whoever asks again with the same key starts nothing twice.
-    ///
-    /// # Errors
-    /// See [`CloudError`]; [`CloudError::Unnamed`] when something was started that cannot be followed.
-    pub async fn execute_job(
-        &self,
-        id: &JobId,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Decoded<OperationSnapshot>, CloudError> {
-        let ask = || ExecuteProjectJobRequest {
-            job_id: id.as_str().to_owned(),
-        };
-        self.begin(&self.0.methods.execute_job, key, ask).await
-    }
-
-    /// Runs a notebook, named by its path in the project, and answers the operation of the run; the snapshot has its
-    /// id. For people's commands only. Sent again as [`Client::execute_job`] is.
-    ///
-    /// # Errors
-    /// As [`Client::execute_job`].
-    pub async fn execute_notebook(
-        &self,
-        project_id: &ProjectId,
-        notebook_id: &str,
-        inputs: &Inputs,
-        key: Option<IdempotencyKey>,
-    ) -> Result<Decoded<OperationSnapshot>, CloudError> {
-        let ask = || ProjectExecutionRequest {
-            project_id: project_id.as_str().to_owned(),
-            target: Some(Target::NotebookId(notebook_id.to_owned())),
-            input_variables: inputs.message(),
-            ..ProjectExecutionRequest::default()
-        };
-        self.begin(&self.0.methods.execute_notebook, key, ask).await
-    }
-
-    /// A page of a project's jobs in live or in ended statuses; the first with an empty `page_token`. [`PageTrail`]
-    /// leads through all of them.
-    ///
-    /// A page that is too large, or too slow to come in time, makes the next ones smaller; one that is too large is
-    /// asked for again at once.
-    ///
-    /// # Errors
-    /// See [`CloudError`]; [`CloudError::EndlessListing`] when the next page has the token of this one.
-    pub async fn list_jobs(
-        &self,
-        project_id: &ProjectId,
-        scope: ListingScope,
-        page_token: &str,
-    ) -> Result<Page<Decoded<JobSnapshot>>, CloudError> {
-        let method = &self.0.methods.list_jobs;
-        let filter = match scope {
-            ListingScope::Live => &self.0.live,
-            ListingScope::Ended => &self.0.ended,
-        };
-        let ask = |page_size| ListProjectJobRequest {
-            project_id: project_id.as_str().to_owned(),
-            page_size,
-            page_token: page_token.to_owned(),
-            filter: filter.clone(),
-        };
-        let answer: wire::JobPage = self.list(method, project_id.as_str(), ask).await?;
-        let page = decode::jobs(&answer);
-        self.check(method, page_token, page)
-    }
-
-    /// A project's name and limits.
-    ///
-    /// # Errors
-    /// See [`CloudError`].
-    pub async fn get_project(&self, id: &ProjectId) -> Result<Decoded<ProjectSnapshot>, CloudError> {
-        let method = &self.0.methods.get_project;
-        let ask = || GetProjectRequest {
-            project_id: id.as_str().to_owned(),
-        };
-        let answer = self.call(method, ask).await?;
-        let decoded = decode::project(id, &answer);
-        self.count(&decoded.gaps);
-        Ok(decoded)
-    }
-
-    /// A page of a community's projects; otherwise as [`Client::list_jobs`].
-    ///
-    /// # Errors
-    /// As [`Client::list_jobs`].
-    pub async fn list_projects(
-        &self,
-        community_id: &CommunityId,
-        page_token: &str,
-    ) -> Result<Page<Decoded<ProjectSnapshot>>, CloudError> {
-        let method = &self.0.methods.list_projects;
-        let ask = |page_size| ListProjectsRequest {
-            community_id: community_id.as_str().to_owned(),
-            page_size,
-            page_token: page_token.to_owned(),
-            ..ListProjectsRequest::default()
-        };
-        let answer: wire::ProjectPage = self.list(method, community_id.as_str(), ask).await?;
-        let page = decode::projects(&answer);
-        self.check(method, page_token, page)
-    }
-
-    /// Units that a project may still spend; `None` for no limit.
-    ///
-    /// # Errors
-    /// See [`CloudError`].
-    pub async fn unit_balance(&self, id: &ProjectId) -> Result<Decoded<Option<i64>>, CloudError> {
-        let method = &self.0.methods.unit_balance;
-        let ask = || GetUnitBalanceRequest {
-            project_id: id.as_str().to_owned(),
-        };
-        let answer = self.call(method, ask).await?;
-        let decoded = decode::unit_balance(&answer);
-        self.count(&decoded.gaps);
-        Ok(decoded)
-    }
-
     async fn call<Q, A>(&self, method: &Method, ask: impl Fn() -> Q) -> Result<A, CloudError>
     where
         Q: Bound,
         A: Message + Default + 'static,
     {
         self.0.connection().caller.call(method, None, ask).await
-    }
-
-    /// Calls a method that begins an operation.
-    async fn begin<Q>(
-        &self,
-        method: &Method,
-        key: Option<IdempotencyKey>,
-        ask: impl Fn() -> Q,
-    ) -> Result<Decoded<OperationSnapshot>, CloudError>
-    where
-        Q: Bound,
-    {
-        let answer = self.0.connection().caller.call(method, key, ask).await?;
-        let decoded = decode::begun(&answer).ok_or(CloudError::Unnamed { method: method.label })?;
-        self.count(&decoded.gaps);
-        Ok(decoded)
-    }
-
-    /// Asks for a page, for a smaller one if it is too large.
-    async fn list<Q, A>(&self, method: &Method, parent: &str, ask: impl Fn(i64) -> Q) -> Result<A, CloudError>
-    where
-        Q: Bound,
-        A: Message + Default + 'static,
-    {
-        let sizes = &self.0.page_sizes;
-        let mut size = sizes.get(parent, Instant::now());
-        loop {
-            let error = match self.call(method, || ask(size)).await {
-                Err(error) if error.asks_for_less() => error,
-                answer => return answer,
-            };
-            let smaller = sizes.reduce(parent, size, Instant::now());
-            match smaller {
-                Some(smaller) if error.is_about_size() => size = smaller,
-                // The call's time is over; the next one asks for less.
-                _ => return Err(error),
-            }
-        }
-    }
-
-    fn check<T>(
-        &self,
-        method: &Method,
-        page_token: &str,
-        page: Page<Decoded<T>>,
-    ) -> Result<Page<Decoded<T>>, CloudError> {
-        self.count(&page.gaps);
-        for item in &page.items {
-            self.count(&item.gaps);
-        }
-        if !page.next_page_token.is_empty() && page.next_page_token == page_token {
-            return Err(CloudError::EndlessListing { method: method.label });
-        }
-        Ok(page)
     }
 
     fn count(&self, gaps: &Gaps) {
