@@ -5,6 +5,7 @@
 
 mod credentials;
 mod ground;
+mod material;
 mod reload;
 mod standing;
 
@@ -28,8 +29,10 @@ use crate::store::StoreError;
 use crate::tracker::Tracker;
 use crate::web::{self, Server};
 use ground::Ground;
+use material::Material;
 use reload::{Reloading, exchange, exchanged};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
@@ -115,6 +118,7 @@ impl App {
     /// What only the operator can mend.
     pub async fn bind_on(config: Config, inherited: Vec<Inherited>) -> Result<Self, AppError> {
         let (inbox, deliveries) = Inbox::new();
+        let material = Material::of(&config.cloud.tls, &config.cloud.auth);
         let (ground, records) = Ground::lay(&config, &inbox).await?;
         let mut tracker = Tracker::new(config.tracker.clone());
         tracker.restore(records, ground.clock.now());
@@ -167,6 +171,8 @@ impl App {
                 load: None,
                 began_with: config.clone(),
                 in_effect: config,
+                material,
+                turn: Arc::default(),
                 ground,
                 changes,
                 credentials: credentials.clone(),

@@ -40,6 +40,7 @@ use crate::cloud::Transport;
 use crate::decode::redact;
 use crate::delivery;
 use crate::engine;
+use crate::files;
 use crate::limits::CONFIG_BYTES_MAX;
 use crate::metrics;
 use crate::sources;
@@ -52,7 +53,7 @@ use otel::Otel;
 use root::Root;
 use setting::Setting;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Sections and keys that a reload does not put in place: what listens goes on listening, and what was begun with
@@ -297,15 +298,9 @@ fn layered(
 }
 
 fn read_file(path: &Path, bytes_max: u64) -> io::Result<String> {
-    let mut yaml = String::new();
-    let read = File::open(path)?.take(bytes_max + 1).read_to_string(&mut yaml)?;
-    if u64::try_from(read).is_ok_and(|read| read > bytes_max) {
-        return Err(io::Error::new(
-            io::ErrorKind::FileTooLarge,
-            format!("larger than {bytes_max} bytes"),
-        ));
-    }
-    Ok(yaml)
+    let bytes = files::read(path, bytes_max)?;
+    String::from_utf8(bytes)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
 /// Makes sure that files which must be there are.

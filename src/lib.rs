@@ -11,6 +11,7 @@ pub mod config;
 pub mod decode;
 pub mod delivery;
 pub mod engine;
+pub mod files;
 pub mod flow;
 pub mod gateway;
 pub mod identity;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms by floor, from the ground up; a room imports rooms of lower floors only. `ARCHITECTURE.md` tells why.
 const FLOORS: &[&[&str]] = &[
-    &["proto", "clock", "limits"],
+    &["proto", "clock", "limits", "files"],
     &["model", "catalogue"],
     &["decode", "flow", "identity"],
     &[

@@ -8,12 +8,13 @@ pub(super) use protected_server::ProtectedServer;
 use crate::app::line;
 use crate::app::standing::Standing;
 use crate::config::ConfigError;
-use crate::limits::CREDENTIALS_INTERVAL;
+use crate::limits::{CREDENTIALS_INTERVAL, RELOAD_TIME_MAX};
 use crate::listening::{Shown, TlsError};
 use complaint::Complaint;
 use protected_server::Look;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Files that tell who may connect, and as whom we answer.
@@ -49,6 +50,9 @@ pub enum CredentialsError {
     /// The gateway's certificate.
     #[error("gateway.tls cannot be used")]
     Gateway(#[from] TlsError),
+    /// A file system hangs.
+    #[error("files of certificates, users and passwords were not read within {} s", RELOAD_TIME_MAX.as_secs())]
+    Late,
     /// Nobody read them.
     #[error("the files were not read; this is a defect of the exporter")]
     Unread(#[from] tokio::task::JoinError),
@@ -93,6 +97,12 @@ impl Credentials {
 
     /// One that cannot be used does not keep the other from being read.
     async fn read(&self, look: Look) -> Result<(), CredentialsError> {
+        timeout(RELOAD_TIME_MAX, self.read_in_turn(look))
+            .await
+            .map_err(|_| CredentialsError::Late)?
+    }
+
+    async fn read_in_turn(&self, look: Look) -> Result<(), CredentialsError> {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let (web, gateway) = (self.web.clone(), self.gateway.clone());
         let read = move || {

@@ -3,6 +3,8 @@
 use crate::cloud::rest::{Http, Rest};
 use crate::cloud::screen::Screened;
 use crate::cloud::{CloudError, Protocols, Settings, Transport};
+use crate::files;
+use crate::limits::PEM_BYTES_MAX;
 use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
 use http::{HeaderValue, Uri};
 use hyper_rustls::{ConfigBuilderExt, FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
@@ -273,7 +275,7 @@ fn tcp() -> HttpConnector {
 
 fn read_authorities(path: PathBuf) -> Result<Trust, CloudError> {
     let what = "CA file";
-    let pem = std::fs::read(&path).map_err(|source| CloudError::File {
+    let pem = files::read(&path, PEM_BYTES_MAX).map_err(|source| CloudError::File {
         what,
         path: path.clone(),
         source,

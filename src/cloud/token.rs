@@ -11,6 +11,7 @@ use crate::cloud::method::{Methods, Service};
 use crate::cloud::renewal::{Current, Fetch, Lease, Renewed};
 use crate::cloud::route::Routes;
 use crate::cloud::{Auth, CloudError, Secret, Settings};
+use crate::files;
 use crate::flow::{Said, Throttle};
 use crate::limits::TOKEN_BYTES_MAX;
 use crate::proto::yandex::cloud::iam::v1::create_iam_token_request::Identity;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
 /// What calls carry in the header `authorization`.
@@ -275,11 +276,18 @@ fn renewal(life: Duration, jitter: f64) -> Duration {
 
 /// Reads a token from a file that somebody else replaces at any time.
 async fn read_token_file(what: &'static str, path: &Path) -> Result<Secret, CloudError> {
-    let bytes = read_bounded(path).await.map_err(|source| CloudError::File {
-        what,
-        path: path.to_owned(),
-        source,
-    })?;
+    let (from, bytes_max) = (
+        path.to_owned(),
+        u64::try_from(TOKEN_BYTES_MAX).unwrap_or(u64::MAX),
+    );
+    let read = spawn_blocking(move || files::read(&from, bytes_max)).await;
+    let bytes = read
+        .unwrap_or_else(|broken| Err(broken.into()))
+        .map_err(|source| CloudError::File {
+            what,
+            path: path.to_owned(),
+            source,
+        })?;
     let wrong = |problem: &str| CloudError::FileContent {
         what,
         path: path.to_owned(),
@@ -290,23 +298,11 @@ async fn read_token_file(what: &'static str, path: &Path) -> Result<Secret, Clou
         .trim();
     match text {
         "" => Err(wrong("it is empty; the token read before stays in use")),
-        _ if bytes.len() > TOKEN_BYTES_MAX => Err(wrong("it is longer than any token")),
         _ if text.contains(|c: char| c.is_whitespace() || c.is_control()) => {
             Err(wrong("a token is one word"))
         }
         token => Ok(Secret::new(token)),
     }
-}
-
-/// The file's bytes, of which one more than is allowed is read at most.
-async fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let limit = u64::try_from(TOKEN_BYTES_MAX)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    let mut bytes = Vec::new();
-    let file = tokio::fs::File::open(path).await?;
-    file.take(limit).read_to_end(&mut bytes).await?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -337,7 +333,7 @@ mod tests {
             (b" \n", "empty"),
             (b"canary canary", "one word"),
             (b"\xff\xfe", "not text"),
-            (long.as_bytes(), "longer"),
+            (long.as_bytes(), "larger than"),
             (b"canary\x00", "one word"),
         ];
         for (content, expected) in cases {
@@ -345,7 +341,7 @@ mod tests {
             let error = read_token_file("IAM token file", &path)
                 .await
                 .expect_err(expected);
-            assert!(error.to_string().contains(expected), "{error}");
+            assert!(error.chain().contains(expected), "{error}");
             assert!(!error.chain().contains("canary"), "{error}");
         }
         std::fs::write(&path, "t1.good\n").expect("written");

@@ -2,7 +2,8 @@
 
 use crate::delivery::mismatch::Mismatch;
 use crate::delivery::{Collector, DeliveryError, Protocol, Tls};
-use crate::limits::OTLP_ANSWER_BYTES_MAX;
+use crate::files;
+use crate::limits::{OTLP_ANSWER_BYTES_MAX, PEM_BYTES_MAX};
 use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Request};
@@ -178,7 +179,7 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, DeliveryError> {
 }
 
 fn read(what: &'static str, path: &Path) -> Result<Vec<u8>, DeliveryError> {
-    std::fs::read(path).map_err(|source| DeliveryError::File {
+    files::read(path, PEM_BYTES_MAX).map_err(|source| DeliveryError::File {
         what,
         path: path.to_owned(),
         source,

@@ -1,5 +1,6 @@
 //! TLS of the answering side: from settings and files into what a handshake needs, and anew when the files change.
 
+use crate::files;
 use crate::limits::PEM_BYTES_MAX;
 use crate::listening::trust::{self, Clients};
 use crate::listening::words::{CipherSuite, Curve, TlsVersion};
@@ -9,8 +10,6 @@ use rustls::crypto::CryptoProvider;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -218,7 +217,7 @@ impl Material {
         let (bytes, key) = match pem {
             Pem::Inline(text) => (text.as_bytes().to_vec(), inline),
             Pem::File(path) => {
-                let bytes = read_file(path).map_err(|error| TlsError {
+                let bytes = files::read(path, PEM_BYTES_MAX).map_err(|error| TlsError {
                     key: file,
                     problem: format!("cannot read {}: {error}", path.display()),
                 })?;
@@ -253,18 +252,6 @@ impl Material {
             problem: "there is no private key in PEM in it".to_owned(),
         })
     }
-}
-
-fn read_file(path: &PathBuf) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let read = File::open(path)?
-        .take(PEM_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)?;
-    if u64::try_from(read).is_ok_and(|read| read > PEM_BYTES_MAX) {
-        let problem = format!("larger than {PEM_BYTES_MAX} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
-    }
-    Ok(bytes)
 }
 
 /// A certificate that is shown to whoever connects, and can be read anew meanwhile.

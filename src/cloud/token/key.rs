@@ -2,7 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::cloud::CloudError;
-use crate::cloud::token::read_bounded;
+use crate::files;
+use crate::limits::PEM_BYTES_MAX;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::rand::SystemRandom;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::task::spawn_blocking;
 
 /// A key file, read anew at each use, so that a rotated key is picked up without a restart.
 #[derive(Debug)]
@@ -33,7 +35,7 @@ impl KeyFile {
     /// # Errors
     /// The file cannot be read, or is not an authorized key.
     pub(crate) fn open(path: PathBuf) -> Result<Self, CloudError> {
-        let bytes = std::fs::read(&path).map_err(|source| CloudError::File {
+        let bytes = files::read(&path, PEM_BYTES_MAX).map_err(|source| CloudError::File {
             what: WHAT,
             path: path.clone(),
             source,
@@ -48,7 +50,9 @@ impl KeyFile {
     /// A claim to be the service account, valid for an hour from `now`.
     pub(crate) async fn jwt(&self, now: Timestamp) -> Result<String, CloudError> {
         // A file that is being replaced, or was damaged since, leaves the key that worked.
-        let newest = read_bounded(&self.path).await.ok();
+        let path = self.path.clone();
+        let newest = spawn_blocking(move || files::read(&path, PEM_BYTES_MAX)).await;
+        let newest = newest.ok().and_then(Result::ok);
         let newest = newest.and_then(|bytes| Key::parse(&bytes).ok()).map(Arc::new);
         let key = {
             let mut key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
