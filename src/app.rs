@@ -9,7 +9,6 @@ mod material;
 mod reload;
 mod standing;
 
-pub use credentials::{Credentials, CredentialsError};
 pub use reload::{Load, check, line};
 
 use crate::catalogue::Instruments;
@@ -28,13 +27,13 @@ use crate::sources::Sources;
 use crate::store::StoreError;
 use crate::tracker::Tracker;
 use crate::web::{self, Server};
+use credentials::Credentials;
 use ground::Ground;
 use material::Material;
-use reload::{Reloading, exchange, exchanged};
+use reload::{Reloading, Successors, exchange, exchanged};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -53,13 +52,6 @@ pub struct App {
     lifecycle: Lifecycle,
     reloading: Box<Reloading>,
     successors: Successors,
-}
-
-/// Where parts come from that take the place of others.
-#[derive(Debug)]
-struct Successors {
-    sources: mpsc::Receiver<Sources>,
-    delivery: mpsc::Receiver<Option<Delivery>>,
 }
 
 /// How an exporter ended that was asked to end.
@@ -162,10 +154,7 @@ impl App {
             views,
             readiness: ground.readiness.clone(),
             lifecycle,
-            successors: Successors {
-                sources: arrivals.sources,
-                delivery: arrivals.delivery,
-            },
+            successors: arrivals.successors,
             reloading: Box::new(Reloading {
                 asked,
                 load: None,
@@ -201,11 +190,6 @@ impl App {
     /// Where the gateway listens, if there is one.
     pub fn gateway_place(&self) -> Option<&Place> {
         self.gateway.as_ref().map(Gateway::place)
-    }
-
-    /// Certificates, users and passwords, to be read anew before their time.
-    pub fn credentials(&self) -> Credentials {
-        self.credentials.clone()
     }
 
     /// The web server's addresses of TCP, with the ports that were given out.

@@ -9,6 +9,7 @@
 
 mod auth;
 mod cloud;
+mod differences;
 mod document;
 mod duration;
 mod error;
@@ -48,6 +49,7 @@ use crate::store;
 use crate::tracker;
 use crate::web;
 use auth::Auth;
+use differences::differences;
 use node::Node;
 use otel::Otel;
 use root::Root;
@@ -241,11 +243,11 @@ impl Config {
         let (own, theirs) = (self.to_json(), before.to_json());
         // The gateway connects to the cloud as it did when it began.
         let of_gateway = self.gateway.is_some().then_some(&"cloud.tls");
-        let differing = AT_START.iter().chain(of_gateway).filter(|key| {
+        let differing = AT_START.iter().chain(of_gateway).flat_map(|key| {
             let pointer = format!("/{}", key.replace('.', "/"));
-            own.pointer(&pointer) != theirs.pointer(&pointer)
+            differences(key, own.pointer(&pointer), theirs.pointer(&pointer))
         });
-        differing.map(|key| (*key).to_owned()).collect()
+        differing.collect()
     }
 
     /// Goes on with the queue of the exporter's own traces, which the log was given when it began.

@@ -42,6 +42,8 @@ pub struct Reconfiguration {
     pub tracker: tracker::Settings,
     /// Where goes what must survive a restart.
     pub keeping: Option<Keeping>,
+    /// Released with the first view that shows it.
+    pub latch: Latch,
 }
 
 /// An answer with the id of its task, or why there is none.
@@ -131,12 +133,14 @@ impl Engine {
             settings,
             tracker,
             keeping,
+            latch,
         } = reconfiguration;
         self.settings = settings;
         self.telling.keep_by(keeping);
         let events = self.tracker.reconfigure(tracker, self.clock.now());
         self.is_changed = true;
         self.note(&events);
+        self.telling.release_with_next(vec![latch]);
     }
 
     /// Applies everything that has arrived, as far as that is bounded, before anything else happens.

@@ -122,6 +122,10 @@ pub const RELOADS_WAITING_MAX: usize = 4;
 /// Longest time for reading a configuration anew: the file system of a file may hang.
 pub const RELOAD_TIME_MAX: Duration = Duration::from_secs(10);
 
+/// Longest time that a reload waits until every part has what it brought: a little more than the last requests to a
+/// collector may take, see [`OTLP_SHUTDOWN_TIME_MAX`], which come before another one is asked.
+pub const RELOAD_APPLIED_TIME_MAX: Duration = Duration::from_secs(5);
+
 /// Longest time that readiness waits for first looks and listings: a cloud that is down must not keep the
 /// exporter out of service discovery, where its own metrics tell of it.
 pub const READINESS_GRACE: Duration = Duration::from_secs(30);

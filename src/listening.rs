@@ -11,7 +11,7 @@ mod tls;
 mod trust;
 mod words;
 
-pub use peers::{Peers, Share};
+pub(crate) use peers::{Peers, Share};
 pub use place::Place;
 pub use socket::Inherited;
 pub use stream::{Ends, Stream};

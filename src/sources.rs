@@ -7,9 +7,11 @@
 mod community;
 mod files;
 mod pace;
+mod places;
 mod project;
 
 pub use files::{FilePattern, FilePatternError};
+pub use places::Places;
 
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
@@ -74,6 +76,7 @@ pub(crate) struct Context {
     pub(crate) throttle: Arc<Throttle>,
     /// Projects that have a listing already: a community and the configuration may both name one.
     followed: Arc<Mutex<HashSet<ProjectId>>>,
+    pub(crate) places: Places,
 }
 
 impl Context {
@@ -133,6 +136,8 @@ pub struct Sources {
     readiness: Readiness,
     /// Held until every source holds its own.
     latch: Latch,
+    /// Held until the configured list is shown.
+    shown: Option<Latch>,
 }
 
 impl Sources {
@@ -145,12 +150,30 @@ impl Sources {
             clock,
             throttle: Arc::default(),
             followed: Arc::default(),
+            places: Places::default(),
         };
         let latch = readiness.latch();
         Self {
             context,
             readiness,
             latch,
+            shown: None,
+        }
+    }
+
+    /// Goes on where earlier sources of the same cloud left these places.
+    #[must_use]
+    pub fn going_on_at(mut self, places: Places) -> Self {
+        self.context.places = places;
+        self
+    }
+
+    /// Has the latch released once the configured list is in the view.
+    #[must_use]
+    pub fn shown_by(self, latch: Latch) -> Self {
+        Self {
+            shown: Some(latch),
+            ..self
         }
     }
 
@@ -162,6 +185,7 @@ impl Sources {
             context,
             readiness,
             latch,
+            shown,
         } = self;
         context.tell_of_jobs();
         let mut tasks = JoinSet::new();
@@ -182,10 +206,13 @@ impl Sources {
             let files = context.files();
             tasks.spawn(files.run(readiness.latch(), stop.clone()));
         }
-        let _ = stop.run_until_cancelled(sight_configured(&context, latch)).await;
+        let _ = stop
+            .run_until_cancelled(sight_configured(&context, latch, shown))
+            .await;
         let naming = async {
             named.recv().await;
             let projects = context.followed().clone();
+            context.places.keep_only(&projects);
             let _ = context.inbox.send(Input::ProjectsFollowed(projects)).await;
             pending::<()>().await;
         };
@@ -204,7 +231,7 @@ impl Sources {
 }
 
 /// Hands the configured list over, and readiness with it.
-async fn sight_configured(context: &Context, latch: Latch) {
+async fn sight_configured(context: &Context, latch: Latch, shown: Option<Latch>) {
     for (operation_id, labels) in &context.settings.operations {
         let target = Target::Operation(operation_id.clone());
         let sighting = Sighting {
@@ -219,7 +246,11 @@ async fn sight_configured(context: &Context, latch: Latch) {
     }
     let operations = context.settings.operations.iter();
     let configured = Input::Configured(operations.map(|(operation_id, _)| operation_id.clone()).collect());
-    if context.inbox.send(configured).await.is_ok() {
-        let _ = context.inbox.after_first_look(latch).await;
+    let Ok(receipt) = context.inbox.deliver(configured).await else {
+        return;
+    };
+    let _ = context.inbox.after_first_look(latch).await;
+    if shown.is_some() {
+        receipt.told().await;
     }
 }

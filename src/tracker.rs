@@ -7,6 +7,7 @@ mod ended;
 mod fleet;
 mod index;
 mod kept;
+mod labelled;
 mod listing;
 mod looks;
 mod names;

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Files that tell who may connect, and as whom we answer.
 #[derive(Clone, Debug)]
-pub struct Credentials {
+pub(super) struct Credentials {
     web: Option<ProtectedServer>,
     gateway: Option<Shown>,
     standing: Standing,
@@ -31,7 +31,7 @@ pub struct Credentials {
 
 /// Why what is in effect is older than the files.
 #[derive(Debug, thiserror::Error)]
-pub enum CredentialsError {
+pub(super) enum CredentialsError {
     /// The web configuration, or a file that it names.
     #[error("the web configuration cannot be used")]
     Web(#[from] ConfigError),
@@ -74,7 +74,7 @@ impl Credentials {
     ///
     /// # Errors
     /// What cannot be used.
-    pub async fn reread(&self) -> Result<(), CredentialsError> {
+    pub(super) async fn reread(&self) -> Result<(), CredentialsError> {
         let result = self.read(Look::Asked).await;
         self.tell(result.as_ref().err(), true);
         result

@@ -13,7 +13,7 @@ use crate::flow::{Inbox, Readiness, WeakInbox};
 use crate::gateway::{self, Gateway, GatewayError};
 use crate::limits::READINESS_GRACE;
 use crate::model::Record;
-use crate::sources::Sources;
+use crate::sources::{Places, Sources};
 use crate::store::Store;
 use crate::traces::Encoder;
 use crate::web::Server;
@@ -28,6 +28,8 @@ pub(super) struct Ground {
     pub(super) client: Client,
     pub(super) store: Store,
     pub(super) readiness: Readiness,
+    /// How far sources of this cloud are, for those that take their place.
+    pub(super) places: Places,
     /// The engine runs until those who feed it have ended.
     pub(super) inbox: WeakInbox,
 }
@@ -48,6 +50,7 @@ impl Ground {
             client,
             store,
             readiness: Readiness::with_grace(READINESS_GRACE),
+            places: Places::default(),
             inbox: inbox.downgrade(),
         };
         Ok((ground, records))
@@ -56,6 +59,7 @@ impl Ground {
     pub(super) fn sources(&self, config: &Config, inbox: Inbox) -> Sources {
         let (client, readiness) = (self.client.clone(), self.readiness.clone());
         Sources::new(config.sources.clone(), client, inbox, self.clock, readiness)
+            .going_on_at(self.places.clone())
     }
 
     /// Where goes what must survive a restart, or be sent; in memory alone, records would survive nothing.

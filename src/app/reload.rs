@@ -7,10 +7,10 @@ use crate::cloud::Client;
 use crate::config::{Config, ConfigError};
 use crate::delivery::Delivery;
 use crate::engine::Reconfiguration;
-use crate::flow::{Inbox, Reload};
-use crate::limits::RELOAD_TIME_MAX;
+use crate::flow::{Inbox, Latch, Readiness, Reload};
+use crate::limits::{RELOAD_APPLIED_TIME_MAX, RELOAD_TIME_MAX};
 use crate::metrics;
-use crate::sources::Sources;
+use crate::sources::{Places, Sources};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -48,19 +48,33 @@ pub(super) enum ReloadError {
 /// Where the parts of another configuration go.
 #[derive(Debug)]
 pub(super) struct Changes {
-    sources: mpsc::Sender<Sources>,
+    sources: mpsc::Sender<Successor<Sources>>,
     engine: mpsc::Sender<Reconfiguration>,
-    delivery: mpsc::Sender<Option<Delivery>>,
+    delivery: mpsc::Sender<Successor<Option<Delivery>>>,
     metrics: watch::Sender<Arc<metrics::Settings>>,
 }
 
 /// Where they arrive.
 #[derive(Debug)]
 pub(super) struct Arrivals {
-    pub(super) sources: mpsc::Receiver<Sources>,
     pub(super) engine: mpsc::Receiver<Reconfiguration>,
-    pub(super) delivery: mpsc::Receiver<Option<Delivery>>,
     pub(super) metrics: watch::Receiver<Arc<metrics::Settings>>,
+    pub(super) successors: Successors,
+}
+
+/// Where those parts arrive that take the place of others.
+#[derive(Debug)]
+pub(super) struct Successors {
+    pub(super) sources: mpsc::Receiver<Successor<Sources>>,
+    pub(super) delivery: mpsc::Receiver<Successor<Option<Delivery>>>,
+}
+
+/// A part that takes the place of another.
+#[derive(Debug)]
+pub(super) struct Successor<P> {
+    part: P,
+    /// Released when it does.
+    latch: Latch,
 }
 
 /// Both ends of every way.
@@ -76,10 +90,12 @@ pub(super) fn exchange(config: &Config) -> (Changes, Arrivals) {
         metrics,
     };
     let arrivals = Arrivals {
-        sources: next_sources,
         engine: next_engine,
-        delivery: next_delivery,
         metrics: next_metrics,
+        successors: Successors {
+            sources: next_sources,
+            delivery: next_delivery,
+        },
     };
     (changes, arrivals)
 }
@@ -138,12 +154,15 @@ impl Reloading {
             };
             match made {
                 Ok(made) => {
-                    self.put_in_place(made).await;
+                    let applied = self.put_in_place(made).await;
+                    // What is wrong with them is told apart: they are in effect already, and read anew all the time.
+                    let _ = self.credentials.reread().await;
+                    let in_time = timeout(RELOAD_APPLIED_TIME_MAX, applied.settled());
+                    let is_applied = stop.run_until_cancelled(in_time).await;
+                    self.tell(matches!(is_applied, Some(Ok(()))));
                     self.ground
                         .standing
                         .tell_configuration(Some(self.ground.clock.now()));
-                    // What is wrong with them is told apart: they are in effect already, and read anew all the time.
-                    let _ = self.credentials.reread().await;
                     reload.answer(Ok(()));
                 }
                 Err(error) => {
@@ -179,35 +198,61 @@ impl Reloading {
             .map_err(|_| ReloadError::Late)?
     }
 
-    /// Nothing here can fail: a room that takes nothing any more is ending.
-    async fn put_in_place(&mut self, made: Made) {
+    /// Nothing here can fail: a room that takes nothing any more is ending. Settled once every part has what is its.
+    async fn put_in_place(&mut self, made: Made) -> Readiness {
         let Made {
             config,
             client,
             material,
             delivery,
         } = made;
-        let (ground, changes) = (&self.ground, &self.changes);
+        let (ground, changes) = (&mut self.ground, &self.changes);
+        let applied = Readiness::default();
+        // Held until all others are.
+        let latch = applied.latch();
         // A token that is good, and what was learned of the cloud, stay where nothing about it changes.
         let is_cloud_other = config.cloud != self.in_effect.cloud || material != self.material;
         if is_cloud_other {
             ground.client.take_over(&client);
+            ground.places = Places::default();
         }
         ground.store.reconfigure(config.store.clone());
         let reconfiguration = Reconfiguration {
             settings: config.engine,
             tracker: config.tracker.clone(),
             keeping: ground.keeping(&config),
+            latch: applied.latch(),
         };
         let _ = changes.engine.send(reconfiguration).await;
         if (is_cloud_other || config.sources != self.in_effect.sources)
             && let Ok(inbox) = ground.inbox.upgrade()
         {
-            let _ = changes.sources.send(ground.sources(&config, inbox)).await;
+            let successor = Successor {
+                part: ground.sources(&config, inbox).shown_by(applied.latch()),
+                latch: applied.latch(),
+            };
+            let _ = changes.sources.send(successor).await;
         }
-        let _ = changes.delivery.send(delivery).await;
+        let successor = Successor {
+            part: delivery,
+            latch,
+        };
+        let _ = changes.delivery.send(successor).await;
         changes.metrics.send_replace(Arc::new(config.metrics.clone()));
-        let at_next_start = config.differs_at_start(&self.began_with).join(", ");
+        self.in_effect = config;
+        self.material = material;
+        applied
+    }
+
+    /// Says what became of it.
+    fn tell(&self, is_applied: bool) {
+        if !is_applied {
+            tracing::warn!(
+                "a part of the exporter has not taken the reloaded configuration within {} s; it does when it can",
+                RELOAD_APPLIED_TIME_MAX.as_secs()
+            );
+        }
+        let at_next_start = self.in_effect.differs_at_start(&self.began_with).join(", ");
         if at_next_start.is_empty() {
             tracing::info!("the configuration was reloaded");
         } else {
@@ -216,8 +261,6 @@ impl Reloading {
                 "the configuration was reloaded, but for what takes effect at the next start only"
             );
         }
-        self.in_effect = config;
-        self.material = material;
     }
 }
 
@@ -256,7 +299,7 @@ pub fn line(error: &(dyn Error + 'static)) -> String {
 /// Runs a part, and in its place whatever comes after it, until `stop`.
 pub(super) async fn exchanged<P, R: Future<Output = ()>>(
     first: P,
-    mut successors: mpsc::Receiver<P>,
+    mut successors: mpsc::Receiver<Successor<P>>,
     stop: CancellationToken,
     run: impl Fn(P, CancellationToken) -> R,
 ) {
@@ -269,7 +312,8 @@ pub(super) async fn exchanged<P, R: Future<Output = ()>>(
             Some(successor) = successors.recv() => {
                 until.cancel();
                 running.await;
-                present = Some(successor);
+                present = Some(successor.part);
+                drop(successor.latch);
             }
         }
     }

@@ -87,7 +87,7 @@ impl PageSizes {
 /// }
 /// # Ok::<(), datasphere_exporter::cloud::CloudError>(())
 /// ```
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PageTrail(HashSet<String>);
 
 impl PageTrail {

@@ -126,6 +126,11 @@ impl OwnTraces {
         self.0.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(test)]
+    pub(crate) fn queue_is_lent(&self) -> bool {
+        self.queue().is_none()
+    }
+
     /// What records the spans of this program, and of nothing else.
     pub fn layer<S>(&self) -> impl Layer<S>
     where

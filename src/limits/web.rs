@@ -60,6 +60,10 @@ pub const CREDENTIALS_KNOWN_MAX: usize = 4_096;
 /// one core: at the usual cost of 10 these are a few seconds of it. Further ones are told to come again.
 pub const PASSWORDS_WAITING_MAX: usize = 64;
 
+/// Of them, those of one address, unix sockets together: an eighth, so that a flood from one keeps others waiting for half
+/// a second at the usual cost, and enough for a browser and a server that come with their first password at once.
+pub const PASSWORDS_WAITING_PEER_MAX: usize = PASSWORDS_WAITING_MAX / 8;
+
 /// Longest time that a request waits for its turn there: the usual timeout of a scrape.
 pub const PASSWORD_WAIT_TIME_MAX: Duration = Duration::from_secs(10);
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts by address.
 #[derive(Clone, Debug)]
-pub struct Peers {
+pub(crate) struct Peers {
     each_max: usize,
     counts: Arc<Mutex<Counts>>,
 }
@@ -18,14 +18,13 @@ type Counts = HashMap<Option<IpAddr>, usize>;
 
 /// One of what an address has; it is given back once this is dropped.
 #[derive(Debug)]
-pub struct Share {
+pub(crate) struct Share {
     peer: Option<IpAddr>,
     counts: Arc<Mutex<Counts>>,
 }
 
 impl Peers {
-    /// Each address may have so many.
-    pub fn new(each_max: usize) -> Self {
+    pub(crate) fn new(each_max: usize) -> Self {
         Self {
             each_max,
             counts: Arc::default(),
@@ -33,7 +32,7 @@ impl Peers {
     }
 
     /// One more for this address; `None` when it has its share.
-    pub fn share(&self, peer: impl Into<Option<IpAddr>>) -> Option<Share> {
+    pub(crate) fn share(&self, peer: impl Into<Option<IpAddr>>) -> Option<Share> {
         // An address of IPv4 is one, whichever socket it came through.
         let peer = peer.into().map(|peer| peer.to_canonical());
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -188,10 +188,16 @@ pub struct About {
     pub metadata_type: Option<Box<Text>>,
     /// What users attached.
     pub labels: Labels,
+    /// The names of those among them that the configuration gave.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub configured_labels: Box<[SmolStr]>,
     /// Further operation ids of the same execution.
     pub aliases: Box<[OperationId]>,
     /// Where its caller stood, until the trace is fixed by it.
     pub caller: Option<Box<TraceContext>>,
+    /// Its trace as it was fixed, while traces are not sent: it is the same when they are again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsent_trace: Option<Arc<Trace>>,
 }
 
 /// Time spent in statuses that were left, and which ones were visited at all.

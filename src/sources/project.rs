@@ -23,8 +23,8 @@ pub(crate) struct Project {
 }
 
 /// How far the passes over the ended jobs are.
-#[derive(Debug)]
-struct Sweep {
+#[derive(Clone, Debug)]
+pub(crate) struct Sweep {
     /// Where a pass that met its bound goes on; empty at the beginning of a pass.
     page_token: String,
     /// Up to here a pass has seen every end, by the cloud's clock.
@@ -76,10 +76,13 @@ impl Project {
 
     async fn follow_ended(&self) -> Result<(), InboxClosed> {
         let mut pace = Pace::new(self.context.settings.sweep_interval);
-        let mut sweep = Sweep::new();
+        let places = &self.context.places;
+        let mut sweep = places.of(&self.id).unwrap_or_else(Sweep::new);
         loop {
             tokio::time::sleep_until(pace.due_at()).await;
             pace.done(self.sweep_ended(&mut sweep).await?);
+            // Only what was handed over: pages that were turned when others take our place are turned anew.
+            places.mark(&self.id, &sweep);
         }
     }
 
@@ -212,6 +215,20 @@ impl Project {
             }
         }
         Ok(ending)
+    }
+}
+
+#[cfg(test)]
+impl Sweep {
+    pub(crate) fn at(page_token: &str) -> Self {
+        Self {
+            page_token: page_token.to_owned(),
+            ..Self::new()
+        }
+    }
+
+    pub(crate) fn page_token(&self) -> &str {
+        &self.page_token
     }
 }
 

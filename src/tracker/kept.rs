@@ -52,9 +52,10 @@ impl Tracker {
     }
 
     fn restore_row(&mut self, mut record: OperationRecord, now: Timestamp) {
-        if self.settings.traces.is_none() && record.row.trace.is_some() {
-            // Nobody receives it any more, so nothing should name it.
-            Arc::make_mut(&mut record.row).trace = None;
+        if self.settings.traces.is_none() {
+            Self::withhold_trace(Arc::make_mut(&mut record.row));
+        } else {
+            Self::resume_trace(Arc::make_mut(&mut record.row));
         }
         let slot = self.rows.restore(record, now);
         let (Some(row), Some(book)) = (self.rows.get(slot), self.rows.book(slot)) else {

@@ -7,6 +7,7 @@ use crate::model::{
     Outcome, Overheard, ProjectScope, RpcCode, State, Target, TrackedOperation, Unreadable,
 };
 use crate::tracker::Tracker;
+use crate::tracker::labelled::take_labels;
 use crate::tracker::observation::{Observation, enter_status, observe, observe_ended};
 use crate::tracker::outcome::{final_status, outcome};
 use crate::tracker::rows::Asked;
@@ -179,12 +180,16 @@ impl Tracker {
             return slot;
         }
         let (source, attempt) = (row.source, row.attempt.saturating_add(1));
-        let labels = Arc::clone(&row.about.labels);
+        let about = Arc::clone(&row.about);
         self.leave(slot, Departure::Replaced, now);
         let Some(next) = self.track(&Target::Job(job.id.clone()), source, attempt, now) else {
             return slot;
         };
-        self.label(next, &labels, now);
+        if let Some(row) = self.rows.get(next) {
+            let mut row = TrackedOperation::clone(row);
+            take_labels(Arc::make_mut(&mut row.about), &about);
+            self.commit(next, row, now);
+        }
         next
     }
 
@@ -234,10 +239,7 @@ impl Tracker {
             let about = Arc::make_mut(&mut next.about);
             about.aliases = about.aliases.iter().chain([&seen.id]).cloned().collect();
         }
-        if !about.labels.is_empty() {
-            let known = Arc::make_mut(&mut next.about);
-            Arc::make_mut(&mut known.labels).extend(about.labels.iter().map(|(k, v)| (k.clone(), v.clone())));
-        }
+        take_labels(Arc::make_mut(&mut next.about), &about);
         if let Some(caller) = about.caller.as_deref().copied() {
             self.hang_on(&mut next, caller);
         }

@@ -12,7 +12,11 @@ impl Tracker {
         let before = std::mem::replace(&mut self.settings, settings);
         self.fleet.name_by(self.settings.job_names.clone());
         if self.settings.traces.is_none() {
-            self.forget_traces(now);
+            let slots = self.rows.slots_of(|row| row.trace.is_some());
+            self.change(slots, now, Self::withhold_trace);
+        } else {
+            let slots = self.rows.slots_of(|row| row.about.unsent_trace.is_some());
+            self.change(slots, now, Self::resume_trace);
         }
         let rows = self.rows.operations();
         self.run_series = rows.iter().map(|row| u64::from(self.series_of(row))).sum();
@@ -40,14 +44,13 @@ impl Tracker {
         }
     }
 
-    /// Nobody receives traces any more, so nothing should name one.
-    fn forget_traces(&mut self, now: Timestamp) {
-        for slot in self.rows.slots_of(|row| row.trace.is_some()) {
+    /// Makes the same change to many rows.
+    fn change(&mut self, slots: Vec<usize>, now: Timestamp, change: impl Fn(&mut TrackedOperation)) {
+        for slot in slots {
             let Some(row) = self.rows.get(slot) else { continue };
-            let after = Arc::new(TrackedOperation {
-                trace: None,
-                ..TrackedOperation::clone(row)
-            });
+            let mut next = TrackedOperation::clone(row);
+            change(&mut next);
+            let after = Arc::new(next);
             self.rows.replace(slot, &after);
             self.events.push(Event {
                 at: now,

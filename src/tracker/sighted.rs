@@ -1,13 +1,12 @@
 //! Taking operations under watch.
 
 use crate::clock::Timestamp;
-use crate::limits::{ENDED_IDS_MAX, LABELS_MAX};
+use crate::limits::ENDED_IDS_MAX;
 use crate::model::{
-    Admission, Change, Departure, Dropped, Event, Labels, OperationId, Sighting, Source, Target,
-    TrackedOperation,
+    Admission, Change, Departure, Dropped, Event, OperationId, Sighting, Source, Target, TrackedOperation,
 };
 use crate::tracker::Tracker;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 impl Tracker {
@@ -15,14 +14,14 @@ impl Tracker {
     pub(crate) fn sighted(&mut self, sighting: &Sighting, now: Timestamp) -> Admission {
         if let Some(slot) = self.rows.find(&sighting.target) {
             self.adopt(slot, sighting.source, now);
-            self.label(slot, &sighting.labels, now);
+            self.label(slot, &sighting.labels, sighting.source, now);
             self.hear_caller(slot, sighting.trace_context, now);
             Admission::Known
         } else if self.ended.knows(&sighting.target) {
             self.late_callers_total += u64::from(self.heeds(sighting.trace_context).is_some());
             Admission::Gone
         } else if let Some(slot) = self.track(&sighting.target, sighting.source, 1, now) {
-            self.label(slot, &sighting.labels, now);
+            self.label(slot, &sighting.labels, sighting.source, now);
             self.hear_caller(slot, sighting.trace_context, now);
             self.look_soon(slot, now);
             Admission::New
@@ -44,7 +43,8 @@ impl Tracker {
         }
     }
 
-    /// The configuration named these: what an earlier one named by mistake, and nobody ever observed, leaves.
+    /// The configuration named these: what an earlier one named by mistake, and nobody ever observed, leaves, and so do
+    /// labels that only an earlier one gave.
     pub(crate) fn configured(&mut self, operations: &HashSet<OperationId>, now: Timestamp) {
         let is_named = |row: &TrackedOperation| {
             row.operation_id
@@ -56,6 +56,7 @@ impl Tracker {
         for slot in self.rows.slots_of(mistakes) {
             self.leave(slot, Departure::Unconfigured, now);
         }
+        self.unlabel_others(operations, now);
     }
 
     /// Nobody wants it any more: it leaves, and whoever else names it does not bring it back.
@@ -95,26 +96,5 @@ impl Tracker {
             after,
         });
         Some(slot)
-    }
-
-    /// Attaches labels to a row; those that are there already win over nothing, and yield to newer values.
-    pub(crate) fn label(&mut self, slot: usize, labels: &Labels, now: Timestamp) {
-        let Some(row) = self.rows.get(slot).filter(|_| !labels.is_empty()) else {
-            return;
-        };
-        let known = row
-            .about
-            .labels
-            .iter()
-            .filter(|(name, _)| !labels.contains_key(*name));
-        let merged: BTreeMap<_, _> = labels
-            .iter()
-            .chain(known)
-            .take(LABELS_MAX)
-            .map(|(k, v)| (k.clone(), v.clone()))
-            .collect();
-        let mut next = TrackedOperation::clone(row);
-        Arc::make_mut(&mut next.about).labels = Arc::new(merged);
-        self.commit(slot, next, now);
     }
 }

@@ -77,6 +77,21 @@ impl Tracker {
         first.into_iter().chain(parent)
     }
 
+    /// Nobody receives its trace any more, so nothing should name it; should somebody do so again, it is the same one,
+    /// in its caller's trace too.
+    pub(crate) fn withhold_trace(row: &mut TrackedOperation) {
+        if let Some(trace) = row.trace.take() {
+            Arc::make_mut(&mut row.about).unsent_trace = Some(trace);
+        }
+    }
+
+    /// Somebody receives traces again.
+    pub(crate) fn resume_trace(row: &mut TrackedOperation) {
+        if row.about.unsent_trace.is_some() {
+            row.trace = Arc::make_mut(&mut row.about).unsent_trace.take();
+        }
+    }
+
     /// A caller says where it stands in its own trace.
     pub(crate) fn hear_caller(&mut self, slot: usize, caller: Option<TraceContext>, now: Timestamp) {
         let (Some(caller), Some(row)) = (self.heeds(caller), self.rows.get(slot)) else {

@@ -142,7 +142,8 @@ async fn admit(
         return Ok(caller);
     }
     let is_open = protection.open_paths.iter().any(|path| path == head.uri.path());
-    match shared.sign_in.check(&protection.users, &head.headers).await {
+    let peer = ends.peer.map(|peer| peer.ip());
+    match shared.sign_in.check(&protection.users, peer, &head.headers).await {
         SignedIn::Yes => Ok(Caller {
             is_known: true,
             ..caller

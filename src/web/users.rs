@@ -3,7 +3,11 @@
 //! Hashing is dear on purpose: it is paid once for each credential, away from the threads that answer, one at a time. A
 //! user that does not exist costs what one that exists costs, so that nobody can find out by the time it takes.
 
-use crate::limits::{BCRYPT_COST_MAX, CREDENTIALS_KNOWN_MAX, PASSWORD_WAIT_TIME_MAX, PASSWORDS_WAITING_MAX};
+use crate::limits::{
+    BCRYPT_COST_MAX, CREDENTIALS_KNOWN_MAX, PASSWORD_WAIT_TIME_MAX, PASSWORDS_WAITING_MAX,
+    PASSWORDS_WAITING_PEER_MAX,
+};
+use crate::listening::Peers;
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +15,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -110,6 +115,8 @@ pub(super) struct SignIn {
     turn: Arc<Semaphore>,
     /// Who may wait for it.
     waiting: Semaphore,
+    /// Of them, those of each address: a flood from one must not make the others wait behind it.
+    peers: Peers,
 }
 
 impl fmt::Debug for SignIn {
@@ -136,11 +143,17 @@ impl SignIn {
             remembered: Mutex::default(),
             turn: Arc::new(Semaphore::new(1)),
             waiting: Semaphore::new(PASSWORDS_WAITING_MAX),
+            peers: Peers::new(PASSWORDS_WAITING_PEER_MAX),
         }
     }
 
-    /// Whether a request brings one of the users with the right password.
-    pub(super) async fn check(&self, users: &Users, headers: &HeaderMap) -> SignedIn {
+    /// Whether a request of this address brings one of the users with the right password.
+    pub(super) async fn check(
+        &self,
+        users: &Users,
+        peer: impl Into<Option<IpAddr>>,
+        headers: &HeaderMap,
+    ) -> SignedIn {
         let Some((user, password)) = credential(headers) else {
             return SignedIn::Untried;
         };
@@ -151,7 +164,7 @@ impl SignIn {
         if let Some(known) = self.remembered(&key) {
             return signed_in(known && is_user);
         }
-        let Ok(_waiting) = self.waiting.try_acquire() else {
+        let (Some(_share), Ok(_waiting)) = (self.peers.share(peer), self.waiting.try_acquire()) else {
             return SignedIn::Busy;
         };
         let turn = timeout(PASSWORD_WAIT_TIME_MAX, Arc::clone(&self.turn).acquire_owned());

@@ -6,6 +6,7 @@
 mod callers;
 mod canary;
 mod cloud;
+mod collector;
 mod configuration;
 mod decode;
 mod documents;

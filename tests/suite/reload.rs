@@ -1,9 +1,11 @@
 //! Another configuration for an exporter that runs: the whole process, on real sockets.
 
+use crate::collector::Collector;
 use crate::simulated::{Bound, http};
 use crate::support::{finished, jobs, project, row};
 use datasphere_exporter::app::{self, App, Ended};
 use datasphere_exporter::config::{Config, ConfigError, Flags};
+use datasphere_exporter::delivery::OwnTraces;
 use datasphere_exporter::flow::{Lifecycle, ViewReader};
 use datasphere_exporter::model::{JobStatus, OutcomeKind, View};
 use std::fs::OpenOptions;
@@ -19,6 +21,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Opening for writing fails where nobody reads, and does not wait.
 const O_NONBLOCK: i32 = 0o4000;
@@ -52,12 +56,17 @@ struct Exporter {
     lifecycle: Lifecycle,
     running: JoinSet<Ended>,
     simulator: Bound,
+    /// Of the exporter itself, where it traces itself.
+    own: Option<OwnTraces>,
 }
 
 impl Exporter {
     /// `watch` is a section, and `rest` whatever else.
     async fn start(watch: &str, rest: &str) -> Self {
-        let simulator = Bound::start(SCENARIO).await;
+        Self::start_at(Bound::start(SCENARIO).await, watch, rest).await
+    }
+
+    async fn start_at(simulator: Bound, watch: &str, rest: &str) -> Self {
         let file = Arc::new(Mutex::new(yaml(simulator.grpc, watch, rest)));
         let folder = TempDir::new().expect("a folder");
         let path = folder.path().join("exporter.yaml");
@@ -65,7 +74,9 @@ impl Exporter {
             let file = Arc::clone(&file);
             move || read(&path, &file.lock().expect("not poisoned"))
         };
-        let app = App::bind(load().expect("a configuration")).await;
+        let config = load().expect("a configuration");
+        let own = config.delivery.as_ref().and_then(|delivery| delivery.own.clone());
+        let app = App::bind(config).await;
         let app = app.expect("free ports").reloading_by(Arc::new(load));
         let (web, views, lifecycle) = (app.addresses()[0], app.views(), app.lifecycle());
         let mut running = JoinSet::new();
@@ -78,6 +89,7 @@ impl Exporter {
             lifecycle,
             running,
             simulator,
+            own,
         }
     }
 
@@ -88,6 +100,11 @@ impl Exporter {
     async fn reload(&self, watch: &str, rest: &str) -> Result<(), String> {
         self.say(watch, rest);
         self.lifecycle.reload().await
+    }
+
+    /// Reloads what must be good.
+    async fn take(&self, watch: &str, rest: &str) {
+        self.reload(watch, rest).await.expect("a good configuration");
     }
 
     async fn until(&mut self, what: &str, shows: impl Fn(&View) -> bool) {
@@ -106,6 +123,10 @@ impl Exporter {
     /// Ends it, and waits for that.
     async fn quit(mut self) -> Ended {
         self.lifecycle.quit();
+        self.ended().await
+    }
+
+    async fn ended(&mut self) -> Ended {
         let ended = timeout(PATIENCE, self.running.join_next()).await;
         ended.expect("in time").expect("it runs").expect("no panic")
     }
@@ -143,10 +164,7 @@ async fn a_reload_follows_what_is_named_now_and_follows_to_its_end_what_is_not()
                 && project(view, "vision").is_some_and(|project| project.unit_balance.is_some())
         })
         .await;
-    exporter
-        .reload("projects: [speech]", "")
-        .await
-        .expect("a good configuration");
+    exporter.take("projects: [speech]", "").await;
     exporter
         .until("the second project", |view| {
             let first = project(view, "vision").expect("it has counters");
@@ -169,10 +187,7 @@ async fn a_reload_that_drops_a_community_drops_its_projects() {
             runs(view, "vision") && runs(view, "speech")
         })
         .await;
-    exporter
-        .reload("projects: [speech]", "")
-        .await
-        .expect("a good configuration");
+    exporter.take("projects: [speech]", "").await;
     exporter
         .until("the project that is left", |view| {
             let followed = |id| project(view, id).is_some_and(|project| project.followed);
@@ -205,10 +220,7 @@ async fn a_reload_from_a_transport_without_jobs_to_one_with_them_finds_them() {
 async fn a_community_that_refuses_keeps_no_project_followed_that_was_dropped() {
     let mut exporter = Exporter::start("projects: [vision]", "").await;
     exporter.until("the project", |view| runs(view, "vision")).await;
-    exporter
-        .reload("communities: [nowhere]", "")
-        .await
-        .expect("a good configuration");
+    exporter.take("communities: [nowhere]", "").await;
     exporter
         .until("the end of its job", |view| {
             finished(view, "vision", OutcomeKind::Success) == 1
@@ -252,10 +264,7 @@ async fn a_bad_configuration_is_told_as_a_check_tells_it_and_changes_nothing() {
         assert!(now.contains("datasphere_exporter_config_last_reload_successful 0"));
         assert!(project(&exporter.views.view(), "speech").is_none());
     }
-    exporter
-        .reload("projects: [vision, speech]", "")
-        .await
-        .expect("a good configuration");
+    exporter.take("projects: [vision, speech]", "").await;
     let now = exporter.metrics().await;
     assert!(now.contains("datasphere_exporter_config_last_reload_successful 1"));
 }
@@ -273,12 +282,11 @@ async fn labels_limits_and_thresholds_of_a_reload_are_shown_by_the_next_scrape()
         "{before}"
     );
     exporter
-        .reload(
+        .take(
             &format!("{operations}, tracked_max: 5"),
             "metrics: { labels: [team] }\nthresholds: { progress_stalled: 10m }",
         )
-        .await
-        .expect("a good configuration");
+        .await;
     let after = exporter.metrics().await;
     assert!(
         after.contains("datasphere_exporter_tracked_operations_limit 5\n"),
@@ -311,11 +319,7 @@ async fn reloading_and_ending_over_http_are_off_until_they_are_asked_for() {
     assert_eq!(status, 405);
     let (status, _) = http("POST /-/quit HTTP/1.1", exporter.web).await;
     assert_eq!(status, 200);
-    let ended = timeout(PATIENCE, exporter.running.join_next()).await;
-    assert_eq!(
-        ended.expect("in time").expect("it runs").expect("no panic"),
-        Ended::Well
-    );
+    assert_eq!(exporter.ended().await, Ended::Well);
 }
 
 #[tokio::test]
@@ -379,5 +383,112 @@ async fn a_file_without_an_end_or_on_a_file_system_that_hangs_fails_its_reload_a
         reloaded
     });
     reloaded.expect("nothing hangs any more");
+    assert_eq!(exporter.quit().await, Ended::Well);
+}
+
+#[tokio::test]
+async fn the_answer_to_a_reload_comes_when_all_of_it_is_in_place() {
+    let mut exporter = Exporter::start("operations: [ { id: bt1op, labels: { team: nlp } } ]", "").await;
+    let labels = |view: &View| row(view, "bt1op").map(|row| row.about.labels.len());
+    exporter.until("the label", |view| labels(view) == Some(1)).await;
+    for turn in 0..5 {
+        exporter.take("operations: [ bt1op, bt1other ]", "").await;
+        let view = exporter.views.view();
+        assert_eq!(labels(&view), Some(0), "turn {turn}");
+        assert!(row(&view, "bt1other").is_some());
+        exporter
+            .take("operations: [ { id: bt1op, labels: { team: nlp } } ]", "")
+            .await;
+        let view = exporter.views.view();
+        assert_eq!(labels(&view), Some(1), "turn {turn}");
+        assert!(row(&view, "bt1other").is_none());
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_is_ready_stays_so_over_a_reload() {
+    let mut exporter = Exporter::start("projects: [vision]", "").await;
+    exporter.until("the project", |view| runs(view, "vision")).await;
+    let ready = async |exporter: &Exporter| http("GET /-/ready HTTP/1.1", exporter.web).await.0;
+    let patience = timeout(PATIENCE, async {
+        while ready(&exporter).await != 200 {
+            tokio::task::yield_now().await;
+        }
+    });
+    patience.await.expect("it becomes ready");
+    for watch in ["projects: [vision, nowhere]", "communities: [c, nowhere]"] {
+        exporter.take(watch, "").await;
+        assert_eq!(ready(&exporter).await, 200, "{watch}");
+    }
+}
+
+#[tokio::test]
+async fn rules_for_the_names_of_jobs_hold_for_jobs_that_come_after_a_reload() {
+    let mut exporter = Exporter::start("projects: [vision]", "").await;
+    exporter.until("the project", |view| runs(view, "vision")).await;
+    let rules = "metrics: { job_names: { rewrite: [ { regex: '^.*$', replacement: 'any' } ] } }";
+    exporter.take("projects: [vision, speech]", rules).await;
+    exporter
+        .until("the other project", |view| runs(view, "speech"))
+        .await;
+    let view = exporter.views.view();
+    let name = |id: &str| {
+        let row = view
+            .operations
+            .iter()
+            .find(|row| row.job_id.as_ref().is_some_and(|job| job.as_str() == id));
+        row.and_then(|row| row.about.job_name.as_deref())
+            .map(str::to_owned)
+    };
+    assert_eq!(name("j-speech").as_deref(), Some("any"));
+    assert_ne!(name("j-vision").as_deref(), Some("any"), "it keeps its name");
+}
+
+#[tokio::test]
+async fn a_new_token_file_is_used_by_the_next_call() {
+    let simulator = Bound::start(&format!(
+        "auth: {{ required: true, tokens: [t1.second] }}\n{SCENARIO}"
+    ))
+    .await;
+    let mut exporter = Exporter::start_at(simulator, "projects: [vision]", "").await;
+    for (name, token) in [("first", "t1.first"), ("second", "t1.second")] {
+        std::fs::write(exporter.folder.path().join(name), token).expect("written");
+    }
+    let with = |file: &str| {
+        yaml(exporter.simulator.grpc, "projects: [vision]", "")
+            .replace("anonymous: {}", &format!("iam_token_file: {file}"))
+    };
+    let (first, second) = (with("first"), with("second"));
+    *exporter.file.lock().expect("not poisoned") = first;
+    exporter.lifecycle.reload().await.expect("a good configuration");
+    assert!(!runs(&exporter.views.view(), "vision"));
+    *exporter.file.lock().expect("not poisoned") = second;
+    exporter.lifecycle.reload().await.expect("a good configuration");
+    exporter.until("its job", |view| runs(view, "vision")).await;
+}
+
+#[tokio::test]
+async fn traces_go_to_the_collector_that_a_reload_names_and_so_do_the_exporters_own() {
+    let (first, second) = (Collector::start().await, Collector::start().await);
+    let to = |collector: &Collector| {
+        format!(
+            "traces: {{ endpoint: '{}', protocol: http/protobuf, self: {{ enabled: true, ratio: 1 }} }}",
+            collector.url()
+        )
+    };
+    let mut exporter = Exporter::start("projects: [vision]", &to(&first)).await;
+    let own = exporter.own.clone().expect("it traces itself");
+    let _guard = tracing_subscriber::registry().with(own.layer()).set_default();
+    first.until_of("datasphere-exporter/self").await;
+    first.until_of("datasphere-exporter/jobs").await;
+    exporter.take("projects: [vision]", "").await;
+    let shown = exporter.metrics().await;
+    assert!(!shown.contains("\ndatasphere_exporter_otlp_up "), "nobody sends");
+    exporter.take("projects: [speech]", &to(&second)).await;
+    second.until_of("datasphere-exporter/self").await;
+    second.until_of("datasphere-exporter/jobs").await;
+    let shown = exporter.metrics().await;
+    assert!(shown.contains("\ndatasphere_exporter_otlp_up 1"), "{shown}");
+    exporter.until("its job", |view| runs(view, "speech")).await;
     assert_eq!(exporter.quit().await, Ended::Well);
 }

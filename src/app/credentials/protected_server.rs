@@ -3,7 +3,7 @@
 //! An editor that truncates before it writes, or a disk that is full, leaves a file that is shorter and still makes
 //! sense. So the regular looks never open what was closed, and let go of a user only when two of them agree.
 
-use crate::app::CredentialsError;
+use crate::app::credentials::CredentialsError;
 use crate::config::protection;
 use crate::listening::Tls;
 use crate::web::{Protected, Protection};

@@ -4,6 +4,7 @@ use crate::delivery::tests::receiver::{Received, Receiver, Reply};
 use crate::delivery::tests::{PROTOCOLS, World, collector, to};
 use crate::delivery::{OwnSettings, OwnTraces, Protocol, Sampling, Settings};
 use crate::limits::OWN_SPANS_MAX;
+use futures_util::FutureExt;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use tracing::subscriber::DefaultGuard;
@@ -147,4 +148,23 @@ async fn what_finds_no_room_or_no_collector_is_lost_and_counted() {
         (own_spans(&world, "dropped"), own_spans(&world, "exported")),
         (lost, 0)
     );
+}
+
+#[tokio::test]
+async fn a_sender_that_is_cut_short_leaves_the_queue_to_whoever_takes_its_place() {
+    let first = Receiver::start(|_, _| Reply::Taken).await;
+    let second = Receiver::start(|_, _| Reply::Taken).await;
+    let own = traces(Sampling::Always, &[]);
+    let _guard = record(&own);
+    let mut world = World::new().await;
+    let delivery = world.delivery(settings(Protocol::Http, &first, own.clone()));
+    let mut running = Box::pin(delivery.run(world.stop.clone(), world.stop.clone()));
+    assert!(running.as_mut().now_or_never().is_none(), "it waits for a span");
+    assert!(own.queue_is_lent(), "nobody else sends meanwhile");
+    drop(running);
+    world.start(settings(Protocol::Http, &second, own));
+    call("Service/Get");
+    world.stop().await;
+    assert_eq!(first.names(), Vec::<String>::new());
+    assert_eq!(second.names(), ["Service/Get"]);
 }

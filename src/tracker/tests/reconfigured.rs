@@ -1,9 +1,10 @@
 //! What another configuration changes, and what it leaves as it was.
 
 use crate::model::{
-    Input, JobSnapshot, JobStatus, Kind, ListingScope, OutcomeKind, ProjectScope, Record, RecordKey, Text,
+    Input, JobSnapshot, JobStatus, Kind, Labels, ListingScope, OutcomeKind, ProjectScope, Record, RecordKey,
+    Sighting, Source, Target, Text,
 };
-use crate::tracker::tests::story::{Story, at, job, operation};
+use crate::tracker::tests::story::{Story, at, caller, job, operation};
 use crate::tracker::{JobNameRewrite, JobNames, Settings, TraceSettings};
 use regex::Regex;
 use std::time::Duration;
@@ -185,4 +186,80 @@ fn a_lower_bound_of_series_leaves_what_lives_until_it_changes() {
     story.look("op1", operation("op1", uploading));
     assert!(story.row("op1").hidden);
     assert_eq!(story.view().tracker.run_series, 0);
+}
+
+#[test]
+fn a_trace_in_its_callers_is_the_same_one_after_a_time_without_traces_and_a_restart() {
+    let mut story = Story::traced();
+    story.sight_called(Target::Operation("op1".parse().expect("an id")), caller(7));
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    story.look("op1", operation("op1", job("j1", JobStatus::Success)));
+    let before = story.row("op1").trace.clone().expect("a trace");
+    assert_eq!(before.parent_id, Some(caller(7).span_id));
+    reconfigure(&mut story, |_| {});
+    assert_eq!(story.row("op1").trace, None);
+    let records = story.tracker.take_records();
+    let mut after = Story::traced();
+    after.tracker.restore(records, at(0));
+    assert_eq!(after.row("op1").trace.as_deref(), Some(&*before));
+    reconfigure(&mut story, |settings| {
+        settings.traces = Some(TraceSettings::default());
+    });
+    assert_eq!(story.row("op1").trace.as_deref(), Some(&*before));
+}
+
+fn labelled(story: &mut Story, source: Source, labels: &[(&str, &str)]) {
+    let labels = labels
+        .iter()
+        .map(|(name, value)| ((*name).into(), Text::bounded(value)));
+    let target = Target::Operation("op1".parse().expect("an id"));
+    story.apply(Input::Sighted(Sighting {
+        target,
+        source,
+        labels: Labels::new(labels.collect()),
+        trace_context: None,
+    }));
+}
+
+fn labels(story: &Story) -> String {
+    let row = story.row("op1");
+    let pairs = row
+        .about
+        .labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"));
+    pairs.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn labels_that_the_configuration_gives_no_more_go_and_those_that_a_caller_gave_stay() {
+    let mut story = Story::new();
+    labelled(&mut story, Source::Config, &[("team", "nlp"), ("run", "1")]);
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    labelled(&mut story, Source::Api, &[("run", "2"), ("who", "me")]);
+    assert_eq!(labels(&story), "run=2 team=nlp who=me");
+    labelled(&mut story, Source::Config, &[("run", "3"), ("stage", "a")]);
+    assert_eq!(labels(&story), "run=2 stage=a who=me", "a caller's word stays");
+    labelled(&mut story, Source::Config, &[]);
+    assert_eq!(labels(&story), "run=2 who=me");
+    labelled(&mut story, Source::Config, &[("team", "nlp")]);
+    let records = story.tracker.take_records();
+    let mut after = Story::new();
+    after.tracker.restore(records, at(0));
+    for mut story in [story, after] {
+        assert_eq!(labels(&story), "run=2 team=nlp who=me");
+        story.apply(Input::Configured([].into()));
+        assert_eq!(labels(&story), "run=2 who=me", "it is not named any more");
+    }
+}
+
+#[test]
+fn labels_of_two_ids_of_one_execution_are_those_of_the_configuration_still() {
+    let mut story = Story::new();
+    story.list(ListingScope::Live, vec![job("j1", JobStatus::Executing)]);
+    labelled(&mut story, Source::Config, &[("team", "nlp")]);
+    story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
+    assert_eq!(labels(&story), "team=nlp");
+    labelled(&mut story, Source::Config, &[]);
+    assert_eq!(labels(&story), "");
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use axum::http::HeaderValue;
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// `secret`, at the lowest cost that there is.
@@ -25,6 +26,14 @@ fn basic(user: &str, password: &str) -> HeaderMap {
     HeaderMap::from_iter([(header::AUTHORIZATION, value)])
 }
 
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Another address for each number.
+fn peer(number: usize) -> IpAddr {
+    let number = u32::try_from(number).expect("few");
+    IpAddr::V4(Ipv4Addr::from(number))
+}
+
 /// Counts how often it hashes.
 fn counted() -> (SignIn, Arc<AtomicUsize>) {
     let runs = Arc::new(AtomicUsize::new(0));
@@ -42,14 +51,14 @@ async fn a_right_password_is_let_in_and_is_hashed_once() {
     let (sign_in, runs) = counted();
     for _ in 0..3 {
         assert_eq!(
-            sign_in.check(&users, &basic("alice", "secret")).await,
+            sign_in.check(&users, PEER, &basic("alice", "secret")).await,
             SignedIn::Yes
         );
     }
     assert_eq!(runs.load(Ordering::Relaxed), 1);
     for _ in 0..3 {
         assert_eq!(
-            sign_in.check(&users, &basic("alice", "other")).await,
+            sign_in.check(&users, PEER, &basic("alice", "other")).await,
             SignedIn::No
         );
     }
@@ -62,9 +71,9 @@ async fn callers_who_come_at_once_with_one_credential_hash_it_once() {
     let (sign_in, runs) = counted();
     let headers = basic("alice", "secret");
     let (a, b, c) = tokio::join!(
-        sign_in.check(&users, &headers),
-        sign_in.check(&users, &headers),
-        sign_in.check(&users, &headers)
+        sign_in.check(&users, PEER, &headers),
+        sign_in.check(&users, PEER, &headers),
+        sign_in.check(&users, PEER, &headers)
     );
     assert_eq!([a, b, c], [SignedIn::Yes; 3]);
     assert_eq!(runs.load(Ordering::Relaxed), 1);
@@ -85,7 +94,7 @@ async fn a_user_that_does_not_exist_costs_what_one_that_exists_costs() {
     {
         for _ in 0..2 {
             assert_eq!(
-                sign_in.check(&users, &basic(user, password)).await,
+                sign_in.check(&users, PEER, &basic(user, password)).await,
                 SignedIn::No,
                 "{user}"
             );
@@ -99,12 +108,12 @@ async fn a_user_that_does_not_exist_is_refused_even_with_the_password_of_another
     let users = users(&[("alice", "secret")]);
     let (sign_in, _) = counted();
     assert_eq!(
-        sign_in.check(&users, &basic("alice", "secret")).await,
+        sign_in.check(&users, PEER, &basic("alice", "secret")).await,
         SignedIn::Yes
     );
     for user in ["bob", "Alice", "alice ", ""] {
         assert_eq!(
-            sign_in.check(&users, &basic(user, "secret")).await,
+            sign_in.check(&users, PEER, &basic(user, "secret")).await,
             SignedIn::No,
             "{user:?}"
         );
@@ -130,7 +139,7 @@ async fn no_two_credentials_share_what_is_remembered_of_them() {
 
     let users = users(&[("alice", "secret")]);
     assert_eq!(
-        sign_in.check(&users, &basic("alice", "secret")).await,
+        sign_in.check(&users, PEER, &basic("alice", "secret")).await,
         SignedIn::Yes
     );
     let stored = users.0["alice"].0.to_string();
@@ -141,7 +150,7 @@ async fn no_two_credentials_share_what_is_remembered_of_them() {
         ("alice", format!(":{stored}:secret")),
     ] {
         assert_eq!(
-            sign_in.check(&users, &basic(user, &password)).await,
+            sign_in.check(&users, PEER, &basic(user, &password)).await,
             SignedIn::No,
             "{user}"
         );
@@ -153,12 +162,18 @@ async fn another_password_counts_at_once_and_the_old_one_no_more() {
     let (sign_in, runs) = counted();
     let before = users(&[("alice", "old")]);
     assert_eq!(
-        sign_in.check(&before, &basic("alice", "old")).await,
+        sign_in.check(&before, PEER, &basic("alice", "old")).await,
         SignedIn::Yes
     );
     let after = users(&[("alice", "new")]);
-    assert_eq!(sign_in.check(&after, &basic("alice", "old")).await, SignedIn::No);
-    assert_eq!(sign_in.check(&after, &basic("alice", "new")).await, SignedIn::Yes);
+    assert_eq!(
+        sign_in.check(&after, PEER, &basic("alice", "old")).await,
+        SignedIn::No
+    );
+    assert_eq!(
+        sign_in.check(&after, PEER, &basic("alice", "new")).await,
+        SignedIn::Yes
+    );
     assert_eq!(runs.load(Ordering::Relaxed), 3);
 }
 
@@ -178,7 +193,7 @@ async fn a_flood_of_wrong_passwords_waits_in_a_bounded_queue_and_keeps_nobody_ou
         bcrypt::verify(password, hash).expect("a hash")
     })));
     assert_eq!(
-        sign_in.check(&users, &basic("alice", "secret")).await,
+        sign_in.check(&users, PEER, &basic("alice", "secret")).await,
         SignedIn::Yes
     );
     let mut flood = tokio::task::JoinSet::new();
@@ -186,7 +201,7 @@ async fn a_flood_of_wrong_passwords_waits_in_a_bounded_queue_and_keeps_nobody_ou
         let (sign_in, users) = (Arc::clone(&sign_in), users.clone());
         flood.spawn(async move {
             sign_in
-                .check(&users, &basic("alice", &format!("wrong{guess}")))
+                .check(&users, peer(guess), &basic("alice", &format!("wrong{guess}")))
                 .await
         });
     }
@@ -196,13 +211,63 @@ async fn a_flood_of_wrong_passwords_waits_in_a_bounded_queue_and_keeps_nobody_ou
         assert_eq!(told, SignedIn::Busy);
     }
     assert_eq!(
-        sign_in.check(&users, &basic("alice", "secret")).await,
+        sign_in.check(&users, PEER, &basic("alice", "secret")).await,
         SignedIn::Yes
     );
     drop(release);
     while let Some(told) = flood.join_next().await {
         assert_eq!(told.expect("told"), SignedIn::No);
     }
+}
+
+#[tokio::test]
+async fn a_flood_from_one_address_waits_in_its_share_and_another_address_comes_soon() {
+    let users = users(&[("alice", "secret")]);
+    let (begun_in, mut begun) = tokio::sync::mpsc::channel(1);
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Mutex::new(held);
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let sign_in = Arc::new(SignIn::with(Arc::new(move |password, hash| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let _ = begun_in.try_send(());
+        // Ends with the test at the latest.
+        let _ = held.lock().expect("not poisoned").recv();
+        bcrypt::verify(password, hash).expect("a hash")
+    })));
+    let mut flood = tokio::task::JoinSet::new();
+    for guess in 0..PASSWORDS_WAITING_PEER_MAX + 100 {
+        let (sign_in, users) = (Arc::clone(&sign_in), users.clone());
+        flood.spawn(async move {
+            // Users that do not exist cost the same, and count the same.
+            let user = ["alice", "nobody"][guess % 2];
+            sign_in
+                .check(&users, peer(1), &basic(user, &format!("wrong{guess}")))
+                .await
+        });
+    }
+    begun.recv().await.expect("one is hashed");
+    for _ in 0..100 {
+        let told = flood.join_next().await.expect("one").expect("told");
+        assert_eq!(told, SignedIn::Busy);
+    }
+    let headers = basic("alice", "secret");
+    let mut good = std::pin::pin!(sign_in.check(&users, peer(2), &headers));
+    assert!(
+        futures_util::poll!(good.as_mut()).is_pending(),
+        "it has its turn to come"
+    );
+    drop(release);
+    assert_eq!(good.await, SignedIn::Yes);
+    assert_eq!(runs.load(Ordering::Relaxed), PASSWORDS_WAITING_PEER_MAX + 1);
+    while let Some(told) = flood.join_next().await {
+        assert_eq!(told.expect("told"), SignedIn::No);
+    }
+    assert_eq!(
+        sign_in.check(&users, peer(1), &headers).await,
+        SignedIn::Yes,
+        "it is let in again"
+    );
 }
 
 #[tokio::test]
@@ -219,7 +284,7 @@ async fn a_caller_who_hangs_up_makes_no_room_for_another_hash_before_its_own_is_
     })));
     let mut callers = tokio::task::JoinSet::new();
     let caller = Arc::clone(&sign_in);
-    callers.spawn(async move { caller.check(&users, &basic("alice", "guess")).await });
+    callers.spawn(async move { caller.check(&users, PEER, &basic("alice", "guess")).await });
     begun.recv().await.expect("it is hashed");
     callers.shutdown().await;
     assert_eq!(sign_in.turn.available_permits(), 0);
