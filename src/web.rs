@@ -28,7 +28,7 @@ pub use connection::Patience;
 pub use openapi::{call_table, document};
 pub use page::{Link, LinkError, Links};
 pub use protection::{Protected, Protection};
-pub use rate::RateLimit;
+pub use rate::Rate;
 pub use record::operation_json;
 pub use users::{PasswordHash, Users};
 

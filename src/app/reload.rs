@@ -2,7 +2,7 @@
 
 use crate::app::ground::Ground;
 use crate::app::material::Material;
-use crate::app::{AppError, Credentials};
+use crate::app::{AppError, Keyring};
 use crate::cloud::Client;
 use crate::config::{Config, ConfigError};
 use crate::delivery::Delivery;
@@ -112,7 +112,7 @@ pub(super) struct Reloading {
     pub(super) turn: Arc<Mutex<()>>,
     pub(super) ground: Ground,
     pub(super) changes: Changes,
-    pub(super) credentials: Credentials,
+    pub(super) keyring: Keyring,
 }
 
 /// What a configuration asks for, as far as it can be made without being put in place.
@@ -156,7 +156,7 @@ impl Reloading {
                 Ok(made) => {
                     let applied = self.put_in_place(made).await;
                     // What is wrong with them is told apart: they are in effect already, and read anew all the time.
-                    let _ = self.credentials.reread().await;
+                    let _ = self.keyring.reread().await;
                     let in_time = timeout(RELOAD_APPLIED_TIME_MAX, applied.settled());
                     let is_applied = stop.run_until_cancelled(in_time).await;
                     self.tell(matches!(is_applied, Some(Ok(()))));

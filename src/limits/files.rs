@@ -64,7 +64,7 @@ pub const WEB_CONFIG_BYTES_MAX: u64 = 4 << 20;
 
 /// How often files of certificates, keys, users and passwords are read anew: whoever exchanges one waits no longer, and
 /// a few small files cost a few milliseconds.
-pub const CREDENTIALS_INTERVAL: Duration = Duration::from_secs(5);
+pub const KEYRING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Longest template of a link, in bytes: what browsers and proxies agree on.
 pub const LINK_BYTES_MAX: usize = 2_048;

@@ -6,7 +6,7 @@
 use crate::flow::Said;
 use crate::listening::{Ends, Tls};
 use crate::web::problem::Problem;
-use crate::web::rate::RateLimit;
+use crate::web::rate::Rate;
 use crate::web::routes::Shared;
 use crate::web::users::{SignedIn, Users};
 use axum::Extension;
@@ -27,7 +27,7 @@ pub struct Protection {
     /// Paths that everybody may read all the same.
     pub open_paths: Vec<String>,
     /// How many requests are answered.
-    pub rate_limit: Option<RateLimit>,
+    pub rate_limit: Option<Rate>,
     /// What every answer says beside its own headers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }

@@ -8,7 +8,7 @@ pub(super) use protected_server::ProtectedServer;
 use crate::app::line;
 use crate::app::standing::Standing;
 use crate::config::ConfigError;
-use crate::limits::{CREDENTIALS_INTERVAL, RELOAD_TIME_MAX};
+use crate::limits::{KEYRING_INTERVAL, RELOAD_TIME_MAX};
 use crate::listening::{Shown, TlsError};
 use complaint::Complaint;
 use protected_server::Look;
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Files that tell who may connect, and as whom we answer.
 #[derive(Clone, Debug)]
-pub(super) struct Credentials {
+pub(super) struct Keyring {
     web: Option<ProtectedServer>,
     gateway: Option<Shown>,
     standing: Standing,
@@ -31,10 +31,10 @@ pub(super) struct Credentials {
 
 /// Why what is in effect is older than the files.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CredentialsError {
+pub(super) enum KeyringError {
     /// The web configuration, or a file that it names.
     #[error("the web configuration cannot be used")]
-    Web(#[from] ConfigError),
+    WebConfiguration(#[from] ConfigError),
     /// What was closed would be open to everybody, which a file that was cut off asks for too.
     #[error(
         "{} asks for no {what} any more, as a file does that was cut off, so that what it asked for before stays in \
@@ -58,7 +58,7 @@ pub(super) enum CredentialsError {
     Unread(#[from] tokio::task::JoinError),
 }
 
-impl Credentials {
+impl Keyring {
     pub(super) fn new(web: Option<ProtectedServer>, gateway: Option<Shown>, standing: Standing) -> Self {
         Self {
             web,
@@ -69,12 +69,12 @@ impl Credentials {
         }
     }
 
-    /// Reads all of them anew for an operator; what is new counts at once, and what asks for less too. What cannot be used changes nothing, and is told in the log
-    /// and the metrics too.
+    /// Reads all of them anew for an operator; what is new counts at once, and what asks for less too. What cannot be
+    /// used changes nothing, and is told in the log and the metrics.
     ///
     /// # Errors
     /// What cannot be used.
-    pub(super) async fn reread(&self) -> Result<(), CredentialsError> {
+    pub(super) async fn reread(&self) -> Result<(), KeyringError> {
         let result = self.read(Look::Asked).await;
         self.tell(result.as_ref().err(), true);
         result
@@ -87,7 +87,7 @@ impl Credentials {
         }
         let reading = async {
             loop {
-                tokio::time::sleep(CREDENTIALS_INTERVAL).await;
+                tokio::time::sleep(KEYRING_INTERVAL).await;
                 let result = self.read(Look::Regular).await;
                 self.tell(result.err().as_ref(), false);
             }
@@ -96,13 +96,13 @@ impl Credentials {
     }
 
     /// One that cannot be used does not keep the other from being read.
-    async fn read(&self, look: Look) -> Result<(), CredentialsError> {
+    async fn read(&self, look: Look) -> Result<(), KeyringError> {
         timeout(RELOAD_TIME_MAX, self.read_in_turn(look))
             .await
-            .map_err(|_| CredentialsError::Late)?
+            .map_err(|_| KeyringError::Late)?
     }
 
-    async fn read_in_turn(&self, look: Look) -> Result<(), CredentialsError> {
+    async fn read_in_turn(&self, look: Look) -> Result<(), KeyringError> {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let (web, gateway) = (self.web.clone(), self.gateway.clone());
         let read = move || {
@@ -120,19 +120,19 @@ impl Credentials {
         tokio::task::spawn_blocking(read).await?
     }
 
-    fn tell(&self, error: Option<&CredentialsError>, at_once: bool) {
+    fn tell(&self, error: Option<&KeyringError>, at_once: bool) {
         let mut complaint = self.complaint.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(error) = error else {
             if complaint.ends() {
                 tracing::info!("files of certificates, users and passwords can be used again");
             }
-            self.standing.tell_credentials(true);
+            self.standing.tell_keyring(true);
             return;
         };
         let error = line(error);
         if complaint.hears(&error, at_once) {
             tracing::error!(error, "what is in effect stays, since a file cannot be used");
-            self.standing.tell_credentials(false);
+            self.standing.tell_keyring(false);
         }
     }
 }
@@ -148,35 +148,35 @@ mod tests {
     const ALICE: &str =
         "basic_auth_users: { alice: $2b$04$4Zs4BbMKbGTsh6u8OVzGAeFOpSCHQGm2hyCnCCsTGnNU7ADqwRY1u }\n";
 
-    fn credentials(path: &Path) -> (Credentials, Protected, Instruments) {
+    fn keyring(path: &Path) -> (Keyring, Protected, Instruments) {
         let protected = Protected::default();
         let web = ProtectedServer::new(path.to_owned(), protected.clone());
         let instruments = Instruments::new("test", "test", "test");
         instruments.config_last_reload_successful.set(1.0);
-        let credentials = Credentials::new(Some(web), None, Standing::new(&instruments));
-        (credentials, protected, instruments)
+        let keyring = Keyring::new(Some(web), None, Standing::new(&instruments));
+        (keyring, protected, instruments)
     }
 
     #[tokio::test]
     async fn a_file_that_cannot_be_used_changes_nothing_and_is_told_until_it_can() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.yml");
-        let (credentials, protected, instruments) = credentials(&path);
+        let (keyring, protected, instruments) = keyring(&path);
         let success = || instruments.config_last_reload_successful.get();
         fs::write(&path, ALICE).expect("a file");
-        credentials.reread().await.expect("a good file");
+        keyring.reread().await.expect("a good file");
         let before = protected.newest();
         assert_eq!(before.users.len(), 1);
 
         fs::write(&path, "basic_auth_users: { alice: secret }\n").expect("a file");
-        let error = line(&credentials.reread().await.expect_err("a bad file"));
+        let error = line(&keyring.reread().await.expect_err("a bad file"));
         assert!(error.contains("web.yml:1: basic_auth_users.alice"), "{error}");
         assert!(!error.contains("secret"), "{error}");
         assert_eq!(protected.newest(), before);
         assert!(success() < 1.0);
 
         fs::write(&path, "").expect("a file");
-        credentials.reread().await.expect("a good file");
+        keyring.reread().await.expect("a good file");
         assert_eq!(*protected.newest(), Protection::default());
         assert!(success() > 0.0);
     }
@@ -184,15 +184,15 @@ mod tests {
     #[tokio::test]
     async fn a_failure_between_two_looks_is_not_told() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (credentials, _, instruments) = credentials(&folder.path().join("missing.yml"));
+        let (keyring, _, instruments) = keyring(&folder.path().join("missing.yml"));
         let success = || instruments.config_last_reload_successful.get();
-        let error = || credentials.read(Look::Regular);
-        credentials.tell(error().await.err().as_ref(), false);
+        let error = || keyring.read(Look::Regular);
+        keyring.tell(error().await.err().as_ref(), false);
         assert!(success() > 0.0, "it may be gone in a moment");
-        credentials.tell(None, false);
-        credentials.tell(error().await.err().as_ref(), false);
+        keyring.tell(None, false);
+        keyring.tell(error().await.err().as_ref(), false);
         assert!(success() > 0.0);
-        credentials.tell(error().await.err().as_ref(), false);
+        keyring.tell(error().await.err().as_ref(), false);
         assert!(success() < 1.0, "it stays");
     }
 
@@ -202,22 +202,22 @@ mod tests {
     async fn a_file_that_was_cut_off_lets_nobody_in_until_a_reload_asks_for_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.yml");
-        let (credentials, protected, instruments) = credentials(&path);
+        let (keyring, protected, instruments) = keyring(&path);
         fs::write(&path, ALICE).expect("a file");
-        credentials.read(Look::Regular).await.expect("a good file");
+        keyring.read(Look::Regular).await.expect("a good file");
         let before = protected.newest();
         for cut in ["", "basic_auth_users: {}\n", "# users\n"] {
             fs::write(&path, cut).expect("a file");
             for _ in 0..3 {
-                let result = credentials.read(Look::Regular).await;
-                credentials.tell(result.as_ref().err(), false);
+                let result = keyring.read(Look::Regular).await;
+                keyring.tell(result.as_ref().err(), false);
                 let error = line(&result.expect_err("nobody is asked for"));
                 assert!(error.contains("web.yml asks for no users any more"), "{error}");
                 assert_eq!(protected.newest(), before);
             }
             assert!(instruments.config_last_reload_successful.get() < 1.0);
         }
-        credentials.reread().await.expect("it was asked for");
+        keyring.reread().await.expect("it was asked for");
         assert_eq!(*protected.newest(), Protection::default());
     }
 
@@ -225,7 +225,7 @@ mod tests {
     async fn a_user_leaves_once_two_looks_agree() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.yml");
-        let (credentials, protected, _) = credentials(&path);
+        let (keyring, protected, _) = keyring(&path);
         let alice = BOB.replace("bob", "alice");
         let both = format!("basic_auth_users:\n{alice}{BOB}");
         let one = format!("basic_auth_users:\n{alice}");
@@ -238,11 +238,11 @@ mod tests {
             (&both, 2),
         ] {
             fs::write(&path, yaml).expect("a file");
-            credentials.read(Look::Regular).await.expect("a good file");
+            keyring.read(Look::Regular).await.expect("a good file");
             assert_eq!(protected.newest().users.len(), users, "{yaml}");
         }
         fs::write(&path, &one).expect("a file");
-        credentials.reread().await.expect("a good file");
+        keyring.reread().await.expect("a good file");
         assert_eq!(protected.newest().users.len(), 1, "whoever asks does not wait");
     }
 }

@@ -3,7 +3,7 @@
 //! An editor that truncates before it writes, or a disk that is full, leaves a file that is shorter and still makes
 //! sense. So the regular looks never open what was closed, and let go of a user only when two of them agree.
 
-use crate::app::credentials::CredentialsError;
+use crate::app::keyring::KeyringError;
 use crate::config::protection;
 use crate::listening::Tls;
 use crate::web::{Protected, Protection};
@@ -38,14 +38,14 @@ impl ProtectedServer {
     }
 
     /// Whether something else is in effect now.
-    pub(super) fn reread(&self, look: Look) -> Result<bool, CredentialsError> {
+    pub(super) fn reread(&self, look: Look) -> Result<bool, KeyringError> {
         let mut doubted = self.doubted.lock().unwrap_or_else(PoisonError::into_inner);
         let once_seen = doubted.take();
         let read = protection(&self.path)?;
         let before = self.protected.newest();
         let opened = opened(&before, &read);
         if look == Look::Regular && !opened.is_empty() {
-            return Err(CredentialsError::Opened {
+            return Err(KeyringError::Opened {
                 path: self.path.clone(),
                 what: opened.join(" or "),
             });
