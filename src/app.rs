@@ -3,8 +3,9 @@
 //! In: a [`Config`]. Out: a running exporter and the addresses it listens on. Never: logic of its own; this is the
 //! only room that knows the whole house.
 
-mod credentials;
 mod ground;
+mod keyring;
+mod material;
 mod reload;
 mod standing;
 
@@ -26,10 +27,12 @@ use crate::sources::Sources;
 use crate::store::StoreError;
 use crate::tracker::Tracker;
 use crate::web::{self, Server};
-use credentials::Credentials;
 use ground::Ground;
+use keyring::Keyring;
+use material::Material;
 use reload::{Reloading, Successors, exchange, exchanged};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +45,7 @@ pub struct App {
     delivery: Option<Delivery>,
     server: Server,
     gateway: Option<Gateway>,
-    credentials: Credentials,
+    keyring: Keyring,
     inbox: Inbox,
     views: ViewReader,
     readiness: Readiness,
@@ -76,8 +79,8 @@ pub enum AppError {
     #[error("the web server cannot start")]
     Web(#[from] web::WebError),
     /// The web configuration file, or a file that it names, cannot be used.
-    #[error("the web server cannot be protected")]
-    Protection(#[from] ConfigError),
+    #[error("the web configuration cannot be used")]
+    WebConfiguration(#[from] ConfigError),
     /// A file that the configuration names cannot be used.
     #[error(transparent)]
     Configuration(ConfigError),
@@ -131,6 +134,7 @@ impl App {
 
     async fn begin(config: Config, inherited: Vec<Inherited>) -> Result<Self, AppError> {
         let (inbox, deliveries) = Inbox::new();
+        let material = Material::of(&config.cloud.tls, &config.cloud.auth);
         let (ground, records) = Ground::lay(&config, &inbox).await?;
         let mut tracker = Tracker::new(config.tracker.clone());
         tracker.restore(records, ground.clock.now());
@@ -163,7 +167,7 @@ impl App {
             lifecycle: lifecycle.clone(),
         };
         let server = serve(config.web.clone(), context, inherited).await?;
-        let credentials = ground.credentials(&config, &server, gateway.as_ref())?;
+        let keyring = ground.keyring(&config, &server, gateway.as_ref())?;
         Ok(Self {
             sources,
             engine,
@@ -180,11 +184,13 @@ impl App {
                 load: None,
                 began_with: config.clone(),
                 in_effect: config,
+                material,
+                turn: Arc::default(),
                 ground,
                 changes,
-                credentials: credentials.clone(),
+                keyring: keyring.clone(),
             }),
-            credentials,
+            keyring,
         })
     }
 
@@ -242,7 +248,7 @@ impl App {
             delivery,
             server,
             gateway,
-            credentials,
+            keyring,
             inbox,
             readiness,
             lifecycle,
@@ -259,10 +265,10 @@ impl App {
         parts.spawn(part("the sources", sources));
         parts.spawn(part(ENGINE, engine.run()));
         parts.spawn(part("the web server", server.run(readers_stop.clone())));
-        running.push("the reading of credentials");
+        running.push("the reading of the keyring");
         parts.spawn(part(
-            "the reading of credentials",
-            credentials.run(sources_stop.clone()),
+            "the reading of the keyring",
+            keyring.run(sources_stop.clone()),
         ));
         if let Some(gateway) = gateway {
             running.push("the gateway");

@@ -95,6 +95,7 @@ mod tests {
         assert_eq!(refusal.to_string(), "it is larger than 3 bytes");
         fs::write(&path, [0xff]).expect("a file");
         assert!(read_text(&path, 4).is_err());
+        assert!(read(Path::new("/dev/zero"), 64).is_err(), "it has no end");
         assert_eq!(read(Path::new("/dev/null"), 4).expect("no file, and empty"), b"");
     }
 }

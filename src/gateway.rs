@@ -37,7 +37,7 @@ use crate::limits::{
     GATEWAY_CONNECTIONS_MAX, GATEWAY_DRAIN_TIME_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_LAST_WORDS_TIME_MAX,
     GATEWAY_PEER_CONNECTIONS_MAX, GATEWAY_STALL_TIME_MAX,
 };
-use crate::listening::{Bounds, ListenError, Listener, Peers, Pem, Place, Shown, TlsError, TlsSettings};
+use crate::listening::{Bounds, ListenError, Listener, Pem, Place, Seats, Shown, TlsError, TlsSettings};
 use call::Calls;
 use connection::serve;
 use ear::Ear;
@@ -145,7 +145,6 @@ impl Gateway {
             throttle: Throttle::default(),
             stripped: settings.strip_headers,
             advertise_address: settings.advertise_address,
-            connections: Peers::new(GATEWAY_PEER_CONNECTIONS_MAX),
             cut: CancellationToken::new(),
         };
         Ok(Self {
@@ -196,7 +195,7 @@ impl Gateway {
             move |stream| serve(stream, Arc::clone(&calls), until.clone())
         };
         let bounds = Bounds {
-            connections_max: GATEWAY_CONNECTIONS_MAX,
+            seats: Seats::new(GATEWAY_CONNECTIONS_MAX, GATEWAY_PEER_CONNECTIONS_MAX),
             handshake_time_max: GATEWAY_GREETING_TIME_MAX,
         };
         let tls = move || certificate.as_ref().map(Shown::newest);

@@ -24,6 +24,7 @@ use crate::flow::{Said, Throttle};
 use crate::limits::HTTP_ACCEPT_PAUSE;
 use socket::{Plain, Socket};
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,11 +96,29 @@ pub struct Listener {
     place: Place,
 }
 
+/// Room for connections, which listeners may share.
+#[derive(Clone, Debug)]
+pub struct Seats {
+    all: Arc<Semaphore>,
+    peers: Peers,
+}
+
+impl Seats {
+    /// So many at once, of which each listener keeps one for who comes next; further ones wait in the kernel's queue.
+    /// Those of one address beyond `peer_connections_max` are closed at once.
+    pub fn new(connections_max: usize, peer_connections_max: usize) -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(connections_max)),
+            peers: Peers::new(peer_connections_max),
+        }
+    }
+}
+
 /// What a listener allows strangers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Bounds {
-    /// Connections at once; further ones wait in the kernel's queue.
-    pub connections_max: usize,
+    /// Connections at once.
+    pub seats: Seats,
     /// For TLS to come up; a connection that takes longer is closed.
     pub handshake_time_max: Duration,
 }
@@ -140,7 +159,6 @@ impl Listener {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let slots = Arc::new(Semaphore::new(bounds.connections_max));
         let serve = Arc::new(serve);
         let throttle = Throttle::default();
         let mut connections = JoinSet::new();
@@ -149,15 +167,20 @@ impl Listener {
                 biased;
                 () = stop.cancelled() => break,
                 Some(ended) = connections.join_next() => told(ended),
-                accepted = next(&self.socket, &slots) => match accepted {
-                    Ok((plain, ends, slot)) => {
+                accepted = next(&self.socket, &bounds.seats.all) => match accepted {
+                    Ok((plain, ends, seat)) => {
+                        let peer = ends.peer.map(|peer| peer.ip());
+                        let Some(share) = bounds.seats.peers.share(peer) else {
+                            self.tell_of_share(peer, &throttle, clock);
+                            continue;
+                        };
                         let stream = stream::opened(plain, ends, tls(), bounds.handshake_time_max);
                         let (serve, stop) = (Arc::clone(&serve), stop.clone());
                         connections.spawn(async move {
                             if let Some(Some(stream)) = stop.run_until_cancelled(stream).await {
                                 serve(stream).await;
                             }
-                            drop(slot);
+                            drop((seat, share));
                         });
                     }
                     Err(error) => {
@@ -175,16 +198,28 @@ impl Listener {
             told(ended);
         }
     }
+
+    fn tell_of_share(&self, peer: Option<IpAddr>, throttle: &Throttle, clock: Clock) {
+        if let Some(Said { held_back }) = throttle.admit("share", clock.now()) {
+            let (address, peer) = (&self.place, peer.map(tracing::field::display));
+            tracing::warn!(
+                %address,
+                peer,
+                held_back,
+                "a connection was closed, since its address has its share of them open"
+            );
+        }
+    }
 }
 
 /// A connection, once there is room for one.
-async fn next(socket: &Socket, slots: &Arc<Semaphore>) -> io::Result<(Plain, Ends, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots)
+async fn next(socket: &Socket, seats: &Arc<Semaphore>) -> io::Result<(Plain, Ends, OwnedSemaphorePermit)> {
+    let seat = Arc::clone(seats)
         .acquire_owned()
         .await
         .map_err(io::Error::other)?;
     let (plain, ends) = socket.accept().await?;
-    Ok((plain, ends, slot))
+    Ok((plain, ends, seat))
 }
 
 fn told(ended: Result<(), JoinError>) {

@@ -28,7 +28,7 @@ pub use connection::Patience;
 pub use openapi::{call_table, document};
 pub use page::{Link, LinkError, Links};
 pub use protection::{Protected, Protection};
-pub use rate::RateLimit;
+pub use rate::Rate;
 pub use record::operation_json;
 pub use users::{PasswordHash, Users};
 
@@ -36,8 +36,8 @@ use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::Client;
 use crate::flow::{Lifecycle, Readiness, ViewReader, WeakInbox};
-use crate::limits::{HTTP_CONNECTIONS_MAX, LISTEN_ADDRESSES_MAX};
-use crate::listening::{Bounds, ListenError, Listener, Place};
+use crate::limits::{HTTP_CONNECTIONS_MAX, HTTP_PEER_CONNECTIONS_MAX, LISTEN_ADDRESSES_MAX};
+use crate::listening::{Bounds, ListenError, Listener, Place, Seats};
 use crate::metrics;
 use connection::serve;
 use routes::Shared;
@@ -74,7 +74,8 @@ pub struct ApiSettings {
     pub track: bool,
     /// Whether operations are started and cancelled.
     pub actions: bool,
-    /// Both for everybody who reaches us, and not for callers of the same host alone.
+    /// Both for everybody who reaches us, and not for callers of the same host alone; it counts only where the web
+    /// configuration asks for neither users nor certificates.
     pub unauthenticated_writes: bool,
 }
 
@@ -243,12 +244,13 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) {
         let (router, works) = (routes::router(Arc::clone(&self.shared)), &self.shared.works);
         let mut accepting = JoinSet::new();
+        let seats = Seats::new(HTTP_CONNECTIONS_MAX, HTTP_PEER_CONNECTIONS_MAX);
         for listener in self.listeners {
             let (router, patience, until) = (router.clone(), self.patience, stop.clone());
             let serve = move |stream| serve(stream, router.clone(), patience, until.clone());
             let clock = self.shared.context.clock;
             let bounds = Bounds {
-                connections_max: HTTP_CONNECTIONS_MAX,
+                seats: seats.clone(),
                 handshake_time_max: patience.head_time_max,
             };
             let protected = self.shared.protected.clone();

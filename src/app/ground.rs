@@ -1,6 +1,6 @@
 //! What all parts stand on, and the parts that a configuration asks for.
 
-use crate::app::credentials::{Credentials, WebFile};
+use crate::app::keyring::{Keyring, ProtectedServer};
 use crate::app::standing::Standing;
 use crate::app::{AppError, REVISION, RUSTC_VERSION, VERSION};
 use crate::catalogue::Instruments;
@@ -97,21 +97,21 @@ impl Ground {
     }
 
     /// The files that protect the web server, and the gateway's own; the server is protected from here on.
-    pub(super) fn credentials(
+    pub(super) fn keyring(
         &self,
         config: &Config,
         server: &Server,
         gateway: Option<&Gateway>,
-    ) -> Result<Credentials, AppError> {
+    ) -> Result<Keyring, AppError> {
         let web = match config.web_file.clone() {
             None => None,
             Some(path) => {
                 let protected = server.protected();
                 protected.replace(protection(&path)?);
-                Some(WebFile { path, protected })
+                Some(ProtectedServer::new(path, protected))
             }
         };
         let certificate = gateway.and_then(Gateway::certificate);
-        Ok(Credentials::new(web, certificate, self.standing.clone()))
+        Ok(Keyring::new(web, certificate, self.standing.clone()))
     }
 }

@@ -1,7 +1,8 @@
 //! Another configuration for an exporter that runs: made whole first, then put in place room by room.
 
 use crate::app::ground::Ground;
-use crate::app::{AppError, Credentials};
+use crate::app::material::Material;
+use crate::app::{AppError, Keyring};
 use crate::cloud::Client;
 use crate::config::{Config, ConfigError};
 use crate::delivery::Delivery;
@@ -13,7 +14,7 @@ use crate::sources::{Places, Sources};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -105,9 +106,13 @@ pub(super) struct Reloading {
     pub(super) load: Option<Load>,
     pub(super) began_with: Config,
     pub(super) in_effect: Config,
+    /// That the connection to the cloud was made of.
+    pub(super) material: Material,
+    /// One making at a time: while one hangs in a file system, no further one hangs with it.
+    pub(super) turn: Arc<Mutex<()>>,
     pub(super) ground: Ground,
     pub(super) changes: Changes,
-    pub(super) credentials: Credentials,
+    pub(super) keyring: Keyring,
 }
 
 /// What a configuration asks for, as far as it can be made without being put in place.
@@ -115,6 +120,7 @@ pub(super) struct Reloading {
 struct Made {
     config: Config,
     client: Client,
+    material: Material,
     delivery: Option<Delivery>,
 }
 
@@ -128,7 +134,10 @@ impl Made {
         if let Some(gateway) = &config.gateway {
             gateway.check()?;
         }
+        // Before the files are used: what is exchanged in between is taken by the next reload, and not missed by all.
+        let material = Material::of(&config.cloud.tls, &config.cloud.auth);
         Ok(Self {
+            material,
             client: Client::prepared(&config.cloud, ground.clock, &ground.instruments)?,
             delivery: ground.delivery(&config)?,
             config,
@@ -147,7 +156,7 @@ impl Reloading {
                 Ok(made) => {
                     let applied = self.put_in_place(made).await;
                     // What is wrong with them is told apart: they are in effect already, and read anew all the time.
-                    let _ = self.credentials.reread().await;
+                    let _ = self.keyring.reread().await;
                     let in_time = timeout(RELOAD_APPLIED_TIME_MAX, applied.settled());
                     let is_applied = stop.run_until_cancelled(in_time).await;
                     self.tell(matches!(is_applied, Some(Ok(()))));
@@ -172,12 +181,22 @@ impl Reloading {
 
     async fn make(&self) -> Result<Made, ReloadError> {
         let load = self.load.clone().ok_or(ReloadError::Nothing)?;
-        let mut config = timeout(RELOAD_TIME_MAX, spawn_blocking(move || load()))
+        let (began_with, ground) = (self.began_with.clone(), self.ground.clone());
+        let turn = Arc::clone(&self.turn);
+        let making = async {
+            let turn = turn.lock_owned().await;
+            let make = move || {
+                let _turn = turn;
+                let mut config = load()?;
+                config.keep_own_traces_of(&began_with);
+                let named = config.clone();
+                Ok(Made::of(config, &ground).map_err(|error| error.placed(&named))?)
+            };
+            spawn_blocking(make).await?
+        };
+        timeout(RELOAD_TIME_MAX, making)
             .await
-            .map_err(|_| ReloadError::Late)???;
-        config.keep_own_traces_of(&self.began_with);
-        let named = config.clone();
-        Ok(Made::of(config, &self.ground).map_err(|error| error.placed(&named))?)
+            .map_err(|_| ReloadError::Late)?
     }
 
     /// Nothing here can fail: a room that takes nothing any more is ending. Settled once every part has what is its.
@@ -185,6 +204,7 @@ impl Reloading {
         let Made {
             config,
             client,
+            material,
             delivery,
         } = made;
         let (ground, changes) = (&mut self.ground, &self.changes);
@@ -192,7 +212,7 @@ impl Reloading {
         // Held until all others are.
         let latch = applied.latch();
         // A token that is good, and what was learned of the cloud, stay where nothing about it changes.
-        let is_cloud_other = config.cloud != self.in_effect.cloud;
+        let is_cloud_other = config.cloud != self.in_effect.cloud || material != self.material;
         if is_cloud_other {
             ground.client.take_over(&client);
             ground.places = Places::default();
@@ -221,6 +241,7 @@ impl Reloading {
         let _ = changes.delivery.send(successor).await;
         changes.metrics.send_replace(Arc::new(config.metrics.clone()));
         self.in_effect = config;
+        self.material = material;
         applied
     }
 

@@ -14,7 +14,7 @@ pub(super) struct Standing {
 #[derive(Debug)]
 struct Facts {
     is_configuration_good: bool,
-    are_credentials_good: bool,
+    is_keyring_good: bool,
 }
 
 impl Standing {
@@ -23,7 +23,7 @@ impl Standing {
         Self {
             facts: Arc::new(Mutex::new(Facts {
                 is_configuration_good: true,
-                are_credentials_good: true,
+                is_keyring_good: true,
             })),
             instruments: instruments.clone(),
         }
@@ -40,14 +40,14 @@ impl Standing {
     }
 
     /// Certificates, users and passwords are those of their files, or not.
-    pub(super) fn tell_credentials(&self, are_good: bool) {
-        self.tell(|facts| facts.are_credentials_good = are_good);
+    pub(super) fn tell_keyring(&self, are_good: bool) {
+        self.tell(|facts| facts.is_keyring_good = are_good);
     }
 
     fn tell(&self, change: impl FnOnce(&mut Facts)) {
         let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut facts);
-        let is_good = facts.is_configuration_good && facts.are_credentials_good;
+        let is_good = facts.is_configuration_good && facts.is_keyring_good;
         self.instruments
             .config_last_reload_successful
             .set(if is_good { 1.0 } else { 0.0 });
@@ -68,12 +68,12 @@ mod tests {
         standing.tell_configuration(Some(now));
         assert!(shown());
         standing.tell_configuration(None);
-        standing.tell_credentials(false);
-        standing.tell_credentials(true);
+        standing.tell_keyring(false);
+        standing.tell_keyring(true);
         assert!(!shown());
         standing.tell_configuration(Some(now));
         assert!(shown());
-        standing.tell_credentials(false);
+        standing.tell_keyring(false);
         assert!(!shown());
     }
 }

@@ -41,8 +41,9 @@ section! {
         track: bool = true, Any;
         /// Whether they start jobs and notebooks, and cancel operations.
         actions: bool = false, Any;
-        /// Whether everybody who reaches the server may; otherwise callers who sign in by `web.config_file`, or, without
-        /// one, those of the same host, over a loopback address or a unix socket.
+        /// Whether everybody who reaches the server may, and not callers of the same host alone, over a loopback address
+        /// or a unix socket. It counts only where `web.config_file` asks for neither users nor certificates: where it
+        /// does, calls that write need one, whatever is set here.
         unauthenticated_writes: bool = false, Any;
     }
 }

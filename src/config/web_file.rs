@@ -168,7 +168,7 @@ fn parsed(yaml: &str, folder: &Path) -> Result<Protection, Invalid> {
         tls: tls.map_err(|error| of_tls(&node, &error))?,
         users: file.basic_auth_users.0,
         open_paths: file.auth_excluded_paths.into_iter().map(|path| path.0).collect(),
-        rate_limit: (!limit.interval.is_zero()).then(|| web::RateLimit {
+        rate_limit: (!limit.interval.is_zero()).then(|| web::Rate {
             interval: limit.interval,
             burst: u32::try_from(limit.burst).unwrap_or(u32::MAX),
         }),

@@ -18,7 +18,6 @@ use crate::gateway::upload::Upload;
 use crate::gateway::upstream::{Seat, Upstreams};
 use crate::gateway::valve::Valves;
 use crate::limits::GATEWAY_DEADLINE_SLACK;
-use crate::listening::Peers;
 use crate::model::TraceContext;
 use http::header::CONTENT_ENCODING;
 use http::uri::Uri;
@@ -43,8 +42,6 @@ pub(crate) struct Calls {
     pub(crate) throttle: Throttle,
     pub(crate) stripped: Vec<HeaderName>,
     pub(crate) advertise_address: Option<String>,
-    /// Connections by the address of the caller.
-    pub(crate) connections: Peers,
     /// Ends what is still under way.
     pub(crate) cut: CancellationToken,
 }

@@ -55,15 +55,16 @@ pub const OPEN_PATHS_MAX: usize = 64;
 /// Users of the web configuration: who has more has a directory of them, and a proxy that asks it.
 pub const USERS_MAX: usize = 1_000;
 
-/// Highest cost of a password's hash: at this one a check takes a core ten seconds or more.
-pub const BCRYPT_COST_MAX: u32 = 18;
+/// Highest cost of a password's hash: at this one a check takes a core two seconds or so, and twice as long for each
+/// more. A scrape that waits for another check must still have its own within its timeout, ten seconds as a rule.
+pub const BCRYPT_COST_MAX: u32 = 15;
 
 /// Longest web configuration file, in bytes: certificates may stand in it.
 pub const WEB_CONFIG_BYTES_MAX: u64 = 4 << 20;
 
 /// How often files of certificates, keys, users and passwords are read anew: whoever exchanges one waits no longer, and
 /// a few small files cost a few milliseconds.
-pub const CREDENTIALS_INTERVAL: Duration = Duration::from_secs(5);
+pub const KEYRING_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Longest template of a link, in bytes: what browsers and proxies agree on.
 pub const LINK_BYTES_MAX: usize = 2_048;

@@ -19,9 +19,13 @@ pub const SCRAPE_CHUNKS_MAX: usize = 4;
 /// Addresses listened on: a host has a handful of interfaces, and each listener is a task.
 pub const LISTEN_ADDRESSES_MAX: usize = 16;
 
-/// Connections open at once on one listener: far more than Prometheus servers and people need; further ones wait
-/// in the kernel's queue. A connection costs some 50 kB.
+/// Connections open at once on all listeners together: far more than Prometheus servers and people need; further ones
+/// wait in the kernel's queue. A connection costs some 50 kB.
 pub const HTTP_CONNECTIONS_MAX: usize = 512;
+
+/// Connections of one address there, or of all callers over unix sockets; further ones are closed at once. A quarter of
+/// all, so that one address that opens and says nothing leaves room for scrapes and probes.
+pub const HTTP_PEER_CONNECTIONS_MAX: usize = HTTP_CONNECTIONS_MAX / 4;
 
 /// Longest request line and headers, in bytes: ours need one or two hundred, cookies of other programs on the
 /// same host come along. It bounds the buffer for sending too, beside the chunk that is being sent.

@@ -6,17 +6,21 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts by address.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peers {
     each_max: usize,
-    counts: Arc<Mutex<HashMap<Option<IpAddr>, usize>>>,
+    counts: Arc<Mutex<Counts>>,
 }
+
+/// Callers over a unix socket have no address, and one share of their own: a proxy there, or a program in a loop, leaves
+/// room for a health check over the loopback address.
+type Counts = HashMap<Option<IpAddr>, usize>;
 
 /// One of what an address has; it is given back once this is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
     peer: Option<IpAddr>,
-    counts: Arc<Mutex<HashMap<Option<IpAddr>, usize>>>,
+    counts: Arc<Mutex<Counts>>,
 }
 
 impl Peers {
@@ -27,7 +31,7 @@ impl Peers {
         }
     }
 
-    /// One more for this address; `None` when it has its share. Callers without one, over unix sockets, count as one.
+    /// One more for this address; `None` when it has its share.
     pub(crate) fn share(&self, peer: impl Into<Option<IpAddr>>) -> Option<Share> {
         // An address of IPv4 is one, whichever socket it came through.
         let peer = peer.into().map(|peer| peer.to_canonical());
@@ -71,6 +75,7 @@ mod tests {
         );
         assert!(share(one).is_none(), "it has its share");
         assert!(share(other).is_some(), "another has its own");
+        assert!(peers.share(None).is_some(), "a unix socket too");
         drop(held.0);
         assert!(share(one).is_some(), "what was given back");
         drop(held.1);

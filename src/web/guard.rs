@@ -1,7 +1,7 @@
 //! Who may change something, and a line in the log for each who did.
 //!
 //! Where the web configuration knows callers, by password or certificate, a writing call is theirs, from wherever they
-//! call. Where it does not, it is anybody's on the same host. A page in a browser reaches that too, under a name of its
+//! call, whatever `api.unauthenticated_writes` says. Where it does not, it is anybody's on the same host. A page in a browser reaches that too, under a name of its
 //! own that leads to 127.0.0.1 or across origins, and so does whoever comes through a proxy: none of them is let in.
 //!
 //! A proxy is known by what it adds. One on the same host that adds nothing looks like any other caller of this host,
@@ -148,7 +148,7 @@ impl Guard {
         ends: Ends,
         caller: Caller,
     ) -> Result<(), Problem> {
-        if caller.is_known || self.api.unauthenticated_writes {
+        if caller.is_known {
             return Ok(());
         }
         if caller.is_asked {
@@ -156,6 +156,10 @@ impl Guard {
                 "calls that write need a user and a password, or a client certificate, as the web configuration asks \
                  for them",
             ));
+        }
+        // It opens what nobody is asked for, and nothing that somebody protected.
+        if self.api.unauthenticated_writes {
+            return Ok(());
         }
         if !ends.is_same_host() {
             return Err(Problem::forbidden(
@@ -367,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_known_may_write_from_anywhere_and_nobody_else_where_callers_are_asked() {
+    fn whoever_is_known_may_write_and_nobody_else_where_callers_are_asked_whatever_is_set() {
         let (none, known, stranger) = (
             Caller::default(),
             Caller {
@@ -407,8 +411,9 @@ mod tests {
         };
         let open = Guard { api, ..guard() };
         for (headers, ends, caller, _) in cases {
-            assert!(
+            assert_eq!(
                 may(&open, headers, ends, caller),
+                caller != stranger,
                 "{headers:?} {ends:?} {caller:?}"
             );
         }

@@ -6,13 +6,13 @@
 use crate::flow::Said;
 use crate::listening::{Ends, Tls};
 use crate::web::problem::Problem;
-use crate::web::rate::RateLimit;
+use crate::web::rate::Rate;
 use crate::web::routes::Shared;
 use crate::web::users::{SignedIn, Users};
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -27,7 +27,7 @@ pub struct Protection {
     /// Paths that everybody may read all the same.
     pub open_paths: Vec<String>,
     /// How many requests are answered.
-    pub rate_limit: Option<RateLimit>,
+    pub rate_limit: Option<Rate>,
     /// What every answer says beside its own headers.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -73,6 +73,20 @@ pub(super) struct Caller {
 const CHALLENGE: HeaderValue =
     HeaderValue::from_static("Basic realm=\"datasphere-exporter\", charset=\"UTF-8\"");
 
+/// By which an orchestrator asks for health and readiness.
+const HEALTH_PATHS: [&str; 5] = ["/-/healthy", "/-/ready", "/healthz", "/livez", "/readyz"];
+
+/// Whether a connection is closed after such an answer to somebody unknown: what is refused holds no room for more.
+fn ends_connection(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::TOO_MANY_REQUESTS
+    )
+}
+
 /// Lets those pass who may.
 pub(super) async fn protected(
     State(shared): State<Arc<Shared>>,
@@ -81,15 +95,21 @@ pub(super) async fn protected(
     next: Next,
 ) -> Response {
     let (mut head, body) = request.into_parts();
+    let version = head.version;
     let protection = shared.protected.newest();
     let ends = ends.map(|Extension(ends)| ends).unwrap_or_default();
-    let mut response = match admit(&shared, &protection, ends, &head).await {
+    let (mut response, is_known) = match admit(&shared, &protection, ends, &head).await {
         Ok(caller) => {
             head.extensions.insert(caller);
-            next.run(Request::from_parts(head, body)).await
+            (next.run(Request::from_parts(head, body)).await, caller.is_known)
         }
-        Err(refusal) => refusal,
+        Err(refusal) => (refusal, false),
     };
+    // HTTP/2 has no such header.
+    if !is_known && version <= Version::HTTP_11 && ends_connection(response.status()) {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     let headers = protection.headers.iter().cloned();
     // The operator's word stands in place of ours.
     for (name, value) in headers {
@@ -104,9 +124,15 @@ async fn admit(
     ends: Ends,
     head: &Parts,
 ) -> Result<Caller, Response> {
-    if !shared.bucket.takes(protection.rate_limit) {
+    if let Some(limit) = protection.rate_limit
+        && !is_probe(head)
+        && !shared.bucket.takes(limit)
+    {
         let text = "more requests come than rate_limit of the web configuration lets in; ask again later";
-        return Err(refusal(head, StatusCode::TOO_MANY_REQUESTS, text));
+        let mut response = refusal(head, StatusCode::TOO_MANY_REQUESTS, text);
+        let after = HeaderValue::from(limit.retry_after_seconds());
+        response.headers_mut().insert(header::RETRY_AFTER, after);
+        return Err(response);
     }
     let caller = Caller {
         is_known: ends.is_verified,
@@ -144,6 +170,12 @@ async fn admit(
             Err(response)
         }
     }
+}
+
+/// Whether it is answered whatever the rate, since others must not have an orchestrator end the exporter; with a password
+/// it could be a guess.
+fn is_probe(head: &Parts) -> bool {
+    HEALTH_PATHS.contains(&head.uri.path()) && !head.headers.contains_key(header::AUTHORIZATION)
 }
 
 /// Somebody may be guessing.

@@ -50,7 +50,7 @@ impl FromStr for PasswordHash {
             .ok_or("it is no hash of bcrypt: `htpasswd -nBC 10 \"\" | tr -d ':\\n'` makes one".to_owned())?;
         if cost > BCRYPT_COST_MAX {
             return Err(format!(
-                "its cost is above {BCRYPT_COST_MAX}: each check would take a minute"
+                "its cost is above {BCRYPT_COST_MAX}: a check, or one that waits for it, would outlast a scrape"
             ));
         }
         Ok(Self(text.into()))

@@ -69,12 +69,16 @@ certificate stays. A file that cannot be used changes nothing: the log tells why
 row, since certificate and key are hardly ever exchanged at the same moment, and \
 `datasphere_exporter_config_last_reload_successful` is 0 until it can, and, where a reload was refused, until one succeeds. The certificate of `gateway.tls` is read anew in \
 the same way.
+- **A file that was cut off opens nothing.** One that no longer asks for users, for certificates of clients or for TLS, \
+where it did, is such a file that cannot be used, until a reload (SIGHUP, or `POST /-/reload`) asks for it. A user who is \
+gone from it is let go once two readings agree, or at a reload. Either is a warning in the log.
 - **Where there are users, every request needs one**, those for health and readiness too, unless \
 `auth_excluded_paths` names the path. Where certificates are required as well, both are needed: the certificate for \
 the connection, the user for the request.
 - **Calls that write** need a user or a verified certificate wherever the file asks for either. Without a file they are \
 served to the same host alone (loopback or unix socket, and not through a proxy, which is told by `Forwarded`, `Via`, \
-`X-Real-IP`, a header that begins with `X-Forwarded-` or `X-Envoy-`, or HTTP/1.0), unless `api.unauthenticated_writes` is set.
+`X-Real-IP`, a header that begins with `X-Forwarded-` or `X-Envoy-`, or HTTP/1.0), \
+unless `api.unauthenticated_writes` is set, which counts only where the file asks for neither.
 - **A password is hashed once** for each credential, which is remembered in memory by a keyed hash. Passwords are \
 checked one at a time; at most 64 wait, of them at most 8 of one address, for ten seconds at most, and further requests are refused with 503: \
 a flood of guesses from one address keeps others waiting for half a second at the usual cost of 10. Behind a proxy all \
@@ -132,7 +136,9 @@ const DIFFERENCES: &str = "
 | `cert` beside `cert_file`, `key` beside `key_file`, `client_ca` beside `client_ca_file` | the file wins | refused |
 | `tls_server_config` with neither certificate nor client authentication | plain HTTP | refused: a certificate is missing |
 | `client_allowed_sans: []` | nobody can connect | refused |
-| `basic_auth_users` | any cost of bcrypt | at most 18; a name with a colon is refused |
+| `basic_auth_users` | any cost of bcrypt | at most 15, at which a check takes seconds; a name with a colon is refused |
+| `rate_limit` | every request counts | `/-/healthy`, `/-/ready`, `/healthz`, `/livez` and `/readyz` are answered whatever the \
+rate, where no password comes along; what is refused has `Retry-After` |
 | `rate_limit.interval` | parts of a unit, such as `1.5s`, too | whole numbers: `1s500ms` |
 | `http_server_config.headers` | the program's own header of that name wins | the file's wins |
 | `http_server_config.http2`, TLS itself | cannot be changed while it runs | can be, for new connections |

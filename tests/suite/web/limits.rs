@@ -2,11 +2,13 @@
 
 use super::support::{self, Door, PATIENCE};
 use crate::scene;
+use bytes::Bytes;
+use datasphere_exporter::limits::HTTP_PEER_CONNECTIONS_MAX;
 use datasphere_exporter::model::View;
 use datasphere_exporter::web::{Patience, Settings};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// Short enough for a test to see it pass.
 const SHORT: Duration = Duration::from_millis(100);
@@ -214,4 +216,30 @@ async fn shutdown_without_a_request_under_way_is_at_once() {
     assert_eq!(door.get("/metrics").await.status, 200);
     door.stop.cancel();
     door.ended().await;
+}
+
+#[tokio::test]
+async fn idle_connections_of_one_address_on_all_listeners_leave_room_for_others() {
+    let listen_addresses = vec!["127.0.0.1:0".to_owned(); 2];
+    let settings = Settings {
+        listen_addresses,
+        ..support::settings()
+    };
+    let door = Door::open_with(support::crowd(), settings, |server| server).await;
+    let mut idle = Vec::new();
+    for at in 0..HTTP_PEER_CONNECTIONS_MAX {
+        let address = door.addresses[at % 2];
+        idle.push(TcpStream::connect(address).await.expect("it listens"));
+    }
+    for address in &door.addresses {
+        let mut further = TcpStream::connect(address).await.expect("it listens");
+        assert_eq!(rest(&mut further).await, "", "it is closed at once");
+        let prometheus = TcpSocket::new_v4().expect("a socket");
+        let elsewhere = "127.0.0.2:0".parse().expect("an address");
+        prometheus.bind(elsewhere).expect("an address of this host");
+        let scrape = prometheus.connect(*address).await.expect("it listens");
+        let reply = support::try_ask(scrape, "GET", "/metrics", &[], Bytes::new()).await;
+        assert_eq!(reply.expect("an answer").status, 200);
+    }
+    drop(idle);
 }

@@ -505,7 +505,7 @@ async fn a_rate_limits_the_requests_of_all_callers_together() {
         let (door, _) = files.open(yaml).await;
         let mut statuses = Vec::new();
         for _ in 0..5 {
-            statuses.push(door.get("/-/healthy").await.status);
+            statuses.push(door.get("/metrics").await.status);
         }
         statuses
     };
@@ -513,4 +513,27 @@ async fn a_rate_limits_the_requests_of_all_callers_together() {
     assert_eq!(statuses("rate_limit: { interval: 1s, burst: 0 }").await, [429; 5]);
     let expected = [200, 200, 429, 429, 429];
     assert_eq!(statuses("rate_limit: { interval: 1h, burst: 2 }").await, expected);
+}
+
+#[tokio::test]
+async fn probes_are_answered_whatever_the_rate_but_for_those_that_could_be_guesses() {
+    let files = Files::new();
+    let (door, _) = files.open("rate_limit: { interval: 1500ms, burst: 0 }").await;
+    for (path, status) in [
+        ("/-/healthy", 200),
+        ("/healthz", 200),
+        ("/livez", 200),
+        ("/-/ready", 200),
+        ("/readyz", 200),
+        ("/", 429),
+        ("/-/healthy/", 429),
+    ] {
+        assert_eq!(door.get(path).await.status, status, "{path}");
+    }
+    let refused = door
+        .ask("GET", "/-/healthy", &[("authorization", "Basic YTpi")])
+        .await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.header("retry-after"), Some("2"));
+    assert_eq!(refused.header("connection"), Some("close"));
 }
