@@ -8,24 +8,16 @@ use datasphere_exporter::config::{Config, ConfigError, Flags};
 use datasphere_exporter::delivery::OwnTraces;
 use datasphere_exporter::flow::{Lifecycle, ViewReader};
 use datasphere_exporter::model::{JobStatus, OutcomeKind, View};
-use std::fs::OpenOptions;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-
-/// Opening for writing fails where nobody reads, and does not wait.
-const O_NONBLOCK: i32 = 0o4000;
 
 /// The longest a test waits for anything; what never comes fails instead of hanging.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -341,47 +333,31 @@ async fn a_storm_of_reloads_costs_no_scrape() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(
+    clippy::await_holding_lock,
+    reason = "whoever loads waits for it, as for a file system that hangs"
+)]
+#[tokio::test]
 async fn a_file_without_an_end_or_on_a_file_system_that_hangs_fails_its_reload_alone() {
     let watch = "projects: [speech]";
     let exporter = Exporter::start(watch, "").await;
-    let reload_trusting = async |ca_file: &str| {
-        let trusting = format!("tls: {{ ca_file: '{ca_file}' }}");
-        let text = yaml(exporter.simulator.grpc, watch, "").replace("tls: { enabled: false }", &trusting);
-        *exporter.file.lock().expect("not poisoned") = text;
-        exporter.lifecycle.reload().await
-    };
-    let told = reload_trusting("/dev/zero").await.expect_err("it has no end");
+    let text = yaml(exporter.simulator.grpc, watch, "")
+        .replace("tls: { enabled: false }", "tls: { ca_file: /dev/zero }");
+    *exporter.file.lock().expect("not poisoned") = text;
+    let told = exporter.lifecycle.reload().await.expect_err("it has no end");
     assert!(
         told.contains("/dev/zero") && told.contains("larger than"),
         "{told}"
     );
 
-    // Opening a pipe waits for its other end.
-    let pipe = exporter.folder.path().join("pipe");
-    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
-    assert!(made.success());
-    let hanging = pipe.display().to_string();
-    let (reloaded, scrape) = tokio::join!(reload_trusting(&hanging), exporter.metrics());
+    exporter.say(watch, "");
+    let hanging = exporter.file.lock().expect("not poisoned");
+    let (reloaded, scrape) = tokio::join!(exporter.lifecycle.reload(), exporter.metrics());
     assert!(scrape.contains("datasphere_exporter_build_info"), "{scrape}");
     let told = reloaded.expect_err("it hangs");
     assert!(told.contains("within 10 s"), "{told}");
-
-    let is_over = AtomicBool::new(false);
-    let reloaded = std::thread::scope(|threads| {
-        threads.spawn(|| {
-            let mut other_end = OpenOptions::new();
-            other_end.write(true).custom_flags(O_NONBLOCK);
-            while !is_over.load(Ordering::Relaxed) {
-                drop(other_end.open(&pipe));
-                std::thread::yield_now();
-            }
-        });
-        let reload = exporter.reload(watch, "");
-        let reloaded = tokio::task::block_in_place(|| Handle::current().block_on(reload));
-        is_over.store(true, Ordering::Relaxed);
-        reloaded
-    });
+    drop(hanging);
+    let reloaded = exporter.lifecycle.reload().await;
     reloaded.expect("nothing hangs any more");
     assert_eq!(exporter.quit().await, Ended::Well);
 }
