@@ -5,6 +5,7 @@
 
 use crate::flow::Said;
 use crate::listening::{Ends, Tls};
+use crate::web::call;
 use crate::web::problem::Problem;
 use crate::web::rate::Rate;
 use crate::web::routes::Shared;
@@ -194,7 +195,13 @@ fn complain(shared: &Shared, ends: Ends) {
 /// As the API tells it, or as a line.
 fn refusal(head: &Parts, status: StatusCode, text: &str) -> Response {
     if head.uri.path().starts_with("/api/") {
-        Problem::new(status, text).into_response()
+        let mut response = Problem::new(status, text).into_response();
+        // Of a method that it does not know, the router would tell those of every verb behind an id.
+        let methods = call::methods(head.uri.path()).and_then(|methods| HeaderValue::try_from(methods).ok());
+        if let Some(methods) = methods {
+            response.headers_mut().insert(header::ALLOW, methods);
+        }
+        response
     } else {
         (status, format!("{text}\n")).into_response()
     }

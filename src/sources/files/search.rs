@@ -244,6 +244,12 @@ impl Search {
                 self.watched.insert(folder.to_owned());
             }
             Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
+            Err(notify::Error {
+                kind: notify::ErrorKind::Io(error),
+                ..
+            }) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.complaints.unreadable(folder, &error);
+            }
             Err(error) => self.complaints.unwatched(folder, &error),
         }
     }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The official SDK and CLI against the simulator, and the upstream of official stubs against itself.
+# Limit: 300 s
 # BIN is the program under test; the clients are installed from the package index into target/real/venv.
 set -euo pipefail
 

@@ -94,3 +94,25 @@ async fn every_documented_call_has_a_route_and_every_other_method_is_refused() {
         }
     }
 }
+
+#[test]
+fn every_call_tells_what_the_web_configuration_may_answer() {
+    let document: Value = serde_json::from_str(&document()).expect("JSON");
+    let paths = document["paths"].as_object().expect("paths");
+    for (path, calls) in paths {
+        for (method, call) in calls.as_object().expect("calls") {
+            for status in ["401", "429", "503"] {
+                assert!(call["responses"][status].is_object(), "{method} {path} {status}");
+            }
+        }
+    }
+    assert_eq!(
+        document["security"][0],
+        serde_json::json!({}),
+        "signing in is asked for by some only"
+    );
+    assert_eq!(
+        document["components"]["securitySchemes"]["basic"]["scheme"],
+        "basic"
+    );
+}

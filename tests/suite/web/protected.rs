@@ -337,3 +337,21 @@ async fn a_server_listens_on_sockets_that_were_handed_over() {
     let stream = TcpStream::connect(address).await.expect("it listens");
     assert_eq!(support::ask(stream, "GET", "/-/healthy", &[]).await.status, 200);
 }
+
+#[tokio::test]
+async fn who_is_refused_is_told_the_methods_of_the_very_path() {
+    let files = Files::new();
+    let (door, _) = files.open(&alice()).await;
+    let path = "/api/v1/operations/op";
+    for (path, methods) in [
+        (path.to_owned(), "GET,HEAD,PUT,DELETE"),
+        (format!("{path}:cancel"), "POST"),
+    ] {
+        let reply = door.ask("OPTIONS", &path, &[]).await;
+        assert_eq!(
+            (reply.status, reply.header("allow")),
+            (401, Some(methods)),
+            "{path}"
+        );
+    }
+}
