@@ -19,21 +19,22 @@ mod head;
 mod method;
 mod patience;
 mod peers;
+mod presence;
 mod refusal;
 mod relay;
 mod sniffer;
 mod splice;
+mod stay;
 mod tally;
 mod upload;
 mod upstream;
-mod valve;
 
 pub use sniffer::{Budget, Copied, Framing, Sniffer, Unheard};
 
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
-use crate::flow::{Inbox, Throttle};
+use crate::flow::{Inbox, Said, Throttle};
 use crate::limits::{
     GATEWAY_CONNECTIONS_MAX, GATEWAY_DRAIN_TIME_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_LAST_WORDS_TIME_MAX,
     GATEWAY_PEER_CONNECTIONS_MAX, GATEWAY_STALL_TIME_MAX,
@@ -44,6 +45,7 @@ use connection::serve;
 use ear::Ear;
 use http::HeaderName;
 use peers::Peers;
+use stay::Stays;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -52,7 +54,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use upstream::Upstreams;
-use valve::Valves;
 
 /// What an operator may set: the section `gateway` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +141,7 @@ impl Gateway {
         let calls = Calls {
             upstreams: Upstreams::new(&passage)?,
             passage,
-            valves: Valves::default(),
+            stays: Stays::default(),
             ear: Arc::new(Ear::new(inbox, clock, &instruments)),
             instruments,
             clock,
@@ -249,6 +250,17 @@ const STALL_ROUND_MIN: Duration = Duration::from_millis(10);
 async fn watch_stalls(calls: Arc<Calls>, stall_time_max: Duration, stop: CancellationToken) {
     let mut rounds = tokio::time::interval((stall_time_max / 10).max(STALL_ROUND_MIN));
     while stop.run_until_cancelled(rounds.tick()).await.is_some() {
-        calls.valves.close_stalled(stall_time_max);
+        let ended = calls.stays.end_stalled(stall_time_max);
+        if ended > 0
+            && let Some(Said { held_back }) = calls.throttle.admit("stalled", calls.clock.now())
+        {
+            let seconds = stall_time_max.as_secs();
+            tracing::warn!(
+                ended,
+                seconds,
+                held_back,
+                "callers of the gateway did not read their answers for too long: these calls were ended"
+            );
+        }
     }
 }
