@@ -138,6 +138,15 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_did_not_come_whole_is_not_told_as_the_clouds_fault() {
+        let refusal = Refusal::broken("datasphere.example", &Unfinished::Ended);
+        assert_eq!(refusal.code, Code::Cancelled);
+        assert_eq!(refusal.http().status(), StatusCode::BAD_REQUEST);
+        assert!(refusal.message().contains("the caller did not read"));
+        assert!(!refusal.message().contains("datasphere.example"));
+    }
+
+    #[test]
     fn over_rest_a_code_has_the_number_that_the_cloud_gives_it() {
         let cases = [
             (Code::InvalidArgument, 400),
