@@ -151,12 +151,26 @@ impl Gateway {
             connections: Peers::new(GATEWAY_PEER_CONNECTIONS_MAX),
             cut: CancellationToken::new(),
         };
-        Ok(Self {
+        let gateway = Self {
             listener,
             calls: Arc::new(calls),
             certificate,
             stall_time_max: GATEWAY_STALL_TIME_MAX,
-        })
+        };
+        if gateway.is_exposed() {
+            tracing::warn!(
+                address = %gateway.place(),
+                "the gateway takes calls in plaintext from other hosts, and callers' tokens pass in them; set \
+                 gateway.tls, or listen on a loopback address"
+            );
+        }
+        Ok(gateway)
+    }
+
+    /// Whether callers' tokens come over a network that can read them.
+    pub fn is_exposed(&self) -> bool {
+        let is_local = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+        self.certificate.is_none() && self.address().is_some_and(|address| !is_local(address))
     }
 
     /// The same with another patience with callers that stop reading.
