@@ -18,21 +18,22 @@ mod ear;
 mod head;
 mod method;
 mod patience;
+mod presence;
 mod refusal;
 mod relay;
 mod sniffer;
 mod splice;
+mod stay;
 mod tally;
 mod upload;
 mod upstream;
-mod valve;
 
 pub use sniffer::{Budget, Copied, Framing, Sniffer, Unheard};
 
 use crate::catalogue::Instruments;
 use crate::clock::Clock;
 use crate::cloud::{Client, CloudError};
-use crate::flow::{Inbox, Throttle};
+use crate::flow::{Inbox, Said, Throttle};
 use crate::limits::{
     GATEWAY_CONNECTIONS_MAX, GATEWAY_DRAIN_TIME_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_LAST_WORDS_TIME_MAX,
     GATEWAY_PEER_CONNECTIONS_MAX, GATEWAY_STALL_TIME_MAX,
@@ -42,6 +43,7 @@ use call::Calls;
 use connection::serve;
 use ear::Ear;
 use http::HeaderName;
+use stay::Stays;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -50,7 +52,6 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use upstream::Upstreams;
-use valve::Valves;
 
 /// What an operator may set: the section `gateway` of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +139,7 @@ impl Gateway {
         let calls = Calls {
             upstreams: Upstreams::new(&passage)?,
             passage,
-            valves: Valves::default(),
+            stays: Stays::default(),
             ear: Arc::new(Ear::new(inbox, clock, &instruments)),
             instruments,
             clock,
@@ -147,12 +148,26 @@ impl Gateway {
             advertise_address: settings.advertise_address,
             cut: CancellationToken::new(),
         };
-        Ok(Self {
+        let gateway = Self {
             listener,
             calls: Arc::new(calls),
             certificate,
             stall_time_max: GATEWAY_STALL_TIME_MAX,
-        })
+        };
+        if gateway.is_exposed() {
+            tracing::warn!(
+                address = %gateway.place(),
+                "the gateway takes calls in plaintext from other hosts, and callers' tokens pass in them; set \
+                 gateway.tls, or listen on a loopback address"
+            );
+        }
+        Ok(gateway)
+    }
+
+    /// Whether callers' tokens come over a network that can read them.
+    pub fn is_exposed(&self) -> bool {
+        let is_local = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+        self.certificate.is_none() && self.address().is_some_and(|address| !is_local(address))
     }
 
     /// The same with another patience with callers that stop reading.
@@ -246,6 +261,17 @@ const STALL_ROUND_MIN: Duration = Duration::from_millis(10);
 async fn watch_stalls(calls: Arc<Calls>, stall_time_max: Duration, stop: CancellationToken) {
     let mut rounds = tokio::time::interval((stall_time_max / 10).max(STALL_ROUND_MIN));
     while stop.run_until_cancelled(rounds.tick()).await.is_some() {
-        calls.valves.close_stalled(stall_time_max);
+        let ended = calls.stays.end_stalled(stall_time_max);
+        if ended > 0
+            && let Some(Said { held_back }) = calls.throttle.admit("stalled", calls.clock.now())
+        {
+            let seconds = stall_time_max.as_secs();
+            tracing::warn!(
+                ended,
+                seconds,
+                held_back,
+                "callers of the gateway did not read their answers for too long: these calls were ended"
+            );
+        }
     }
 }

@@ -14,7 +14,7 @@ mod words;
 pub(crate) use peers::{Peers, Share};
 pub use place::Place;
 pub use socket::Inherited;
-pub use stream::{Ends, Stream};
+pub use stream::{Ends, Severance, Stream};
 pub use tls::{Pem, Shown, Tls, TlsError, TlsSettings};
 pub use trust::{ClientAuth, Clients};
 pub use words::{CipherSuite, Curve, TlsVersion, cipher_suite_names, curve_names, tls_version_names};

@@ -125,6 +125,9 @@ impl Tracker {
         while is_past(self.rows.unknown().next_expiry())
             && let Some(slot) = self.rows.unknown().oldest()
         {
+            if self.rows.get(slot).is_some_and(|row| row.observed) {
+                self.drop_one(Dropped::Unknown);
+            }
             self.leave(slot, Departure::Unknown, now);
         }
         while self.rows.len() > self.settings.tracked_max && self.make_room(now) {}

@@ -9,7 +9,8 @@ use crate::gateway::relay::LATE;
 use crate::gateway::sniffer::{Budget, Framing, Sniffer};
 use crate::gateway::splice::{SERVED, spliced_json, spliced_protobuf};
 use crate::gateway::tally::{grpc_status, untold_code};
-use crate::gateway::upload::Upload;
+use crate::gateway::upload::{Intake, Upload};
+use crate::gateway::upstream::Seat;
 use crate::limits::{
     GATEWAY_ENDPOINTS_BYTES_MAX, GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX, GATEWAY_GREETING_TIME_MAX,
     GATEWAY_HTTP_SILENCE_MAX,
@@ -20,7 +21,6 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE,
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Request, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::Incoming;
 use prost::Message;
 use serde_json::json;
 use std::error::Error;
@@ -49,13 +49,14 @@ struct Configured {
 pub(crate) async fn answer(
     calls: &Calls,
     call: &mut Call,
-    request: Request<Incoming>,
+    seat: &Seat,
+    request: Request<Intake>,
 ) -> Result<Response<AnswerBody>, Refusal> {
     let (mut head, body) = request.into_parts();
     let own = calls.advertise_address.clone().or_else(|| authority(&head));
-    // Before anything is read, so that what waits for a request is bounded too.
-    let seat = calls.seat(call)?;
     let body = whole(call, body).await?;
+    // Up to here it was its caller who took the time.
+    call.begun_at = Instant::now();
     let wanted = wanted(call, &head, &body);
     let configured = own.as_deref().and_then(|own| configured(calls, own));
     if let Some(configured) = configured.as_ref().filter(|configured| configured.is_complete) {
@@ -88,7 +89,7 @@ fn authority(head: &Parts) -> Option<String> {
 }
 
 /// The request, which is short and comes at once, whatever time its caller gives the answer.
-async fn whole(call: &Call, body: Incoming) -> Result<Bytes, Refusal> {
+async fn whole(call: &Call, body: Intake) -> Result<Bytes, Refusal> {
     let end = Instant::now() + GATEWAY_GREETING_TIME_MAX;
     let end = call.patience.deadline().map_or(end, |deadline| deadline.min(end));
     let limited = Limited::new(body, GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX);

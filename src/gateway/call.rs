@@ -13,10 +13,10 @@ use crate::gateway::patience::{Patience, Pulse};
 use crate::gateway::refusal::Refusal;
 use crate::gateway::relay::{Cutoff, ENDING, Eavesdropper, LATE, Protocol, Relay};
 use crate::gateway::sniffer::{Framing, Sniffer};
+use crate::gateway::stay::{Stay, Stays};
 use crate::gateway::tally::{Tally, grpc_status, untold_code};
-use crate::gateway::upload::Upload;
+use crate::gateway::upload::{Intake, Upload};
 use crate::gateway::upstream::{Seat, Upstreams};
-use crate::gateway::valve::Valves;
 use crate::limits::GATEWAY_DEADLINE_SLACK;
 use crate::model::TraceContext;
 use http::header::CONTENT_ENCODING;
@@ -35,7 +35,7 @@ use tonic::Code;
 pub(crate) struct Calls {
     pub(crate) passage: Passage,
     pub(crate) upstreams: Upstreams,
-    pub(crate) valves: Valves,
+    pub(crate) stays: Stays,
     pub(crate) ear: Arc<Ear>,
     pub(crate) instruments: Instruments,
     pub(crate) clock: Clock,
@@ -48,6 +48,7 @@ pub(crate) struct Calls {
 
 /// What is known of a call before it leaves.
 pub(crate) struct Call {
+    /// Since when only the gateway keeps it from leaving.
     pub(crate) begun_at: Instant,
     pub(crate) is_grpc: bool,
     pub(crate) method: Option<&'static Method>,
@@ -65,10 +66,9 @@ enum Answered {
     Reached(Reached),
 }
 
-/// The head of an answer, and what has to live as long as its body.
+/// The head of an answer, and who gave it.
 pub(crate) struct Reached {
     pub(crate) response: Response<Incoming>,
-    pub(crate) seat: Seat,
     pub(crate) authority: String,
 }
 
@@ -78,13 +78,14 @@ const LOOKUP_TIME_MAX: Duration = Duration::from_secs(10);
 impl Calls {
     /// Answers a call, whatever happens.
     pub(crate) async fn answer(
-        self: Arc<Self>,
+        &self,
         request: Request<Incoming>,
         peer: IpAddr,
+        stay: &mut Stay,
     ) -> Response<AnswerBody> {
         let mut call = self.call(&request, peer);
         let answered = tokio::select! {
-            answered = self.answered(&mut call, request) => answered,
+            answered = self.answered(&mut call, request, stay) => answered,
             () = self.cut.cancelled() => Err(Refusal::new(Code::Unavailable, ENDING)),
         };
         match answered {
@@ -97,17 +98,25 @@ impl Calls {
         }
     }
 
-    async fn answered(&self, call: &mut Call, request: Request<Incoming>) -> Result<Answered, Refusal> {
+    async fn answered(
+        &self,
+        call: &mut Call,
+        request: Request<Incoming>,
+        stay: &mut Stay,
+    ) -> Result<Answered, Refusal> {
         let service = service(&request, call.is_grpc);
         let service = service.ok_or_else(|| Refusal::new(Code::NotFound, UNKNOWN_PATH))?;
+        // Before anything is read, so that what waits for a request is bounded too.
+        let seat = stay.seat.insert(self.upstreams.seat(call.is_grpc, call.peer)?);
+        let request = request.map(Intake::new);
+        stay.tap = Some(request.body().tap());
         if let Some(Role::TellsAddresses | Role::TellsAddress) = call.method.map(|method| method.role) {
-            return addresses::answer(self, call, request).await.map(Answered::Told);
+            let told = addresses::answer(self, call, seat, request).await;
+            return told.map(Answered::Told);
         }
-        let seat = self.seat(call)?;
         let request = request.map(|body| Upload::new(body, call.patience.clone()));
-        self.reach(call, seat, service, request)
-            .await
-            .map(Answered::Reached)
+        let reached = self.reach(call, seat, service, request).await;
+        reached.map(Answered::Reached)
     }
 
     fn call(&self, request: &Request<Incoming>, peer: IpAddr) -> Call {
@@ -133,7 +142,7 @@ impl Calls {
             .or(is_guess.then_some(Role::Unknown));
         let cause = role.filter(|role| role.is_heard()).map(|role| Cause {
             role,
-            at: self.clock.now(),
+            left_at: self.clock.now(),
             trace_context: trace_context(request),
         });
         Call {
@@ -147,16 +156,11 @@ impl Calls {
         }
     }
 
-    /// What a call has to have before it takes any time.
-    pub(crate) fn seat(&self, call: &Call) -> Result<Seat, Refusal> {
-        self.upstreams.seat(call.is_grpc, call.peer)
-    }
-
     /// Sends a call on and waits for the head of its answer.
     pub(crate) async fn reach(
         &self,
         call: &mut Call,
-        seat: Seat,
+        seat: &Seat,
         service: Service,
         request: Request<Upload>,
     ) -> Result<Reached, Refusal> {
@@ -169,6 +173,9 @@ impl Calls {
             Refusal::new(Code::Unavailable, &problem)
         })?;
         let (request, authority) = self.addressed(request, &root, call.is_grpc)?;
+        if let Some(cause) = &mut call.cause {
+            cause.left_at = self.clock.now();
+        }
         let answering = seat.send(request);
         call.tally.add(call.begun_at.elapsed());
         let response = tokio::select! {
@@ -177,11 +184,7 @@ impl Calls {
             () = call.patience.clone().over() => return Err(late()),
         };
         let response = response.map_err(|error| Refusal::broken(&authority, &error))?;
-        Ok(Reached {
-            response,
-            seat,
-            authority,
-        })
+        Ok(Reached { response, authority })
     }
 
     /// The same call with the cloud's address in place of the gateway's.
@@ -208,11 +211,7 @@ impl Calls {
     }
 
     fn relay(&self, mut call: Call, reached: Reached) -> Response<AnswerBody> {
-        let Reached {
-            response,
-            seat,
-            authority,
-        } = reached;
+        let Reached { response, authority } = reached;
         let (mut head, body) = response.into_parts();
         leave_end_to_end(&mut head.headers);
         head.extensions.clear();
@@ -251,7 +250,7 @@ impl Calls {
             cause,
         });
         let relay = Relay {
-            valve: self.valves.open(body, seat),
+            body: Some(body),
             protocol,
             is_well,
             eavesdropper,

@@ -1,47 +1,67 @@
 //! One connection of a caller: both versions of HTTP, within limits of size and time.
 
-use crate::gateway::answer::{AnswerBody, BrokenOff};
 use crate::gateway::call::Calls;
+use crate::gateway::presence::Presence;
+use crate::gateway::stay::{Attended, Stay};
 use crate::limits::{
     GATEWAY_CONNECTION_CALLS_MAX, GATEWAY_GREETING_TIME_MAX, GATEWAY_HEAD_BYTES_MAX, GATEWAY_HEADERS_MAX,
-    GATEWAY_IDLE_TIME_MAX, GATEWAY_PING_INTERVAL, GATEWAY_PING_TIMEOUT, GATEWAY_WINDOW_BYTES,
+    GATEWAY_IDLE_TIME_MAX, GATEWAY_LAST_WORDS_TIME_MAX, GATEWAY_PING_INTERVAL, GATEWAY_PING_TIMEOUT,
+    GATEWAY_STALL_TIME_MAX, GATEWAY_UNSENT_BYTES_MAX, GATEWAY_WINDOW_BYTES,
 };
-use crate::listening::Stream;
-use bytes::Bytes;
+use crate::listening::{Severance, Stream};
 use http::Request;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
+use hyper::rt::Executor;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Silence after which the kernel asks whether a caller over HTTP/1.1 is still there; HTTP/2 has pings.
 const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 
+tokio::task_local! {
+    /// Ends what the present call lives in: its stream, or its connection over HTTP/1.1.
+    static LIFE: CancellationToken;
+}
+
 /// Answers the calls of a connection until either side has enough.
 pub(crate) async fn serve(stream: Stream, calls: Arc<Calls>, stop: CancellationToken) {
     stream.keep_alive(TCP_KEEPALIVE);
+    stream.bound_unsent(GATEWAY_UNSENT_BYTES_MAX);
     // Callers on a unix socket are of this host.
     let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let peer = stream.ends().peer.map_or(local, |peer| peer.ip());
+    let severance = stream.severance();
+    let end = CancellationToken::new();
+    let served = answer_calls(stream, &severance, calls, peer, stop);
+    let mut served = pin!(LIFE.scope(end.clone(), served));
+    if end.run_until_cancelled(served.as_mut()).await.is_none() {
+        severance.sever();
+    }
+}
+
+async fn answer_calls(
+    stream: Stream,
+    severance: &Severance,
+    calls: Arc<Calls>,
+    peer: IpAddr,
+    stop: CancellationToken,
+) {
     let presence = Presence::new();
     let service = service_fn(|request: Request<Incoming>| {
         let guest = presence.enter();
         let calls = Arc::clone(&calls);
         async move {
-            let response = calls.answer(request, peer).await;
-            Ok::<_, Infallible>(response.map(|answer| Attended {
-                answer,
-                _guest: guest,
-            }))
+            let mut stay = Stay::new(guest, LIFE.with(Clone::clone));
+            let response = calls.answer(request, peer, &mut stay).await;
+            let stay = calls.stays.attend(stay);
+            Ok::<_, Infallible>(response.map(|answer| Attended { answer, stay }))
         }
     });
     let builder = builder();
@@ -50,19 +70,47 @@ pub(crate) async fn serve(stream: Stream, calls: Arc<Calls>, stop: CancellationT
     tokio::select! {
         _ = connection.as_mut() => return,
         () = presence.left() => {}
+        () = presence.stuck_for(GATEWAY_LAST_WORDS_TIME_MAX) => {}
         () = stop.cancelled() => {}
     }
     connection.as_mut().graceful_shutdown();
+    let last_time = if presence.has_stalled() {
+        GATEWAY_LAST_WORDS_TIME_MAX
+    } else {
+        GATEWAY_GREETING_TIME_MAX
+    };
     tokio::select! {
-        _ = connection => {}
-        () = presence.left_for(GATEWAY_GREETING_TIME_MAX) => {}
+        _ = connection.as_mut() => return,
+        () = presence.left_for(last_time) => {}
+        () = presence.stuck_for(GATEWAY_STALL_TIME_MAX) => {}
+    }
+    if presence.has_stalled() {
+        // What nobody reads is not left to the kernel, either.
+        severance.sever();
     }
 }
 
-fn builder() -> Builder<TokioExecutor> {
+/// Runs the streams of HTTP/2 so that each can be ended: dropped before its end, it is reset, and what is unsent of it
+/// is given back.
+#[derive(Clone, Debug)]
+struct Streams(TokioExecutor);
+
+impl<F> Executor<F> for Streams
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let end = CancellationToken::new();
+        let stream = LIFE.scope(end.clone(), stream);
+        self.0
+            .execute(async move { end.run_until_cancelled(stream).await });
+    }
+}
+
+fn builder() -> Builder<Streams> {
     let head_bytes_max = u32::try_from(GATEWAY_HEAD_BYTES_MAX).unwrap_or(u32::MAX);
     let window_bytes = usize::try_from(GATEWAY_WINDOW_BYTES).unwrap_or(usize::MAX);
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(Streams(TokioExecutor::new()));
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -83,103 +131,4 @@ fn builder() -> Builder<TokioExecutor> {
         .keep_alive_timeout(GATEWAY_PING_TIMEOUT)
         .auto_date_header(false);
     builder
-}
-
-/// How many calls of a connection are under way, and since when.
-struct Presence(Arc<watch::Sender<Count>>);
-
-#[derive(Clone, Copy)]
-struct Count {
-    calls: usize,
-    since: Instant,
-    has_called: bool,
-}
-
-/// A call under way.
-struct Guest(Arc<watch::Sender<Count>>);
-
-impl Presence {
-    fn new() -> Self {
-        let (sender, _) = watch::channel(Count {
-            calls: 0,
-            since: Instant::now(),
-            has_called: false,
-        });
-        Self(Arc::new(sender))
-    }
-
-    fn enter(&self) -> Guest {
-        self.0.send_modify(|count| {
-            count.calls += 1;
-            count.has_called = true;
-        });
-        Guest(Arc::clone(&self.0))
-    }
-
-    /// Returns once there was no call for as long as there may be none.
-    async fn left(&self) {
-        let greeted = |count: &Count| {
-            if count.has_called {
-                GATEWAY_IDLE_TIME_MAX
-            } else {
-                GATEWAY_GREETING_TIME_MAX
-            }
-        };
-        self.empty_for(greeted).await;
-    }
-
-    async fn left_for(&self, time: Duration) {
-        self.empty_for(|_| time).await;
-    }
-
-    async fn empty_for(&self, time: impl Fn(&Count) -> Duration) {
-        let mut counts = self.0.subscribe();
-        loop {
-            let count = *counts.borrow_and_update();
-            if count.calls > 0 {
-                // Ends with the connection, which this is part of.
-                drop(counts.changed().await);
-                continue;
-            }
-            tokio::select! {
-                () = sleep_until(count.since + time(&count)) => return,
-                _ = counts.changed() => {}
-            }
-        }
-    }
-}
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.0.send_modify(|count| {
-            count.calls = count.calls.saturating_sub(1);
-            count.since = Instant::now();
-        });
-    }
-}
-
-/// An answer that says when it is over.
-struct Attended {
-    answer: AnswerBody,
-    _guest: Guest,
-}
-
-impl Body for Attended {
-    type Data = Bytes;
-    type Error = BrokenOff;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        Pin::new(&mut self.answer).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.answer.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.answer.size_hint()
-    }
 }

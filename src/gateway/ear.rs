@@ -42,8 +42,8 @@ pub(crate) struct Ear {
 #[derive(Clone, Debug)]
 pub(crate) struct Cause {
     pub(crate) role: Role,
-    /// When it left.
-    pub(crate) at: Timestamp,
+    /// When it left for the cloud.
+    pub(crate) left_at: Timestamp,
     /// Where its caller stood in its own trace.
     pub(crate) trace_context: Option<TraceContext>,
 }
@@ -132,7 +132,7 @@ impl Ear {
         count_gaps(&self.instruments.decode_gaps_total, gaps);
         let heard = Box::new(Overheard {
             sighting: sighting.clone(),
-            asked_at: cause.at,
+            asked_at: cause.left_at,
             answer: told.answer,
         });
         // During shutdown nothing is watched any more; the next process hears of it by other ways.

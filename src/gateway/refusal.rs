@@ -2,6 +2,7 @@
 
 use crate::decode::redact;
 use crate::gateway::answer::AnswerBody;
+use crate::gateway::upload::Unfinished;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Response, StatusCode};
 use hyper::Error as HyperError;
@@ -33,9 +34,15 @@ impl Refusal {
         }
     }
 
-    /// The connection to the cloud could not be made, or broke.
+    /// The connection to the cloud could not be made, or broke; or the caller broke its request off, and so the call.
     pub(crate) fn broken(authority: &str, error: &(dyn Error + 'static)) -> Self {
         let causes = || std::iter::successors(Some(error), |error| (*error).source());
+        if let Some(unfinished) = causes().find_map(|error| error.downcast_ref::<Unfinished>()) {
+            return Self {
+                http_status: StatusCode::BAD_REQUEST,
+                ..Self::new(Code::Cancelled, &unfinished.to_string())
+            };
+        }
         let code = causes().find_map(reset_code).unwrap_or(Code::Unavailable);
         // What is above the innermost cause only says that something failed.
         let cause = causes().last().map(ToString::to_string).unwrap_or_default();
@@ -128,6 +135,15 @@ mod tests {
         let message = headers.get("grpc-message").expect("a message");
         assert!(message.to_str().expect("ascii").contains("gateway"));
         assert_eq!(refusal.trailers().get("grpc-status").expect("a status"), "14");
+    }
+
+    #[test]
+    fn a_request_that_did_not_come_whole_is_not_told_as_the_clouds_fault() {
+        let refusal = Refusal::broken("datasphere.example", &Unfinished::Ended);
+        assert_eq!(refusal.code, Code::Cancelled);
+        assert_eq!(refusal.http().status(), StatusCode::BAD_REQUEST);
+        assert!(refusal.message().contains("the caller did not read"));
+        assert!(!refusal.message().contains("datasphere.example"));
     }
 
     #[test]

@@ -6,11 +6,10 @@ use crate::gateway::patience::Patience;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::sniffer::Sniffer;
 use crate::gateway::tally::{Tally, grpc_status};
-use crate::gateway::valve::{Part, Valve};
 use crate::limits::GATEWAY_HOLD_TIME_MAX;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use hyper::body::{Frame, SizeHint};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +20,8 @@ use tonic::Code;
 
 /// The body of an answer, as it comes from the cloud.
 pub(crate) struct Relay {
-    pub(crate) valve: Valve,
+    /// Dropped when the answer ends before its own end: with it ends the call to the cloud.
+    pub(crate) body: Option<Incoming>,
     pub(crate) protocol: Protocol,
     /// Whether the head says that the call succeeded, as far as a head can.
     pub(crate) is_well: bool,
@@ -79,7 +79,10 @@ impl Relay {
         if self.is_over {
             return Poll::Ready(None);
         }
-        match self.valve.poll(cx) {
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        match Pin::new(body).poll_frame(cx) {
             Poll::Ready(part) => {
                 self.cutoff.beat();
                 self.pass(part, cx)
@@ -93,7 +96,7 @@ impl Relay {
 
     /// Counts an answer whose head is all of it: nobody asks for the rest.
     pub(crate) fn begun(mut self) -> Self {
-        if self.valve.is_end_stream() {
+        if self.is_body_over() {
             self.count(&HeaderMap::new());
         }
         self
@@ -112,26 +115,29 @@ impl Relay {
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
-        self.held.is_none() && (self.is_over || (self.eavesdropper.is_none() && self.valve.is_end_stream()))
+        self.held.is_none() && (self.is_over || (self.eavesdropper.is_none() && self.is_body_over()))
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {
-        self.valve.size_hint()
+        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 
-    fn pass(&mut self, part: Part, cx: &mut Context<'_>) -> Poll<Passed> {
+    fn is_body_over(&self) -> bool {
+        self.body.as_ref().is_some_and(Body::is_end_stream)
+    }
+
+    fn pass(
+        &mut self,
+        part: Option<Result<Frame<Bytes>, hyper::Error>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Passed> {
         let last = match part {
-            Part::Closed => {
-                let refusal =
-                    Refusal::new(Code::Cancelled, "the caller did not read the answer for too long");
-                return Poll::Ready(Some(self.break_off(&refusal)));
-            }
-            Part::Frame(Some(Err(error))) => {
+            Some(Err(error)) => {
                 let refusal = Refusal::broken(&self.authority, &error);
                 return Poll::Ready(Some(self.break_off(&refusal)));
             }
-            Part::Frame(Some(Ok(frame))) => frame,
-            Part::Frame(None) => {
+            Some(Ok(frame)) => frame,
+            None => {
                 self.count(&HeaderMap::new());
                 return self.end(None, cx);
             }
@@ -145,7 +151,7 @@ impl Relay {
         }
         // A body whose length is known ends with its last byte: nobody asks for more, and nothing after it could be
         // held back.
-        if self.valve.is_end_stream() {
+        if self.is_body_over() {
             self.count(&HeaderMap::new());
             return self.end(Some(last), cx);
         }
@@ -176,7 +182,7 @@ impl Relay {
     fn break_off(&mut self, refusal: &Refusal) -> Result<Frame<Bytes>, BrokenOff> {
         self.is_over = true;
         self.eavesdropper = None;
-        self.valve.close();
+        self.body = None;
         self.tally.ended(refusal.code);
         match self.protocol {
             Protocol::Rest { .. } => Err(refusal.message().into()),

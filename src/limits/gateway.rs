@@ -31,9 +31,17 @@ pub const GATEWAY_PEER_HTTP_CALLS_MAX: usize = GATEWAY_HTTP_CALLS_MAX / 4;
 pub const GATEWAY_PEER_CONNECTIONS_MAX: usize = GATEWAY_CONNECTIONS_MAX / 4;
 
 /// Bytes of one call that may be under way in one direction on one side of the gateway, and bytes that wait to be sent:
-/// what a caller that stops reading can make us hold is four times this. A connection's own window has room for all of
-/// its calls, so that none holds up another.
+/// what a caller that stops reading can make us hold is four times this, for [`GATEWAY_STALL_TIME_MAX`]. A call keeps its
+/// seat for as long as anything of it is held, so all callers together can make us hold 1.3 GiB, those of one address
+/// 0.3 GiB; ordinary calls hold a few kilobytes. A connection's own window has room for all of its calls, so that none
+/// holds up another.
 pub const GATEWAY_WINDOW_BYTES: u32 = 64 << 10;
+
+/// Bytes of one caller's connection that the kernel may hold unsent, which it takes twice, for its own books: without,
+/// it would take some megabytes for each caller that stops reading. At a round trip of 10 ms it lets 25 MB pass a second.
+/// All connections together can make it hold 0.5 GiB, those of one address 0.13 GiB, and a container's limit of memory
+/// counts them.
+pub const GATEWAY_UNSENT_BYTES_MAX: usize = 256 << 10;
 
 /// Longest metadata or headers of one message, in bytes: IAM tokens, tracing and baggage fit several times.
 pub const GATEWAY_HEAD_BYTES_MAX: usize = 64 << 10;
@@ -55,7 +63,9 @@ pub const GATEWAY_GREETING_TIME_MAX: Duration = Duration::from_secs(20);
 /// connects again by itself.
 pub const GATEWAY_IDLE_TIME_MAX: Duration = Duration::from_mins(10);
 
-/// Longest time for which an answer may wait for a caller that stopped reading: then its call to the cloud ends.
+/// Longest time for which an answer may wait for a caller that stopped reading: then the call ends, and what it held is
+/// given back. A connection on which the end of an answer still waits after that ends when its other calls are over, or
+/// after this time again.
 pub const GATEWAY_STALL_TIME_MAX: Duration = Duration::from_mins(5);
 
 /// Longest time for TCP and TLS to the cloud to come up.

@@ -1,8 +1,8 @@
-//! What each address of callers has of something that all share, so that none takes all of it.
+//! What each address of callers (of IPv6, each network) has of something that all share, so that none takes all of it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts by address.
@@ -33,8 +33,7 @@ impl Peers {
 
     /// One more for this address; `None` when it has its share.
     pub(crate) fn share(&self, peer: impl Into<Option<IpAddr>>) -> Option<Share> {
-        // An address of IPv4 is one, whichever socket it came through.
-        let peer = peer.into().map(|peer| peer.to_canonical());
+        let peer = peer.into().map(holder);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(peer).or_default();
         if *count >= self.each_max {
@@ -45,6 +44,18 @@ impl Peers {
             peer,
             counts: Arc::clone(&self.counts),
         })
+    }
+}
+
+/// Whom a share belongs to: an address of IPv4, whichever socket it came through, or a network of IPv6, of whose
+/// addresses a host has as many as it likes: <https://www.rfc-editor.org/rfc/rfc4291#section-2.5.4>.
+fn holder(peer: IpAddr) -> IpAddr {
+    const NETWORK: u128 = u128::MAX << 64;
+    match peer.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & NETWORK))
+        }
+        address => address,
     }
 }
 
@@ -80,5 +91,14 @@ mod tests {
         assert!(share(one).is_some(), "what was given back");
         drop(held.1);
         assert!(peers.counts.lock().expect("not poisoned").is_empty());
+    }
+
+    #[test]
+    fn a_host_does_not_get_more_with_further_addresses_of_its_network() {
+        let peers = Peers::new(1);
+        let share = |peer: &str| peers.share(peer.parse::<IpAddr>().expect("an address"));
+        let _held = share("2001:db8:0:1::1").expect("room");
+        assert!(share("2001:db8:0:1:ffff::2").is_none(), "the same network");
+        assert!(share("2001:db8:0:2::1").is_some(), "another");
     }
 }

@@ -7,6 +7,8 @@ use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, copy, sink};
@@ -21,6 +23,19 @@ use tokio_util::either::Either;
 pub struct Stream {
     io: Either<Plain, Box<TlsStream<Plain>>>,
     ends: Ends,
+    severance: Severance,
+}
+
+/// Has the end of a connection be a reset: what its peer has not read is dropped with it, instead of being kept by the
+/// kernel until it is read.
+#[derive(Clone, Debug, Default)]
+pub struct Severance(Arc<AtomicBool>);
+
+impl Severance {
+    /// From now on.
+    pub fn sever(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Who is at the two ends of a connection, as the answering side sees them.
@@ -62,6 +77,7 @@ pub(crate) async fn opened(
         return Some(Stream {
             io: Either::Left(plain),
             ends,
+            severance: Severance::default(),
         });
     };
     let secured = timeout(handshake_time_max, secured(plain, &tls)).await.ok()??;
@@ -69,6 +85,7 @@ pub(crate) async fn opened(
     Some(Stream {
         io: Either::Right(Box::new(secured)),
         ends: Ends { is_verified, ..ends },
+        severance: Severance::default(),
     })
 }
 
@@ -130,13 +147,43 @@ impl Stream {
 
     /// Has the kernel ask, after so much silence, whether the peer is still there; a socket that cannot still works.
     pub fn keep_alive(&self, silence: Duration) {
+        if let Some(tcp) = self.tcp() {
+            let keepalive = TcpKeepalive::new().with_time(silence);
+            drop(SockRef::from(tcp).set_tcp_keepalive(&keepalive));
+        }
+    }
+
+    /// Has the kernel hold no more than about twice this of what the peer has not read; a socket that cannot still
+    /// works.
+    pub fn bound_unsent(&self, bytes_max: usize) {
+        if let Some(tcp) = self.tcp() {
+            drop(SockRef::from(tcp).set_send_buffer_size(bytes_max));
+        }
+    }
+
+    /// What can have this connection end with a reset.
+    pub fn severance(&self) -> Severance {
+        self.severance.clone()
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
         let plain = match &self.io {
             Either::Left(plain) => plain,
             Either::Right(secured) => secured.get_ref().0,
         };
-        if let Either::Left(tcp) = plain {
-            let keepalive = TcpKeepalive::new().with_time(silence);
-            drop(SockRef::from(tcp).set_tcp_keepalive(&keepalive));
+        match plain {
+            Either::Left(tcp) => Some(tcp),
+            Either::Right(_) => None,
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.severance.0.load(Ordering::Relaxed)
+            && let Some(tcp) = self.tcp()
+        {
+            drop(SockRef::from(tcp).set_linger(Some(Duration::ZERO)));
         }
     }
 }
@@ -151,6 +198,7 @@ impl From<TcpStream> for Stream {
         Self {
             io: Either::Left(Either::Left(stream)),
             ends,
+            severance: Severance::default(),
         }
     }
 }
@@ -164,6 +212,7 @@ impl From<UnixStream> for Stream {
         Self {
             io: Either::Left(Either::Right(stream)),
             ends,
+            severance: Severance::default(),
         }
     }
 }

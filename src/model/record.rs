@@ -93,6 +93,8 @@ pub struct OpenQuestions {
     pub operation_gone: bool,
     /// Why it cannot be read.
     pub unreadable: Option<Unreadable>,
+    /// When somebody else's call last told of it, while no answer to our own ever did.
+    pub hearsay_at: Option<Timestamp>,
 }
 
 /// The last execution under an id that was counted, by the cloud's own clock.

@@ -159,7 +159,8 @@ impl Unreadable {
 /// Why an operation was dropped: the label `reason` of `datasphere_exporter_operations_dropped_total`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dropped {
-    /// One that the cloud never knew or showed left before its day was over, to make room under `watch.tracked_max`.
+    /// One that the cloud never knew or showed us left: before its day was over, to make room under `watch.tracked_max`,
+    /// or after it, if the calls of others had told of it.
     Unknown,
     /// An ended one left before its retention, to make room under `watch.tracked_max`.
     EndedEarly,

@@ -21,9 +21,13 @@ impl Tracker {
         };
         self.rows.looked(slot);
         let slot = match look.answer {
-            Ok(LookAnswer::Operation(answer)) => self.answered(slot, &answer.value, look.asked_at, now),
+            Ok(LookAnswer::Operation(answer)) => {
+                self.rows.note(slot, |book| book.open.hearsay_at = None);
+                self.answered(slot, &answer.value, look.asked_at, now)
+            }
             Ok(LookAnswer::Job(answer)) if is_unreadable(&answer.value) => slot,
             Ok(LookAnswer::Job(answer)) => {
+                self.rows.note(slot, |book| book.open.hearsay_at = None);
                 self.observed(slot, None, Some(&answer.value), Asked::Alone(look.asked_at), now)
             }
             Err(error) => {
@@ -41,6 +45,12 @@ impl Tracker {
             return admission;
         };
         self.rows.seen(named);
+        let is_seen = self.rows.get(named).is_some_and(|row| row.observed);
+        self.rows.note(named, |book| {
+            if !is_seen || book.open.hearsay_at.is_some() {
+                book.open.hearsay_at = Some(now);
+            }
+        });
         let slot = self.answered(named, &heard.answer.value, heard.asked_at, now);
         self.reschedule(slot, now);
         if self.rows.get(slot).is_none() {
@@ -102,8 +112,9 @@ impl Tracker {
         now: Timestamp,
     ) -> usize {
         self.rows.seen(slot);
-        if let Asked::Alone(_) = asked {
-            self.rows.set_readable(slot);
+        match asked {
+            Asked::Alone(_) => self.rows.set_readable(slot),
+            Asked::InListing(_) => self.rows.note(slot, |book| book.open.hearsay_at = None),
         }
         let slot = job.map_or(slot, |job| self.next_attempt(slot, job, now));
         self.rows.seen(slot);

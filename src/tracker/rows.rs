@@ -158,6 +158,7 @@ impl Rows {
             open: OpenQuestions {
                 terminal_since: past(record.open.terminal_since),
                 not_found_since: past(record.open.not_found_since),
+                hearsay_at: past(record.open.hearsay_at),
                 ..record.open
             },
             ..Book::default()
@@ -363,7 +364,7 @@ impl Rows {
 
     fn note_unknown(&mut self, slot: usize) {
         if let Some((row, book)) = self.operations.get(slot).zip(self.books.get(slot)) {
-            self.unknown.note(slot, row, book.open.unreadable);
+            self.unknown.note(slot, row, &book.open);
         }
     }
 

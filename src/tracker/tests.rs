@@ -399,6 +399,36 @@ fn an_id_that_was_never_shown_leaves_after_a_day_unless_our_own_credential_is_re
 }
 
 #[test]
+fn what_only_the_calls_of_others_tell_of_leaves_a_day_after_the_last_of_them() {
+    let mut story = Story::new();
+    for id in ["theirs", "told", "ours"] {
+        story.overhear(operation(id, job(id, JobStatus::Executing)));
+        story.refuse(id, RpcCode::PERMISSION_DENIED);
+        assert!(story.row(id).observed);
+    }
+    story.look("ours", operation("ours", job("ours", JobStatus::Executing)));
+    story.refuse("ours", RpcCode::PERMISSION_DENIED);
+    story.wait(Duration::from_hours(12));
+    story.overhear(operation("told", job("told", JobStatus::Executing)));
+    story.refuse("told", RpcCode::PERMISSION_DENIED);
+    story.wait(Duration::from_hours(12));
+    story.events.clear();
+    assert_eq!(story.expire(), 1);
+    assert_eq!(story.events[0].change, Change::Left(Departure::Unknown));
+    let view = story.view();
+    assert!(view.operations.find("theirs").is_none());
+    assert_eq!(view.tracker.dropped_total.get(&Dropped::Unknown), Some(&1));
+    assert!(view.operations.find("told").is_some(), "they still ask for it");
+    assert!(
+        view.operations.find("ours").is_some(),
+        "we may read it, as a rule"
+    );
+    story.wait(Duration::from_hours(12));
+    assert_eq!(story.expire(), 1);
+    assert!(story.view().operations.find("told").is_none());
+}
+
+#[test]
 fn in_a_full_tracker_the_oldest_id_that_the_cloud_never_knew_makes_room_first() {
     let mut story = Story::with(|settings| settings.tracked_max = 3);
     story.sight("ended");

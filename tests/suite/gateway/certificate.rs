@@ -1,6 +1,9 @@
 //! The certificate that callers see.
 
-use super::support::{House, PATIENCE, settings};
+use super::support::{House, PATIENCE, gateway, settings};
+use datasphere_exporter::catalogue::Instruments;
+use datasphere_exporter::clock::Clock;
+use datasphere_exporter::flow::Inbox;
 use datasphere_exporter::gateway::{Settings, Tls};
 use rcgen::CertifiedKey;
 use rustls::pki_types::pem::PemObject;
@@ -88,4 +91,20 @@ fn a_check_says_whether_the_certificate_could_be_used() {
     let refusal = settings.check().expect_err("no key");
     let told = format!("{refusal:?} {refusal}");
     assert!(told.contains("key") && !told.contains("canary"), "{told}");
+}
+
+#[tokio::test]
+async fn callers_tokens_are_exposed_in_plaintext_beyond_the_loopback_alone() {
+    let upstream = "127.0.0.1:1".parse().expect("an address");
+    let exposed = async |listen_address: &str| {
+        let settings = Settings {
+            listen_address: listen_address.to_owned(),
+            ..settings()
+        };
+        let instruments = Instruments::new("test", "test", "test");
+        let gateway = gateway(settings, upstream, Inbox::new().0, &instruments, Clock::system());
+        gateway.await.is_exposed()
+    };
+    assert!(exposed("0.0.0.0:0").await);
+    assert!(!exposed("127.0.0.1:0").await);
 }

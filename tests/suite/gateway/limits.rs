@@ -10,14 +10,17 @@ use futures_util::stream::FuturesUnordered;
 use http::Request;
 use http_body_util::BodyExt;
 use hyper::body::Frame;
+use std::error::Error;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
-/// Room of one call in one direction: windows and buffers of the gateway, and those of both ends and their sockets.
-const ROOM_BYTES: usize = 12 << 20;
+/// Room of one call in one direction: a window on each side of the gateway, and a buffer and a part in the gateway and
+/// at whoever sends. Sockets have no part in it: what is not in a window does not leave.
+const ROOM_BYTES: usize = 5 * (64 << 10) + 2 * (16 << 10);
 
 /// The value once it has stopped to grow.
 async fn settled(counter: &AtomicUsize) -> usize {
@@ -56,22 +59,111 @@ async fn a_caller_that_stops_reading_holds_up_its_own_answer_and_nobody_elses() 
     house.until(0, 3).await;
 }
 
+/// Patience with callers that stop reading, where a test waits for its end.
+const STALL_TIME_MAX: Duration = Duration::from_millis(100);
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_does_not_read_for_too_long_loses_its_call_and_is_told_when_it_reads() {
-    let house = House::open_patient(settings(), Duration::from_millis(100)).await;
+async fn a_caller_that_does_not_read_for_too_long_loses_its_call_and_no_other() {
+    let house = House::open_patient(settings(), STALL_TIME_MAX).await;
     let mut caller = Caller::connect(house.gateway).await;
-    let (outgoing, answering) = caller.open("/echo.Echo/Flood", &[]);
-    drop(outgoing);
+    // It could still send, which keeps nothing.
+    let (_outgoing, answering) = caller.open("/echo.Echo/Flood", &[]);
     let response = answering.await.expect("a head");
     // A silent stream is not one that nobody reads.
     let (_other, silent) = caller.open("/echo.Echo/Silence", &[]);
     let silent = silent.await.expect("a head");
     house.until(1, 1).await;
-    let reply = timeout(PATIENCE, whole(response)).await.expect("an end in time");
-    let trailers = reply.trailers.expect("trailers");
-    assert_eq!(trailers.get("grpc-status").expect("a status"), "1");
+    let read = timeout(PATIENCE, response.into_body().collect()).await;
+    let error = read.expect("an end in time").expect_err("it was reset");
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>());
+    assert_eq!(cause.and_then(h2::Error::reason), Some(h2::Reason::CANCEL));
+    assert_eq!(house.counted("other", "CANCELLED"), 1);
     assert!(caller.is_open());
     drop(silent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_calls_nobody_reads_ends() {
+    let house = House::open_patient(settings(), STALL_TIME_MAX).await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let mut unread = Vec::new();
+    for _ in 0..3 {
+        let (outgoing, answering) = caller.open("/echo.Echo/Flood", &[]);
+        unread.push((outgoing, answering.await.expect("a head")));
+    }
+    caller.closed().await;
+    house.until(0, 3).await;
+    assert_eq!(house.counted("other", "CANCELLED"), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_http_1_a_caller_that_does_not_read_loses_its_connection_and_what_the_kernel_held() {
+    let house = House::open_patient(settings(), STALL_TIME_MAX).await;
+    let mut stream = TcpStream::connect(house.gateway).await.expect("it listens");
+    stream
+        .write_all(b"GET /operations/Flood HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .expect("it reads");
+    house.until(0, 1).await;
+    let mut read = Vec::new();
+    let ended = timeout(PATIENCE, stream.read_to_end(&mut read)).await;
+    let error = ended.expect("an end in time").expect_err("a reset");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(house.counted("OperationService.Get", "CANCELLED"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_on_which_nobody_takes_the_end_of_an_answer_ends() {
+    let house = House::open_patient(settings(), STALL_TIME_MAX).await;
+    let stream = TcpStream::connect(house.gateway).await.expect("it listens");
+    let (sender, connection) = h2::client::Builder::new()
+        .initial_window_size(1)
+        .handshake::<_, Bytes>(stream)
+        .await
+        .expect("HTTP/2");
+    let request = Request::post(format!("http://{}/echo.Echo/Echo", house.gateway))
+        .header("content-type", "application/grpc")
+        .body(())
+        .expect("a request");
+    let asking = async {
+        let mut sender = sender.ready().await.expect("room");
+        let (answering, mut outgoing) = sender.send_request(request, false).expect("it listens");
+        outgoing.send_data(framed(&[1; 1_000]), true).expect("it listens");
+        let response = answering.await.expect("a head");
+        // Held, and not read: of its body one byte came.
+        std::future::pending::<()>().await;
+        drop(response);
+    };
+    tokio::select! {
+        () = asking => unreachable!("it holds the answer"),
+        ended = timeout(PATIENCE, connection) => drop(ended.expect("an end in time")),
+    }
+    // The cloud had answered, and nothing is left of the call.
+    house.until(0, 1).await;
+    assert_eq!(house.counted("other", "OK"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn seats_of_calls_that_nobody_reads_are_given_back_with_their_memory() {
+    let house = House::open_patient(settings(), Duration::from_secs(1)).await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let mut unread = Vec::new();
+    for _ in 0..GATEWAY_PEER_CALLS_MAX {
+        let (outgoing, answering) = caller.open("/echo.Echo/Flood", &[]);
+        let response = timeout(PATIENCE, answering).await.expect("in time");
+        unread.push((outgoing, response.expect("a head")));
+    }
+    house.until(0, GATEWAY_PEER_CALLS_MAX).await;
+    caller.closed().await;
+    let mut caller = Caller::connect(house.gateway).await;
+    let mut open = Vec::new();
+    for _ in 0..GATEWAY_PEER_CALLS_MAX {
+        let (outgoing, answering) = caller.open("/echo.Echo/Silence", &[]);
+        let response = timeout(PATIENCE, answering).await.expect("in time");
+        let response = response.expect("a head");
+        assert!(!response.headers().contains_key("grpc-status"), "{response:?}");
+        open.push((outgoing, response));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,6 +49,9 @@ pub(crate) struct Reply {
     pub(crate) trailers: Option<HeaderMap>,
 }
 
+/// Bytes of one call that caller and upstream keep under way, and as many that wait to be sent: as the gateway does.
+pub(crate) const WINDOW_BYTES: u32 = 64 << 10;
+
 /// What the upstream tells of itself.
 #[derive(Debug, Default)]
 pub(crate) struct Told {
@@ -245,6 +248,8 @@ async fn serve(listener: TcpListener, told: Arc<Told>) {
             server
                 .http2()
                 .max_concurrent_streams(100)
+                .initial_stream_window_size(WINDOW_BYTES)
+                .max_send_buf_size(64 << 10)
                 .max_header_list_size(1 << 20)
                 .auto_date_header(false);
             server.http1().auto_date_header(false);
@@ -421,6 +426,8 @@ impl Caller {
         let stream = socket.connect(address).await.expect("it listens");
         stream.set_nodelay(true).expect("a socket");
         let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .initial_stream_window_size(WINDOW_BYTES)
+            .max_send_buf_size(64 << 10)
             .max_header_list_size(1 << 20)
             .handshake(TokioIo::new(stream))
             .await
@@ -437,6 +444,15 @@ impl Caller {
     /// Whether the connection is still there.
     pub(crate) fn is_open(&self) -> bool {
         !self.sender.is_closed() && !self.connection.is_empty()
+    }
+
+    /// Returns once the connection has ended.
+    pub(crate) async fn closed(mut self) {
+        let ended = tokio::time::timeout(PATIENCE, self.connection.join_next()).await;
+        ended
+            .expect("an end in time")
+            .expect("it runs")
+            .expect("it ends well");
     }
 
     /// Opens a call: what is sent on it, and the answer to come.
