@@ -239,7 +239,9 @@ impl Tracker {
         };
         self.fleet.shift(Some(&before), None);
         self.run_series = self.run_series.saturating_sub(u64::from(self.series_of(&before)));
-        if before.outcome.is_some() || departure == Departure::Dismissed {
+        // What was counted and traced before it left would be so twice if it came back.
+        let is_told = before.observed && departure == Departure::Unknown;
+        if before.outcome.is_some() || departure == Departure::Dismissed || is_told {
             self.ended.remember(&before);
         }
         self.events.push(Event {

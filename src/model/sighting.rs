@@ -66,7 +66,7 @@ pub struct Sighting {
     pub trace_context: Option<TraceContext>,
 }
 
-/// An operation in an answer to somebody else's call: a sighting, and as good as a look.
+/// An operation in an answer to a call that was no look, somebody else's mostly: a sighting, and as good as a look.
 #[derive(Clone, Debug)]
 pub struct Overheard {
     /// Who is to be watched, by its operation id.

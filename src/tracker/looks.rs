@@ -4,7 +4,7 @@ use crate::clock::Timestamp;
 use crate::limits::{ALIASES_MAX, LOST_AFTER_MIN, LOST_LOOKS_MIN, SILENT_END_MAX, UNDESCRIBED_LOOKS_MAX};
 use crate::model::{
     Admission, Departure, JobSnapshot, JobStatus, Kind, Look, LookAnswer, LookError, OperationSnapshot,
-    Outcome, Overheard, ProjectScope, RpcCode, State, Target, TrackedOperation, Unreadable,
+    Outcome, Overheard, ProjectScope, RpcCode, Source, State, Target, TrackedOperation, Unreadable,
 };
 use crate::tracker::Tracker;
 use crate::tracker::labelled::take_labels;
@@ -38,7 +38,7 @@ impl Tracker {
         self.reschedule(slot, now);
     }
 
-    /// Somebody else's call told of an operation: it is watched, and the answer spares it a look.
+    /// A call that was no look, somebody else's mostly, told of an operation: it is watched, and the answer spares it a look.
     pub(crate) fn overheard(&mut self, heard: &Overheard, now: Timestamp) -> Admission {
         let admission = self.sighted(&heard.sighting, now);
         let Some(named) = self.rows.find(&heard.sighting.target) else {
@@ -46,8 +46,11 @@ impl Tracker {
         };
         self.rows.seen(named);
         let is_seen = self.rows.get(named).is_some_and(|row| row.observed);
+        let is_ours = heard.sighting.source != Source::Gateway;
         self.rows.note(named, |book| {
-            if !is_seen || book.open.hearsay_at.is_some() {
+            if is_ours {
+                book.open.hearsay_at = None;
+            } else if !is_seen || book.open.hearsay_at.is_some() {
                 book.open.hearsay_at = Some(now);
             }
         });

@@ -13,8 +13,8 @@ mod unreadable;
 
 use crate::limits::{LOST_AFTER_MIN, SILENT_END_MAX};
 use crate::model::{
-    Change, Departure, Dropped, ExecutionStatus, JobStatus, Kind, LookError, Outcome, OutcomeKind, RpcCode,
-    Source, State, Unreadable,
+    Admission, Change, Departure, Dropped, ExecutionStatus, JobStatus, Kind, LookError, Outcome, OutcomeKind,
+    RpcCode, Source, State, Unreadable,
 };
 use std::time::Duration;
 use story::{Story, at, job, notebook, operation, rpc_error};
@@ -426,6 +426,8 @@ fn what_only_the_calls_of_others_tell_of_leaves_a_day_after_the_last_of_them() {
     story.wait(Duration::from_hours(12));
     assert_eq!(story.expire(), 1);
     assert!(story.view().operations.find("told").is_none());
+    let again = story.overhear(operation("told", job("told", JobStatus::Executing)));
+    assert_eq!(again, Admission::Gone, "it would be counted twice");
 }
 
 #[test]
