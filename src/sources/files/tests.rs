@@ -330,22 +330,28 @@ async fn a_folder_may_come_later_and_go_and_come_again() {
 }
 
 #[tokio::test]
-async fn a_folder_stays_watched_when_a_link_to_it_goes() {
+async fn a_folder_stays_watched_when_a_link_that_led_to_it_goes() {
     let folder = tempfile::tempdir().expect("a folder");
-    let monday = folder.path().join("runs/monday");
-    let latest = folder.path().join("runs/latest");
-    fs::create_dir_all(&monday).expect("a folder");
-    symlink("monday", &latest).expect("a link");
-    let mut scene = Scene::start(&["runs/*/*.json"], folder, |_| {});
+    let inside = |name: &str| folder.path().join("runs").join(name);
+    // Which of its names a folder is listed by first may follow from which of them came first.
+    fs::create_dir_all(inside("monday/deep")).expect("a folder");
+    symlink("monday", inside("latest")).expect("a link");
+    symlink("tuesday", inside("next")).expect("a link");
+    for name in ["tuesday/deep", "friday/deep"] {
+        fs::create_dir_all(inside(name)).expect("a folder");
+    }
+    let mut scene = Scene::start(&["runs/*/deep/*.json"], folder, |_| {});
     scene.begun().await;
-    fs::remove_file(&latest).expect("a link");
-    // Once this one is told, what follows from the link was seen.
-    let tuesday = scene.path("runs/tuesday");
-    fs::create_dir(&tuesday).expect("a folder");
-    fs::write(tuesday.join("a.json"), written("beside")).expect("a file");
+    for link in ["latest", "next"] {
+        fs::remove_file(scene.path("runs").join(link)).expect("a link");
+    }
+    // Once this one is told, what follows from the links was seen; no folder may come, which has all watched anew.
+    scene.write("runs/friday/deep/a.json", &written("beside"));
     told(&mut scene, "beside").await;
-    fs::write(monday.join("a.json"), written("within")).expect("a file");
-    told(&mut scene, "within").await;
+    for name in ["monday", "tuesday"] {
+        scene.write(&format!("runs/{name}/deep/a.json"), &written(name));
+        told(&mut scene, name).await;
+    }
 }
 
 /// All by which a file that was written, replaced or set anew, and a folder in which something came and went, is told.
