@@ -47,8 +47,8 @@ impl Client {
         Ok(decoded)
     }
 
-    /// A page of a project's jobs in live or in ended statuses; the first with an empty `page_token`. [`PageTrail`](crate::cloud::PageTrail)
-    /// leads through all of them.
+    /// A page of a project's jobs in live or in ended statuses; the first with an empty `page_token`.
+    /// [`PageTrail`](crate::cloud::PageTrail) leads through all of them.
     ///
     /// A page that is too large, or too slow to come in time, makes the next ones smaller; one that is too large is
     /// asked for again at once.
