@@ -7,6 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+/// What comes and goes all the time costs no task of the connection a turn.
+const WAKES_NOBODY: bool = false;
+
 /// The calls of a connection.
 pub(crate) struct Presence(Arc<watch::Sender<Count>>);
 
@@ -45,10 +48,11 @@ impl Presence {
     }
 
     pub(crate) fn enter(&self) -> Guest {
-        self.0.send_modify(|count| {
+        self.0.send_if_modified(|count| {
             count.calls += 1;
             count.has_called = true;
             count.has_stalled = false;
+            WAKES_NOBODY
         });
         Guest {
             count: Arc::clone(&self.0),
@@ -72,14 +76,20 @@ impl Presence {
             Count { has_called: true, .. } => GATEWAY_IDLE_TIME_MAX,
             Count { .. } => GATEWAY_GREETING_TIME_MAX,
         };
-        self.until(|count| (count.calls == 0).then(|| count.since + patience(count)))
-            .await;
+        self.until(|count| match count.calls {
+            0 => Some(count.since + patience(count)),
+            _ => Some(Instant::now() + GATEWAY_GREETING_TIME_MAX),
+        })
+        .await;
     }
 
     /// Returns once there was no call for so long.
     pub(crate) async fn left_for(&self, time: Duration) {
-        self.until(|count| (count.calls == 0).then(|| count.since + time))
-            .await;
+        self.until(|count| match count.calls {
+            0 => Some(count.since + time),
+            _ => Some(Instant::now() + time),
+        })
+        .await;
     }
 
     /// Returns once there was something for so long that nobody reads.
@@ -88,6 +98,8 @@ impl Presence {
             .await;
     }
 
+    /// Returns when it is due, as it turns out at the moment that was the earliest before: a call that comes or goes
+    /// only ever puts it off.
     async fn until(&self, due: impl Fn(&Count) -> Option<Instant>) {
         let mut counts = self.0.subscribe();
         loop {
@@ -97,8 +109,11 @@ impl Presence {
                 drop(counts.changed().await);
                 continue;
             };
+            if due_at <= Instant::now() {
+                return;
+            }
             tokio::select! {
-                () = sleep_until(due_at) => return,
+                () = sleep_until(due_at) => {}
                 _ = counts.changed() => {}
             }
         }
@@ -133,13 +148,14 @@ impl Count {
 impl Drop for Guest {
     fn drop(&mut self) {
         let is_stalled = *self.is_stalled.get_mut();
-        self.count.send_modify(|count| {
+        self.count.send_if_modified(|count| {
             if is_stalled {
                 count.stuck = count.stuck.saturating_sub(1);
             } else {
                 count.leave();
                 count.has_stalled = false;
             }
+            WAKES_NOBODY
         });
     }
 }
