@@ -3,7 +3,9 @@
 //! In: a path, and how much of it is taken. Out: what is in the file, or why it cannot be had. Never: a wait for
 //! somebody who may never write, nor a byte of the file in a message.
 
-use std::fs::{self, File};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -38,32 +40,44 @@ pub fn read_text(path: &Path, bytes_max: u64) -> io::Result<String> {
 /// # Errors
 /// Why it cannot be read.
 pub fn open(path: &Path) -> io::Result<File> {
-    let kind = fs::metadata(path)?.file_type();
+    // What was a file a moment ago may be a pipe by now: opening must not wait for its other end.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NXIO) => return Err(no_file()),
+        Err(error) => return Err(error.into()),
+    };
+    let kind = file.metadata()?.file_type();
     if kind.is_dir() {
         return Err(io::Error::new(
             ErrorKind::IsADirectory,
             "it is a folder, and a file is needed",
         ));
     }
-    if kind.is_fifo() || kind.is_socket() {
-        return Err(io::Error::new(
-            ErrorKind::InvalidInput,
-            "it is a pipe or a socket, and a file is needed that can be read more than once",
-        ));
+    if kind.is_fifo() {
+        return Err(no_file());
     }
-    File::open(path)
+    Ok(file)
+}
+
+fn no_file() -> io::Error {
+    io::Error::new(
+        ErrorKind::InvalidInput,
+        "it is a pipe or a socket, and a file is needed that can be read more than once",
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::net::UnixListener;
 
     #[test]
     fn what_is_no_file_is_refused_at_once_and_called_what_it_is() {
         let folder = tempfile::tempdir().expect("a folder");
         let pipe = folder.path().join("pipe");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).expect("a pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR).expect("a pipe");
         let socket = folder.path().join("socket");
         let _listener = UnixListener::bind(&socket).expect("a socket");
         for (path, expected) in [

@@ -107,7 +107,7 @@ pub const TRACE_STATE_CHARS_MAX: usize = 512;
 pub const TRACE_STATE_MEMBERS_MAX: usize = 32;
 
 /// Operations for which there was no room at the watcher, and that are put forward again; further ones are lost, and
-/// told of in the log. About 300 bytes each.
+/// told of in the log. About 300 bytes each; the gateway and the API have such a room each.
 pub const ADMISSION_WAITING_MAX: usize = 1_024;
 
 /// Pauses between two such attempts: the first, which doubles each time.
@@ -141,9 +141,9 @@ pub const RELOADS_WAITING_MAX: usize = 4;
 /// Longest time for reading a configuration anew: the file system of a file may hang.
 pub const RELOAD_TIME_MAX: Duration = Duration::from_secs(10);
 
-/// Longest time that a reload waits until every part has what it brought: a little more than the last requests to a
-/// collector may take, see [`OTLP_SHUTDOWN_TIME_MAX`], which come before another one is asked.
-pub const RELOAD_APPLIED_TIME_MAX: Duration = Duration::from_secs(5);
+/// Longest time that a reload waits until every part has what it brought: a view that is held back and the reload's own,
+/// each for [`STORE_COMMIT_TIME_MAX`]; the last requests to a collector, see [`OTLP_SHUTDOWN_TIME_MAX`], are within it.
+pub const RELOAD_APPLIED_TIME_MAX: Duration = Duration::from_secs(11);
 
 /// Longest time that readiness waits for first looks and listings: a cloud that is down must not keep the
 /// exporter out of service discovery, where its own metrics tell of it.

@@ -222,6 +222,41 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_file_cut_off_in_what_it_asks_of_certificates_lets_nobody_in() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("web.yml");
+        let (keyring, protected, _) = keyring(&path);
+        let own = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
+        fs::write(folder.path().join("own.crt"), own.cert.pem()).expect("a file");
+        fs::write(folder.path().join("own.key"), own.signing_key.serialize_pem()).expect("a file");
+        let pair = "tls_server_config:\n  cert_file: own.crt\n  key_file: own.key\n";
+        let of_ca = format!("{pair}  client_ca_file: own.crt\n");
+        let all = format!(
+            "{of_ca}  client_auth_type: RequireAndVerifyClientCert\n  client_allowed_sans: [prometheus]\n"
+        );
+        fs::write(&path, &all).expect("a file");
+        keyring.read(Look::Regular).await.expect("a good file");
+        let before = protected.newest();
+        for (cut, expected) in [
+            (
+                format!("{of_ca}  client_auth_type: RequireAndVerifyClientCert\n"),
+                "asks for no names of clients any more",
+            ),
+            (
+                format!("{of_ca}  client_auth_type: VerifyClientCertIfGiven\n"),
+                "asks for no certificates of clients or names of clients any more",
+            ),
+            (pair.to_owned(), "certificates that are vouched for"),
+            (String::new(), "TLS"),
+        ] {
+            fs::write(&path, &cut).expect("a file");
+            let error = line(&keyring.read(Look::Regular).await.expect_err("it asks for less"));
+            assert!(error.contains(expected), "{error}");
+            assert_eq!(protected.newest(), before, "{cut}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_user_leaves_once_two_looks_agree() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.yml");

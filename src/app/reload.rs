@@ -155,11 +155,12 @@ impl Reloading {
             match made {
                 Ok(made) => {
                     let applied = self.put_in_place(made).await;
-                    // What is wrong with them is told apart: they are in effect already, and read anew all the time.
-                    let _ = self.keyring.reread().await;
-                    let in_time = timeout(RELOAD_APPLIED_TIME_MAX, applied.settled());
+                    // What is wrong with the keyring is told apart: its files are in effect already, and read anew all
+                    // the time.
+                    let settling = async { tokio::join!(applied.settled(), self.keyring.reread()) };
+                    let in_time = timeout(RELOAD_APPLIED_TIME_MAX, settling);
                     let is_applied = stop.run_until_cancelled(in_time).await;
-                    self.tell(matches!(is_applied, Some(Ok(()))));
+                    self.tell(!matches!(is_applied, Some(Err(_))));
                     self.ground
                         .standing
                         .tell_configuration(Some(self.ground.clock.now()));

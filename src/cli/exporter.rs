@@ -206,10 +206,11 @@ impl Exporter {
     }
 }
 
-/// Whether it is what servers of TLS tell in plain: ours, Go's and nginx' all name the scheme.
+/// Whether it is what servers of TLS tell in plain: ours, Go's and nginx' all name the scheme. A problem of the API,
+/// which may quote what was asked, is told in JSON.
 fn tells_of_tls(said: &[u8]) -> bool {
     let said = String::from_utf8_lossy(said).to_ascii_lowercase();
-    said.contains("https")
+    !said.trim_start().starts_with('{') && said.contains("https")
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ SIGHUP, and `POST /-/reload` where `web.enable_lifecycle` lets it, have a runnin
 flags anew, with every key and certificate that they name. It is checked whole first, as `check-config` does it: \
 whatever is wrong is one line in the log, and nothing changes. \
 `datasphere_exporter_config_last_reload_successful` tells which it was. \
-The answer, and the line in the log, come when every part has the new configuration, or after five seconds with a warning \
+The answer, and the line in the log, come when every part has the new configuration, or after eleven seconds with a warning \
 that one has not.
 
 No operation, counter or scrape is lost. What has its name keeps it, labels are those of the file and those that callers gave, and what was hidden by \

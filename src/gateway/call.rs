@@ -53,7 +53,7 @@ pub(crate) struct Call {
     pub(crate) is_grpc: bool,
     pub(crate) method: Option<&'static Method>,
     pub(crate) patience: Patience,
-    peer: IpAddr,
+    peer: Option<IpAddr>,
     pub(crate) tally: Tally,
     cause: Option<Cause>,
 }
@@ -80,7 +80,7 @@ impl Calls {
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
-        peer: IpAddr,
+        peer: Option<IpAddr>,
         stay: &mut Stay,
     ) -> Response<AnswerBody> {
         let mut call = self.call(&request, peer);
@@ -119,7 +119,7 @@ impl Calls {
         reached.map(Answered::Reached)
     }
 
-    fn call(&self, request: &Request<Incoming>, peer: IpAddr) -> Call {
+    fn call(&self, request: &Request<Incoming>, peer: Option<IpAddr>) -> Call {
         let begun_at = Instant::now();
         let is_grpc = request.version() == Version::HTTP_2 && is_grpc(request.headers());
         let path = request.uri().path();

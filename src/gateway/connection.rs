@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +34,7 @@ tokio::task_local! {
 pub(crate) async fn serve(stream: Stream, calls: Arc<Calls>, stop: CancellationToken) {
     stream.keep_alive(TCP_KEEPALIVE);
     stream.bound_unsent(GATEWAY_UNSENT_BYTES_MAX);
-    // Callers on a unix socket are of this host.
-    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let peer = stream.ends().peer.map_or(local, |peer| peer.ip());
+    let peer = stream.ends().peer.map(|peer| peer.ip());
     let severance = stream.severance();
     let end = CancellationToken::new();
     let served = answer_calls(stream, &severance, calls, peer, stop);
@@ -50,7 +48,7 @@ async fn answer_calls(
     stream: Stream,
     severance: &Severance,
     calls: Arc<Calls>,
-    peer: IpAddr,
+    peer: Option<IpAddr>,
     stop: CancellationToken,
 ) {
     let presence = Presence::new();

@@ -65,7 +65,7 @@ impl Upstreams {
     ///
     /// # Errors
     /// All are taken, or this caller has its share.
-    pub(crate) fn seat(&self, is_grpc: bool, peer: IpAddr) -> Result<Seat, Refusal> {
+    pub(crate) fn seat(&self, is_grpc: bool, peer: Option<IpAddr>) -> Result<Seat, Refusal> {
         let (lanes, peers) = if is_grpc {
             (self.lanes.as_slice(), &self.peers)
         } else {

@@ -56,7 +56,8 @@ pub const GATEWAY_PING_INTERVAL: Duration = Duration::from_mins(1);
 /// How long that sign may take.
 pub const GATEWAY_PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Longest time for a caller's first call to arrive, its TLS included.
+/// Longest time for TLS with a caller, then for its first call to arrive, for the whole of a call for addresses, and for
+/// callers to end what is under way once their connection is asked to close.
 pub const GATEWAY_GREETING_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Longest time between two calls of one connection: clients that poll come every few seconds, and whoever comes later
@@ -107,7 +108,8 @@ pub const GATEWAY_ENDPOINTS_REQUEST_BYTES_MAX: usize = 4 << 10;
 /// that the traces, which are delivered after them, have their time too.
 pub const GATEWAY_DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// How long callers may take after that to hear that their calls have ended.
+/// How long callers may take after that to hear that their calls have ended, and one that reads nothing to take the end of
+/// its answer.
 pub const GATEWAY_LAST_WORDS_TIME_MAX: Duration = Duration::from_millis(500);
 
 /// How long what was heard may take after that to be accepted by the watcher.

@@ -23,7 +23,7 @@ pub const LISTEN_ADDRESSES_MAX: usize = 16;
 /// wait in the kernel's queue. A connection costs some 50 kB.
 pub const HTTP_CONNECTIONS_MAX: usize = 512;
 
-/// Connections of one address there, or of all callers over unix sockets; further ones are closed at once. A quarter of
+/// Connections of one address there (of IPv6, one /64 network), or of all callers over unix sockets; further ones are closed at once. A quarter of
 /// all, so that one address that opens and says nothing leaves room for scrapes and probes.
 pub const HTTP_PEER_CONNECTIONS_MAX: usize = HTTP_CONNECTIONS_MAX / 4;
 
@@ -61,7 +61,7 @@ pub const CREDENTIALS_KNOWN_MAX: usize = 4_096;
 pub const PASSWORDS_WAITING_MAX: usize = 64;
 
 /// Of them, those of one address, unix sockets together: an eighth, so that a flood from one keeps others waiting for half
-/// a second at the usual cost, and enough for a browser and a server that come with their first password at once.
+/// a second at the usual cost of 10, though for longer than they may wait at 15, and enough for a browser and a server that come with their first password at once.
 pub const PASSWORDS_WAITING_PEER_MAX: usize = PASSWORDS_WAITING_MAX / 8;
 
 /// Longest time that a request waits for its turn there: the usual timeout of a scrape.

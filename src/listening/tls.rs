@@ -88,6 +88,7 @@ pub struct Tls {
     config: Arc<ServerConfig>,
     fingerprint: [u8; 32],
     verifies_clients: bool,
+    demands: Vec<&'static str>,
 }
 
 impl Tls {
@@ -141,11 +142,17 @@ impl Tls {
             config: Arc::new(config),
             fingerprint: material.fingerprint(),
             verifies_clients: settings.clients.are_verified(),
+            demands: settings.clients.demands(),
         })
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.config)
+    }
+
+    /// What clients have to show, in words for people.
+    pub fn demands(&self) -> &[&'static str] {
+        &self.demands
     }
 
     /// Whether a certificate that a client shows was vouched for.

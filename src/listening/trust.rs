@@ -67,6 +67,20 @@ impl Clients {
     pub fn are_verified(&self) -> bool {
         self.auth.is_verified()
     }
+
+    /// What each of them has to show, in words for people.
+    pub(crate) fn demands(&self) -> Vec<&'static str> {
+        let kinds = [
+            (self.auth.is_required(), "certificates of clients"),
+            (self.are_verified(), "certificates that are vouched for"),
+            (!self.allowed_sans.is_empty(), "names of clients"),
+        ];
+        kinds
+            .iter()
+            .filter(|(is_asked, _)| *is_asked)
+            .map(|(_, kind)| *kind)
+            .collect()
+    }
 }
 
 /// What judges certificates of clients; `None` where none is asked for.

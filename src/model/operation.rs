@@ -327,6 +327,15 @@ impl TrackedOperation {
             .unwrap_or("")
     }
 
+    /// Takes what a clock that was ahead noted as having happened now.
+    pub fn clamp_to(&mut self, now: Timestamp) {
+        self.tracked_at = self.tracked_at.min(now);
+        self.ended_at = self.ended_at.map(|at| at.min(now));
+        if let Some(unread) = &mut self.unreadable {
+            unread.since = unread.since.min(now);
+        }
+    }
+
     /// When this execution began for the cloud: Execute, or, where only the job is known, its creation; a further
     /// attempt began when it was started, long after that.
     pub fn created_at(&self) -> Option<Timestamp> {

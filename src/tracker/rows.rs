@@ -145,11 +145,7 @@ impl Rows {
     pub(crate) fn restore(&mut self, record: OperationRecord, now: Timestamp) -> usize {
         let mut row = record.row;
         let past = |at: Option<Timestamp>| at.map(|at| at.min(now));
-        if row.tracked_at > now || row.ended_at > Some(now) {
-            let row = Arc::make_mut(&mut row);
-            row.tracked_at = row.tracked_at.min(now);
-            row.ended_at = past(row.ended_at);
-        }
+        Arc::make_mut(&mut row).clamp_to(now);
         self.next_key = self.next_key.max(row.key.0.saturating_add(1));
         let book = Book {
             looked_at: past(record.looked_at),

@@ -5,7 +5,6 @@
 
 use crate::app::keyring::KeyringError;
 use crate::config::protection;
-use crate::listening::Tls;
 use crate::web::{Protected, Protection};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,12 +69,20 @@ impl ProtectedServer {
 
 /// What nobody is asked for any more.
 fn opened(before: &Protection, after: &Protection) -> Vec<&'static str> {
-    let verifies = |protection: &Protection| protection.tls.as_ref().is_some_and(Tls::verifies_clients);
-    let kinds = [
-        (before.tls.is_some() && after.tls.is_none(), "TLS"),
-        (verifies(before) && !verifies(after), "certificates of clients"),
-        (!before.users.is_empty() && after.users.is_empty(), "users"),
-    ];
-    let gone = kinds.into_iter().filter(|(is_gone, _)| *is_gone);
-    gone.map(|(_, kind)| kind).collect()
+    let now = demands(after);
+    demands(before)
+        .into_iter()
+        .filter(|demand| !now.contains(demand))
+        .collect()
+}
+
+/// What a caller has to bring.
+fn demands(protection: &Protection) -> Vec<&'static str> {
+    let tls = protection.tls.as_ref();
+    let of_tls = tls
+        .map(|tls| ["TLS"].iter().chain(tls.demands()))
+        .into_iter()
+        .flatten();
+    let users = (!protection.users.is_empty()).then_some(&"users");
+    of_tls.chain(users).copied().collect()
 }

@@ -69,8 +69,8 @@ certificate stays. A file that cannot be used changes nothing: the log tells why
 row, since certificate and key are hardly ever exchanged at the same moment, and \
 `datasphere_exporter_config_last_reload_successful` is 0 until it can, and, where a reload was refused, until one succeeds. The certificate of `gateway.tls` is read anew in \
 the same way.
-- **A file that was cut off opens nothing.** One that no longer asks for users, for certificates of clients or for TLS, \
-where it did, is such a file that cannot be used, until a reload (SIGHUP, or `POST /-/reload`) asks for it. A user who is \
+- **A file that was cut off opens nothing.** One that no longer asks for users, for TLS, or for certificates of \
+clients, for somebody to vouch for them or for their names, where it did, is such a file that cannot be used, until a reload (SIGHUP, or `POST /-/reload`) asks for it. A user who is \
 gone from it is let go once two readings agree, or at a reload. Either is a warning in the log.
 - **Where there are users, every request needs one**, those for health and readiness too, unless \
 `auth_excluded_paths` names the path. Where certificates are required as well, both are needed: the certificate for \
@@ -81,7 +81,7 @@ served to the same host alone (loopback or unix socket, and not through a proxy,
 unless `api.unauthenticated_writes` is set, which counts only where the file asks for neither.
 - **A password is hashed once** for each credential, which is remembered in memory by a keyed hash. Passwords are \
 checked one at a time; at most 64 wait, of them at most 8 of one address, for ten seconds at most, and further requests are refused with 503: \
-a flood of guesses from one address keeps others waiting for half a second at the usual cost of 10. Behind a proxy all \
+a flood of guesses from one address (of IPv6, one /64 network) keeps others waiting for half a second at the usual cost of 10, and at 15 for longer than they may wait. Behind a proxy all \
 callers have its address, so let the proxy bound them. A user that does not exist costs \
 the same as one that does. bcrypt reads the first 72 bytes of a password.
 - What is said in plain where TLS is spoken is answered with 400. A TLS handshake has ten seconds.

@@ -1,6 +1,7 @@
 //! Finding and reading execution files. It blocks, so it runs where that is allowed.
 
 use crate::clock::Timestamp;
+use crate::file;
 use crate::limits::{
     EXECUTION_DEPTH_MAX, EXECUTION_FILE_BYTES_MAX, EXECUTION_FILES_MAX, EXECUTION_FOLDERS_MAX,
 };
@@ -11,9 +12,8 @@ use crate::sources::files::complaints::Complaints;
 use crate::sources::files::execution::Execution;
 use crate::sources::files::newest::{Newest, Print};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use rustix::fs::{Mode, OFlags};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -270,9 +270,7 @@ impl Search {
 
 /// The bytes of a regular file, and what it was before they were read; nothing of one that is too large.
 fn read(path: &Path) -> io::Result<(Metadata, Vec<u8>)> {
-    // What was a file when it was found may be a pipe by now: opening must not wait for its other end.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let file = file::open(path)?;
     let metadata = file.metadata()?;
     let mut bytes = Vec::new();
     if metadata.is_file() {
