@@ -470,6 +470,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn the_certificate_of_an_authority_is_told_to_be_none_of_a_server() {
+        let mut made = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).expect("a name");
+        made.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let own = made.self_signed(&key).expect("a certificate");
+        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![own.der().clone()],
+                key.serialize_der().try_into().expect("a key"),
+            )
+            .expect("a pair");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+            acceptor.accept(stream).await.is_ok()
+        });
+        let authority = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(authority.path(), own.pem()).expect("a file");
+        let trust = Trust {
+            ca_file: Some(authority.path().to_owned()),
+            ..Trust::default()
+        };
+        let exporter = Exporter::trusting(url(&format!("https://{address}")), &trust).expect("an exporter");
+        let told = exporter
+            .health("/-/healthy")
+            .await
+            .expect_err("no trust")
+            .to_string();
+        assert!(
+            told.contains("an authority's own certificate") && told.ends_with("CA:FALSE`"),
+            "{told}"
+        );
+    }
+
+    #[tokio::test]
     async fn an_exporter_is_called_over_its_unix_socket() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("web.sock");

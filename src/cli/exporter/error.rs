@@ -59,6 +59,11 @@ impl ExporterError {
         let (url, problem) = (base.to_string(), innermost(error));
         let advice = match Fault::of(error) {
             Some(Fault::NoTls) => "what answers there speaks no TLS: write http:// in --url",
+            // The TLS library has no kind of its own for it.
+            Some(Fault::Untrusted) if problem.contains("CaUsedAsEndEntity") => {
+                "that is an authority's own certificate, which is none of a server: `openssl req -x509` makes one with \
+                 `-addext basicConstraints=CA:FALSE`"
+            }
             Some(Fault::Untrusted) => {
                 "--ca-file names who vouches for its certificate, and `healthcheck` takes any on this host with --insecure"
             }
