@@ -12,6 +12,15 @@ use serde_json::json;
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
+fn shows_its_job(view: &View) -> bool {
+    view.operations.find("train").is_some()
+}
+
+fn has_ended(view: &View) -> bool {
+    let row = view.operations.find("op-train");
+    row.is_some_and(|row| row.outcome.is_some())
+}
+
 #[tokio::test]
 async fn a_cancelled_job_is_asked_to_end_and_one_that_has_ended_is_left_alone() {
     let (mut world, door) = open().await;
@@ -39,12 +48,7 @@ async fn a_cancelled_job_is_asked_to_end_and_one_that_has_ended_is_left_alone() 
     let asked = door.send("POST", path, &json!({ "graceful": true })).await;
     assert_eq!(asked.status, 202, "{}", asked.text());
     assert_eq!(world.calls("ProjectJobService/Cancel"), 1);
-    world
-        .until("the other end", |view| {
-            let row = view.operations.find("op-train");
-            row.is_some_and(|row| row.outcome.is_some())
-        })
-        .await;
+    world.until("its end", has_ended).await;
 }
 
 #[tokio::test]
@@ -119,7 +123,6 @@ async fn a_refusal_of_the_cloud_is_told_in_its_own_words() {
 async fn a_job_whose_operation_was_forgotten_is_cancelled_by_its_own_id() {
     let (mut world, door) = open().await;
     door.ask("PUT", "/api/v1/operations/op-train", &[]).await;
-    let shows_its_job = |view: &View| view.operations.find("train").is_some();
     world.until("its job", shows_its_job).await;
     let action = Action::Refuse {
         code: CodeName::from(Code::NotFound),
@@ -137,24 +140,17 @@ async fn a_job_whose_operation_was_forgotten_is_cancelled_by_its_own_id() {
 async fn over_rest_a_job_is_cancelled_by_its_operation() {
     let (mut world, door) = open_over(Transport::Rest).await;
     door.ask("PUT", "/api/v1/operations/op-train", &[]).await;
-    let shows_its_job = |view: &View| view.operations.find("train").is_some();
     world.until("its job", shows_its_job).await;
     let asked = door.ask("POST", "/api/v1/operations/op-train:cancel", &[]).await;
     assert_eq!(asked.status, 202, "{}", asked.text());
     assert_eq!(world.calls("OperationService/Cancel"), 1);
-    world
-        .until("its end", |view| {
-            let row = view.operations.find("op-train");
-            row.is_some_and(|row| row.outcome.is_some())
-        })
-        .await;
+    world.until("its end", has_ended).await;
 }
 
 #[tokio::test]
 async fn over_rest_a_job_is_sent_no_signal_and_the_caller_told_so_while_a_notebook_has_none() {
     let (mut world, door) = open_over(Transport::Rest).await;
     door.ask("PUT", "/api/v1/operations/op-train", &[]).await;
-    let shows_its_job = |view: &View| view.operations.find("train").is_some();
     world.until("its job", shows_its_job).await;
     let graceful = json!({ "graceful": true });
     let path = "/api/v1/operations/op-train:cancel";
@@ -178,7 +174,6 @@ async fn over_rest_a_job_is_sent_no_signal_and_the_caller_told_so_while_a_notebo
 async fn over_rest_a_job_whose_operation_was_forgotten_cannot_be_cancelled() {
     let (mut world, door) = open_over(Transport::Rest).await;
     door.ask("PUT", "/api/v1/operations/op-train", &[]).await;
-    let shows_its_job = |view: &View| view.operations.find("train").is_some();
     world.until("its job", shows_its_job).await;
     let action = Action::Refuse {
         code: CodeName::from(Code::NotFound),
