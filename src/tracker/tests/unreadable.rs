@@ -28,3 +28,19 @@ fn an_operation_that_cannot_be_read_shows_why_and_since_when_until_it_is_read() 
     story.look("op1", operation("op1", job("j1", JobStatus::Executing)));
     assert_eq!(story.row("op1").unreadable, None);
 }
+
+#[test]
+fn what_a_clock_that_was_ahead_noted_has_happened_now() {
+    let mut before = Story::new();
+    let mut after = Story::new();
+    before.wait(Duration::from_hours(5));
+    before.sight("op1");
+    before.refuse("op1", RpcCode::PERMISSION_DENIED);
+    after.tracker.restore(before.tracker.take_records(), after.now);
+    let row = after.row("op1");
+    assert_eq!(
+        row.unreadable.as_ref().map(|unread| unread.since),
+        Some(after.now)
+    );
+    assert_eq!(row.tracked_at, after.now);
+}
